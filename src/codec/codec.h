@@ -1,0 +1,28 @@
+/* JSON of the entities, each written in one function, the only place that knows its fields (api: Shapes). */
+#ifndef LINNET_CODEC_CODEC_H
+#define LINNET_CODEC_CODEC_H
+#include "model/channel.h"
+#include "model/event.h"
+#include "model/message.h"
+#include "model/user.h"
+#include "proto/json.h"
+
+void codec_message(struct json_out *o, const struct message *m);
+void codec_channel(struct json_out *o, const struct channel *c);
+void codec_user(struct json_out *o, const struct user *u);
+void codec_epoch(char out[17], uint64_t epoch); /* hex, NUL-terminated */
+bool codec_epoch_parse(struct str s, uint64_t *out);
+
+/* The whole frame of an event. `message` NULL where the kind carries none, the message is gone, or history is `joined`
+ * and the event is about an existing one. `data` is a JSON object's inside (`"topic":"x"`), the kind's own members, as
+ * it stands in changes.data; empty for none. */
+struct event_fields {
+	enum change_kind kind;
+	int64_t channel_id, rev, at, actor_id, user_id, message_id, joined_rev;
+	uint64_t epoch;
+	const struct message *message;
+	int64_t changed_rev; /* of the message, when it is not sent along */
+	struct str data;
+};
+struct event *codec_event(const struct event_fields *f); /* one reference */
+#endif
