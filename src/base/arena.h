@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 struct arena_block;
@@ -20,6 +21,7 @@ void *arena_zalloc(struct arena *a, size_t n);
 struct str arena_str(struct arena *a, struct str s); /* a copy, with a NUL behind it; STR_NONE stays STR_NONE */
 char *arena_cstr(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 #define arena_new(a, type) ((type *)arena_zalloc((a), sizeof(type)))
-#define arena_array(a, type, n) ((type *)arena_zalloc((a), sizeof(type) * (n)))
+#define arena_array(a, type, n) ((type *)arena_zalloc((a), mem_times((n), sizeof(type))))
 #endif

@@ -10,7 +10,7 @@
 #define ULID_TEXT 26
 #define UUID_TEXT 36
 void ulid_make(struct random *r, int64_t wall_ms, char out[ULID_TEXT + 1]); /* Crockford base 32, NUL-terminated */
-bool ulid_valid(struct str s);
+bool ulid_valid(struct str s); /* as ulid_make writes it: upper case, no aliases, fits 128 bits */
 void uuid_make(struct random *r, char out[UUID_TEXT + 1]); /* version 4 (RFC 9562, 5.4), lower case */
 bool uuid_parse(struct str s, uint8_t out[16]);            /* any version, either case */
 void uuid_format(const uint8_t in[16], char out[UUID_TEXT + 1]);
