@@ -9,5 +9,9 @@ struct utf8 {
 	uint32_t state; /* 0: between characters */
 };
 bool utf8_feed(struct utf8 *u, const char *p, size_t n); /* false: no valid text can begin so */
-static inline bool utf8_whole(const struct utf8 *u) { return u->state == 0; }
+static inline bool utf8_whole(const struct utf8 *u)
+{
+	return u->state == 0;
+}
+size_t utf8_char(const char *p, size_t n); /* bytes of the character that p begins with; 0: none, or cut off */
 #endif
