@@ -44,8 +44,7 @@ static void agrees_with_decoding(void **state)
 					assert_int_equal(utf8_char((const char *)p, n), width);
 					struct utf8 u = { 0 };
 					if (width) assert_true(utf8_feed(&u, (const char *)p, (size_t)width) && utf8_whole(&u));
-					if (!width && n == 4)
-						assert_false(utf8_feed(&u, (const char *)p, n) && utf8_whole(&u) && width_of(p, 4));
+					if (!width && n == 4) assert_false(utf8_feed(&u, (const char *)p, n));
 				}
 			}
 }
