@@ -1,0 +1,118 @@
+# All suites, their times, and the sum as the last line. Sourced by ./dev. What did not run counts as failed.
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:abort_on_error=1:print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+
+passed=0 failed=0
+
+# suite NAME COMMAND...: the command's last line of output is `PASSED FAILED`; anything else is one failure.
+suite()
+{
+	local name=$1 from=${EPOCHREALTIME/./} out ms p f
+	shift
+	out=$("$@" </dev/null) || true
+	ms=$(((${EPOCHREALTIME/./} - from) / 1000))
+	read -r p f <<<"${out##*$'\n'}" || true
+	if ! [[ $p =~ ^[0-9]+$ && $f =~ ^[0-9]+$ ]]; then
+		p=0 f=1
+		say "$name did not run to its end"
+	fi
+	passed=$((passed + p)) failed=$((failed + f))
+	[ $((p + f)) = 0 ] || printf '%-10s %6d passed %4d failed %7d.%01d s\n' "$name" "$p" "$f" $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+tally() { "$node" tools/dev/tally.mjs "$@"; }
+
+# The lines that hold the filter, or all.
+filtered() { grep -F -- "$filter" || true; }
+
+# meson_suite DIR PATTERN: the tests of DIR whose `suite / name` match, already built.
+meson_suite()
+{
+	local dir=$1 names run=() wrap=()
+	names=$(meson test -C "$dir" --list 2>/dev/null | grep ' / ' | grep -E "$2" | filtered)
+	[ -n "$names" ] || { echo 0 0; return; }
+	mapfile -t run < <(sed 's/.* \/ //' <<<"$names")
+	# TSan needs its address space where it expects it.
+	[ "$dir" != build-tsan ] || ! setarch -R true 2>/dev/null || wrap=(setarch -R)
+	"${wrap[@]}" meson test -C "$dir" --no-rebuild --num-processes "$jobs" --logbase "dev-$$" "${run[@]}" >"$dir/meson-logs/dev.out" 2>&1 || true
+	tally meson "$dir/meson-logs/dev-$$.json" "$names"
+	rm -f "$dir/meson-logs/dev-$$".*
+}
+
+# tap COMMAND...: a program that speaks TAP.
+tap()
+{
+	local out rc=0
+	out=$("$@") || rc=$?
+	tally tap "$rc" "$out"
+}
+
+# The release must not know any switch that breaks a mechanism on purpose, and the test build must, or the proof is void.
+check_release()
+{
+	echo '1..2'
+	if grep -qa LINNET_FAULT build/linnet; then echo 'not '; fi | tr -d '\n'
+	echo 'ok 1 - the release knows no fault switch'
+	if ! grep -qa LINNET_FAULT build-asan/linnet; then echo 'not '; fi | tr -d '\n'
+	echo 'ok 2 - the test build knows fault switches'
+}
+
+checks()
+{
+	local name sum=() out p=0 f=0
+	for name in "${!check_commands[@]}"; do
+		[[ $name == *"$filter"* || checks == *"$filter"* ]] || continue
+		out=$(tap ${check_commands[$name]})
+		read -r -a sum <<<"${out##*$'\n'}"
+		p=$((p + sum[0])) f=$((f + sum[1]))
+	done
+	echo "$p $f"
+}
+declare -A check_commands=([includes]=tests/check_includes [release]=check_release)
+
+e2e()
+{
+	local out=build-asan/meson-logs/e2e.json files
+	files=$(cd tests/e2e && find . -name '*.test.ts' -not -path '*/node_modules/*' | sed 's|^\./||' | sort)
+	if [[ e2e != *"$filter"* ]]; then files=$(filtered <<<"$files"); fi
+	[ -n "$files" ] || { echo 0 0; return; }
+	rm -f "$out"
+	(cd tests/e2e && "../../$node" ../../node_modules/vitest/vitest.mjs run --reporter=json --outputFile="../../$out" $files) >build-asan/meson-logs/e2e.out 2>&1 || true
+	tally vitest "$out" "$files"
+}
+
+tsan_layers='^(linnet:)?unit / (base|loop|hub|app)/'
+
+test_all()
+{
+	filter=${1-}
+	suite build built build_release
+	suite asan built build_asan
+	suite unit meson_suite build-asan '^[^/]*unit /'
+	suite fuzz meson_suite build-asan '^[^/]*fuzz /'
+	suite contract meson_suite build-asan '^[^/]*contract /'
+	suite tsan tsan
+	suite checks checks
+	suite e2e e2e
+	[ $((passed + failed)) -gt 0 ] || die "nothing is named like '$filter'"
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ]
+}
+
+# A build that works is no test; one that does not is a failure.
+built()
+{
+	if "$@"; then echo 0 0; else echo 0 1; fi
+}
+
+tsan()
+{
+	local targets
+	[ -z "$filter" ] || [ -n "$(meson test -C build-asan --list 2>/dev/null | grep -E "$tsan_layers" | filtered)" ] || { echo 0 0; return; }
+	setup build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Dfaults=true -Dbench=false
+	targets=$(ninja -C build-tsan -t targets all | sed -nE "s,^(tests/unit/test_(base|loop|hub|app)_[a-z0-9_]+):.*,\\1,p")_[a-z0-9_]+):.*|\1|p')
+	compile build-tsan $targets || return
+	meson_suite build-tsan "$tsan_layers"
+}
