@@ -53,7 +53,7 @@ function meson(log, list) {
         results.set(test.name.replace(/^.* \/ /, ''), test);
       }
   for (const line of list.split('\n')) {
-    const name = line.replace(/^.* \/ /, '');
+    const name = line.replace(/^[^:]*:/, '');
     const test = results.get(name);
     if (!test) fail(name, 'did not run');
     else cmocka(name, test);
@@ -87,7 +87,8 @@ function vitest(out, files) {
       const name = file.name.replace(/^.*\/tests\/e2e\//, '');
       ran.add(name);
       if (file.assertionResults.length === 0) fail(name, file.message || 'holds no test');
-      else if (file.status === 'failed' && !file.assertionResults.some((t) => t.status === 'failed')) fail(name, file.message);
+      else if (file.status === 'failed' && !file.assertionResults.some((t) => t.status === 'failed'))
+        fail(name, file.message);
       for (const test of file.assertionResults) {
         if (test.status === 'passed') passed++;
         else if (test.status === 'failed') fail(`${name} ${test.fullName}`, test.failureMessages.join('\n'));
@@ -99,6 +100,11 @@ function vitest(out, files) {
   for (const name of files.split('\n')) if (!ran.has(name)) fail(name, 'did not run');
 }
 
+if (process.argv[2] === 'list') {
+  for (const test of JSON.parse(readFileSync(0, 'utf8')))
+    console.log(`${(test.suite[0] ?? '').replace(/^.*:/, '')}:${test.name}`);
+  process.exit();
+}
 const kinds = { meson, tap, vitest };
 kinds[process.argv[2]](...process.argv.slice(3));
 console.log(`${passed} ${failed}`);

@@ -27,13 +27,16 @@ tally() { "$node" tools/dev/tally.mjs "$@"; }
 # The lines that hold the filter, or all.
 filtered() { grep -F -- "$filter" || true; }
 
-# meson_suite DIR PATTERN: the tests of DIR whose `suite / name` match, already built.
+# The tests of a build, one a line: SUITE:NAME.
+meson_tests() { meson introspect "$1" --tests | "$node" tools/dev/tally.mjs list | grep -E "$2" | filtered; }
+
+# meson_suite DIR PATTERN: the tests of DIR whose line matches, already built.
 meson_suite()
 {
 	local dir=$1 names run=() wrap=()
-	names=$(meson test -C "$dir" --list 2>/dev/null | grep ' / ' | grep -E "$2" | filtered)
+	names=$(meson_tests "$dir" "$2")
 	[ -n "$names" ] || { echo 0 0; return; }
-	mapfile -t run < <(sed 's/.* \/ //' <<<"$names")
+	mapfile -t run < <(sed 's,^[^:]*:,,' <<<"$names")
 	# TSan needs its address space where it expects it.
 	[ "$dir" != build-tsan ] || ! setarch -R true 2>/dev/null || wrap=(setarch -R)
 	"${wrap[@]}" meson test -C "$dir" --no-rebuild --num-processes "$jobs" --logbase "dev-$$" "${run[@]}" >"$dir/meson-logs/dev.out" 2>&1 || true
@@ -83,16 +86,16 @@ e2e()
 	tally vitest "$out" "$files"
 }
 
-tsan_layers='^(linnet:)?unit / (base|loop|hub|app)/'
+tsan_tests='^unit:(base|loop|hub|app)/'
 
 test_all()
 {
 	filter=${1-}
 	suite build built build_release
 	suite asan built build_asan
-	suite unit meson_suite build-asan '^[^/]*unit /'
-	suite fuzz meson_suite build-asan '^[^/]*fuzz /'
-	suite contract meson_suite build-asan '^[^/]*contract /'
+	suite unit meson_suite build-asan '^unit:'
+	suite fuzz meson_suite build-asan '^fuzz:'
+	suite contract meson_suite build-asan '^contract:'
 	suite tsan tsan
 	suite checks checks
 	suite e2e e2e
@@ -109,10 +112,10 @@ built()
 
 tsan()
 {
-	local targets
-	[ -z "$filter" ] || [ -n "$(meson test -C build-asan --list 2>/dev/null | grep -E "$tsan_layers" | filtered)" ] || { echo 0 0; return; }
+	local tests
+	tests=$(meson_tests build-asan "$tsan_tests" | sed 's,.*:,tests/unit/test_,; s,/\([^/]*\)$,_\1,')
+	[ -n "$tests" ] || { echo 0 0; return; }
 	setup build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Dfaults=true -Dbench=false
-	targets=$(ninja -C build-tsan -t targets all | sed -nE "s,^(tests/unit/test_(base|loop|hub|app)_[a-z0-9_]+):.*,\\1,p")_[a-z0-9_]+):.*|\1|p')
-	compile build-tsan $targets || return
-	meson_suite build-tsan "$tsan_layers"
+	compile build-tsan $tests || return
+	meson_suite build-tsan "$tsan_tests"
 }
