@@ -33,6 +33,13 @@ void *mem_dup(const void *p, size_t n)
 	return copy;
 }
 
+void *mem_aligned(size_t align, size_t n)
+{
+	void *p = NULL;
+	if (posix_memalign(&p, align, n ? n : 1) != 0) p = NULL;
+	return mem_checked(p, n);
+}
+
 void mem_free(void *p)
 {
 	free(p);
