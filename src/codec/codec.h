@@ -8,6 +8,8 @@
 #include "proto/json.h"
 
 void codec_message(struct json_out *o, const struct message *m);
+void codec_message_bare(struct json_out *o, const struct message *m); /* ids, nonce and created_at: change.bare */
+void codec_thread(struct json_out *o, const struct message *m);       /* the object `thread` of a root */
 void codec_channel(struct json_out *o, const struct channel *c);
 void codec_user(struct json_out *o, const struct user *u);
 void codec_epoch(char out[17], uint64_t epoch); /* hex, NUL-terminated */
@@ -25,4 +27,5 @@ struct event_fields {
 	struct str data;
 };
 struct event *codec_event(const struct event_fields *f); /* one reference */
+struct event *codec_event_in(struct buf *scratch, const struct event_fields *f); /* the same; scratch is overwritten */
 #endif

@@ -13,8 +13,10 @@ enum channel_history { HISTORY_ALL, HISTORY_JOINED };
 enum channel_role { CHANNEL_MEMBER, CHANNEL_OP, CHANNEL_OWNER };
 enum notify_level { LEVEL_DEFAULT, LEVEL_ALL, LEVEL_MENTIONS, LEVEL_NONE };
 const char *channel_kind_name(enum channel_kind k);
+const char *channel_history_name(enum channel_history h);
 const char *channel_role_name(enum channel_role r);
 const char *notify_level_name(enum notify_level l);
+bool channel_history_parse(struct str s, enum channel_history *out);
 bool channel_role_parse(struct str s, enum channel_role *out);
 bool notify_level_parse(struct str s, enum notify_level *out);
 

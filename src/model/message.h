@@ -43,7 +43,8 @@ struct send {
 	int64_t mention_ids[MESSAGE_MENTIONS];
 	size_t n_mentions;
 	bool mention_all;
-	uint8_t request_hash[16]; /* of all above: another request under the same nonce is refused */
+	uint8_t request_hash[16]; /* of what the client said (who was found mentioned may differ at a retry): another request
+	                           * under the same nonce is refused */
 };
 /* UTF-8 without controls but tab and newline, not blank, within `most` bytes. CRLF becomes LF. The body may be rewritten in
  * the arena. ERR_INVALID or ERR_TOO_LARGE with the field's fault. */
