@@ -204,7 +204,7 @@ struct str setting_allowed(const struct setting *s, struct arena *a)
 /* A password stands behind "user:" up to the last @ of a URL, or behind "password=". Rather too much is hidden. */
 static struct str mask_password(struct str s, struct arena *a)
 {
-	const char *scheme = s.n ? memmem(s.p, s.n, "://", 3) : NULL;
+	const char *scheme = s.p ? memmem(s.p, s.n, "://", 3) : NULL;
 	const char *at = scheme ? memrchr(scheme, '@', s.n - (size_t)(scheme - s.p)) : NULL;
 	const char *colon = at ? memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) : NULL;
 	if (colon) {
