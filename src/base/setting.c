@@ -211,7 +211,7 @@ static struct str mask_password(struct str s, struct arena *a)
 		struct str head = str_upto(s, (size_t)(colon + 1 - s.p)), tail = str_from(s, (size_t)(at - s.p));
 		s = arena_printf(a, STR_FMT "***" STR_FMT, STR_ARG(head), STR_ARG(tail));
 	}
-	const char *key = s.n ? memmem(s.p, s.n, "password=", 9) : NULL;
+	const char *key = s.p ? memmem(s.p, s.n, "password=", 9) : NULL;
 	if (key) {
 		struct str head = str_upto(s, (size_t)(key + 9 - s.p));
 		s = arena_printf(a, STR_FMT "***", STR_ARG(head));
