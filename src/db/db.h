@@ -25,8 +25,8 @@ struct db_conn;
 
 enum db_kind { DB_SQLITE, DB_POSTGRES };
 
-/* A statement, a static constant: its address is its identity. Where the dialects differ, both texts stand side by side;
- * where they do not, `sqlite` is NULL. */
+/* A statement, a static constant: its address is its identity. Where the dialects differ, both texts stand side by
+ * side; where they do not, `sqlite` is NULL. */
 struct sql {
 	const char *text;
 	const char *sqlite;
@@ -43,10 +43,21 @@ struct db_value {
 #define DB_BOOL(v) ((struct db_value){ DB_T_I64, (v) ? 1 : 0, STR_NONE })
 #define DB_TEXT(v) db_text(v) /* STR_NONE is NULL */
 #define DB_BYTES(v) db_bytes(v)
-static inline struct db_value db_text(struct str s) { return (struct db_value){ s.p ? DB_T_TEXT : DB_T_NULL, 0, s }; }
-static inline struct db_value db_bytes(struct str s) { return (struct db_value){ s.p ? DB_T_BYTES : DB_T_NULL, 0, s }; }
+/* A NULL made by these still says in `i` of what type it is, so that Postgres never has to guess; after a bare DB_NULL
+ * it guesses, and where it cannot, write the type: `$1::bigint` (SQLite takes that as the name of $1). */
+static inline struct db_value db_text(struct str s)
+{
+	return (struct db_value){ s.p ? DB_T_TEXT : DB_T_NULL, DB_T_TEXT, s };
+}
+static inline struct db_value db_bytes(struct str s)
+{
+	return (struct db_value){ s.p ? DB_T_BYTES : DB_T_NULL, DB_T_BYTES, s };
+}
 /* 0 as NULL: for optional ids and times */
-static inline struct db_value db_opt(int64_t v) { return (struct db_value){ v ? DB_T_I64 : DB_T_NULL, v, STR_NONE }; }
+static inline struct db_value db_opt(int64_t v)
+{
+	return (struct db_value){ v ? DB_T_I64 : DB_T_NULL, v ? v : DB_T_I64, STR_NONE };
+}
 
 struct db_args {
 	const struct db_value *v;
@@ -54,7 +65,7 @@ struct db_args {
 };
 #define DB_ARGS(...)                                                                                                   \
 	((struct db_args){ (const struct db_value[]){ __VA_ARGS__ },                                                       \
-	                   sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value) })
+					   sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value) })
 #define DB_NO_ARGS ((struct db_args){ NULL, 0 })
 
 struct db_driver;
@@ -66,41 +77,45 @@ struct db_rows { /* one open result a connection; its strings live until the nex
 };
 
 struct db_options {
-	const char *url;           /* postgresql://... or sqlite:PATH (sqlite::memory: shared in the process, for tests) */
+	const char *url; /* postgresql://... or sqlite:PATH (sqlite::memory: shared in the process, for tests) */
 	int statement_timeout_ms;
 	int connect_timeout_ms;
-	int most_connections;      /* over all lanes; db_connect fails past it with ERR_INTERNAL */
-	bool fsync;                /* false only for tests of speed, never by a setting */
+	int most_connections; /* over all lanes; db_connect fails past it with ERR_INTERNAL */
+	bool fsync;           /* false only for tests of speed, never by a setting */
 };
 enum err db_create(const struct db_options *o, struct db **out); /* parses; connects to nothing yet */
 void db_destroy(struct db *db);
 enum db_kind db_kind(const struct db *db);
+int64_t db_connects(const struct db *db);     /* connections made so far: a metric; any thread */
+int db_open_connections(const struct db *db); /* now; any thread */
 
 enum db_use {
-	DB_READ,   /* statements of one lane; SQLite: a read-only connection */
-	DB_WRITE,  /* SQLite: the one writer's connection (PRAGMA synchronous=FULL) */
-	DB_APPEND  /* Postgres: idle_in_transaction_session_timeout, tcp_user_timeout of 5 s, no statement timeout; synchronous_commit=on */
+	DB_READ,  /* statements of one lane; SQLite: a read-only connection */
+	DB_WRITE, /* SQLite: the one writer's connection (PRAGMA synchronous=FULL) */
+	DB_APPEND /* Postgres: idle_in_transaction_session_timeout, tcp_user_timeout of 5 s, no statement timeout;
+				 synchronous_commit=on */
 };
-/* A connection object that connects at its first statement, and again after it was lost (with a pause that grows to 1 s:
- * meanwhile statements fail at once with ERR_UNAVAILABLE). Never NULL. */
+/* A connection object that connects at its first statement, and again after it was lost (with a pause that grows to 1
+ * s: meanwhile statements fail at once with ERR_UNAVAILABLE). Never NULL. */
 struct db_conn *db_conn_create(struct db *db, enum db_use use);
 void db_conn_destroy(struct db_conn *c);
 enum db_kind db_conn_kind(const struct db_conn *c);
-bool db_conn_alive(struct db_conn *c);       /* connected now, without asking the server */
+bool db_conn_alive(struct db_conn *c);               /* connected now, without asking the server */
 int64_t db_conn_generation(const struct db_conn *c); /* counts connections made: another number, another session */
 
 /* Outside a transaction a statement is one of its own. */
 enum err db_query(struct db_conn *c, const struct sql *q, struct db_args args, struct db_rows *rows);
 bool db_next(struct db_rows *rows);
-int64_t db_i64(const struct db_rows *rows, int col);      /* NULL is 0 */
-struct str db_str(const struct db_rows *rows, int col);   /* TEXT or bytes; NULL is STR_NONE */
+int64_t db_i64(const struct db_rows *rows, int col);    /* NULL is 0 */
+struct str db_str(const struct db_rows *rows, int col); /* TEXT or bytes; NULL is STR_NONE */
 bool db_is_null(const struct db_rows *rows, int col);
-enum err db_end(struct db_rows *rows); /* the error met by db_next, or OK; always call it after a db_query that was OK */
+enum err
+db_end(struct db_rows *rows); /* the error met by db_next, or OK; always call it after a db_query that was OK */
 /* A statement without rows; *changed (may be NULL) is the count of rows touched. */
 enum err db_exec(struct db_conn *c, const struct sql *q, struct db_args args, int64_t *changed);
 /* Exactly one row wanted: ERR_NOT_FOUND when there is none. `take` copies what it needs. */
-enum err db_one(struct db_conn *c, const struct sql *q, struct db_args args, void (*take)(const struct db_rows *, void *),
-                void *arg);
+enum err db_one(struct db_conn *c, const struct sql *q, struct db_args args,
+				void (*take)(const struct db_rows *, void *), void *arg);
 /* Several statements in one text without parameters: migrations, tests. */
 enum err db_script(struct db_conn *c, const char *text);
 
@@ -116,6 +131,8 @@ enum err db_savepoint(struct db_conn *c);
 enum err db_release(struct db_conn *c);
 enum err db_rollback_to(struct db_conn *c);
 
-/* SQLite only, with the writer: text search functions and such are registered by the driver itself. Asserted by tests: */
-enum err db_show(struct db_conn *c, const char *setting, struct arena *a, struct str *value); /* fsync, synchronous_commit, synchronous, journal_mode */
+/* SQLite only, with the writer: text search functions and such are registered by the driver itself. Asserted by tests:
+ */
+enum err db_show(struct db_conn *c, const char *setting, struct arena *a,
+				 struct str *value); /* fsync, synchronous_commit, synchronous, journal_mode */
 #endif

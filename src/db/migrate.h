@@ -1,5 +1,6 @@
 /* Migrations: numbered SQL files in the binary, applied in order at start, each in a transaction with its row in
- * `migrations`; N processes may start at once (an advisory lock; SQLite: BEGIN IMMEDIATE). Only expanding ones run at start. */
+ * `migrations`; N processes may start at once (an advisory lock; SQLite: BEGIN IMMEDIATE). Only expanding ones run at
+ * start. */
 #ifndef LINNET_DB_MIGRATE_H
 #define LINNET_DB_MIGRATE_H
 #include "db/db.h"
@@ -11,4 +12,7 @@ struct migration {
 };
 /* ERR_CONFLICT: the database has a higher migration than this binary knows and that one says it is contracting. */
 enum err migrate_up(struct db_conn *c, const struct migration *list, size_t n, int *applied);
+/* The contracting ones as well (their name begins with "contract_"): on an operator's word, once no older binary runs.
+ */
+enum err migrate_contract(struct db_conn *c, const struct migration *list, size_t n, int *applied);
 #endif

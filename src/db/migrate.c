@@ -1,0 +1,124 @@
+/* Each migration is one transaction with its row, under a lock that all migrators take: whoever comes second finds the
+ * row and goes on. Contracting ones (their name begins with "contract_") drop what older binaries still read; they wait
+ * for an operator's word. */
+#include "db/migrate.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/driver.h"
+
+#define CONTRACT "contract_"
+#define MOST 1000
+
+static bool contracting(const char *name)
+{
+	return str_starts(str_of(name), STR(CONTRACT));
+}
+
+static const struct sql
+	sql_table = { "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, "
+				  "applied_at BIGINT NOT NULL)",
+				  "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
+				  "applied_at INTEGER NOT NULL) STRICT" },
+	sql_lock = { "SELECT pg_advisory_xact_lock(7813586407931)", NULL },
+	sql_no_timeout = { "SET LOCAL statement_timeout = 0", NULL },
+	sql_rows = { "SELECT number, name FROM migrations ORDER BY number", NULL },
+	sql_row = { "INSERT INTO migrations (number, name, applied_at) VALUES ($1, $2, $3)", NULL };
+
+static const struct migration *find(const struct migration *list, size_t n, int64_t number)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].number == number) return &list[i];
+	}
+	return NULL;
+}
+
+/* Begins, and holds the lock until the end of the transaction. */
+static enum err begin_locked(struct db_conn *c)
+{
+	enum err e = db_begin(c); /* SQLite: IMMEDIATE, which is the lock */
+	if (e || db_conn_kind(c) == DB_SQLITE) return e;
+	e = db_exec(c, &sql_no_timeout, DB_NO_ARGS, NULL);
+	return e ? e : db_exec(c, &sql_lock, DB_NO_ARGS, NULL);
+}
+
+/* May this binary serve a database on which `number` was applied, and is it the same migration as ours? */
+static enum err check_row(const struct migration *ours, int64_t number, struct str name)
+{
+	if (!ours && !str_starts(name, STR(CONTRACT))) return OK; /* a newer binary's, which only added */
+	if (ours && str_eq(name, str_of(ours->name))) return OK;
+	log_event(LOG_ERROR, ours ? "db.migration_differs" : "db.migration_newer", LOG_INT("number", number),
+			  LOG_STR("name", name));
+	return ERR_CONFLICT;
+}
+
+/* Which of the list are there: applied[i]. */
+static enum err read_applied(struct db_conn *c, const struct migration *list, size_t n, bool *applied)
+{
+	struct db_rows rows;
+	enum err refused = OK, e = db_query(c, &sql_rows, DB_NO_ARGS, &rows);
+	if (e) return e;
+	memset(applied, 0, n * sizeof *applied);
+	while (db_next(&rows) && !refused) {
+		const struct migration *m = find(list, n, db_i64(&rows, 0));
+		if (m) applied[m - list] = true;
+		refused = check_row(m, db_i64(&rows, 0), db_str(&rows, 1));
+	}
+	e = db_end(&rows);
+	return e ? e : refused;
+}
+
+/* Applies the first that is missing; *done: none is. */
+static enum err step(struct db_conn *c, const struct migration *list, size_t n, bool contract, bool *done)
+{
+	bool applied[MOST];
+	const struct migration *next = NULL;
+	enum err e = begin_locked(c);
+	if (!e) e = db_exec(c, &sql_table, DB_NO_ARGS, NULL);
+	if (!e) e = read_applied(c, list, n, applied);
+	for (size_t i = 0; !e && !next && i < n; i++) {
+		if (!applied[i] && (contract || !contracting(list[i].name))) next = &list[i];
+	}
+	if (!e && next) e = db_script(c, db_conn_kind(c) == DB_SQLITE ? next->sqlite : next->postgres);
+	if (!e && next)
+		e = db_exec(c, &sql_row,
+					DB_ARGS(DB_I64(next->number), DB_TEXT(str_of(next->name)), DB_I64(clock_wall_ms(&clock_real))),
+					NULL);
+	if (!e) e = db_commit(c);
+	db_rollback(c);
+	*done = !next;
+	if (next && !e)
+		log_event(LOG_INFO, "db.migration_applied", LOG_INT("number", next->number), LOG_TEXT("name", next->name));
+	if (next && e)
+		log_event(LOG_ERROR, "db.migration_failed", LOG_INT("number", next->number), LOG_TEXT("name", next->name));
+	return e;
+}
+
+static enum err run(struct db_conn *c, const struct migration *list, size_t n, bool contract, int *applied)
+{
+	assert(n <= MOST);
+	bool done = false;
+	int count = 0;
+	enum err e = OK;
+	c->patient = true; /* a migration takes as long as it takes, and so does waiting for another migrator */
+	while (!e && !done) {
+		e = step(c, list, n, contract, &done);
+		if (!e && !done) count++;
+	}
+	c->patient = false;
+	if (applied) *applied = count;
+	return e;
+}
+
+enum err migrate_up(struct db_conn *c, const struct migration *list, size_t n, int *applied)
+{
+	return run(c, list, n, false, applied);
+}
+
+enum err migrate_contract(struct db_conn *c, const struct migration *list, size_t n, int *applied)
+{
+	return run(c, list, n, true, applied);
+}
