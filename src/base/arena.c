@@ -61,6 +61,7 @@ static size_t next_size(const struct arena *a)
 
 void *arena_alloc(struct arena *a, size_t n)
 {
+	if (n == 0) n = 1; /* never NULL, and apart from the next piece */
 	size_t rounded = n > SIZE_MAX - ARENA_ALIGN ? SIZE_MAX : (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
 	a->used += rounded;
 	if (rounded > (size_t)(a->end - a->at)) {
