@@ -1,7 +1,11 @@
-/* HTTP/1.1 requests (RFC 9112), bytes in, structs out, no I/O: llhttp and what it lacks. A scanner of ours goes first and
- * refuses what one llhttp version or another lets pass: bare CR or LF, obs-fold, empty header names, a blank before the
- * colon, Transfer-Encoding in HTTP/1.0, other versions than 1.0 and 1.1, Content-Length twice or beside
- * Transfer-Encoding, no or two Host, NUL. Streaming: after the head the body comes in pieces. */
+/* HTTP/1.1 requests (RFC 9112), bytes in, structs out, no I/O. A scanner of ours decides and refuses what one llhttp
+ * version or another lets pass: bare CR or LF, obs-fold, empty header names, a blank before the colon,
+ * Transfer-Encoding in HTTP/1.0, other versions than 1.0 and 1.1, Content-Length twice or beside Transfer-Encoding, no
+ * (in 1.1) or two Host, NUL. llhttp then reads the same head, and must find the same in it. Streaming: after the head
+ * the body comes in pieces; chunked framing is ours, trailers and extensions are bounded and dropped.
+ *
+ * A path with an encoded slash, a NUL, or a segment "." or ".." is refused. An absolute target gives path, query and
+ * host; "*" comes with OPTIONS only, and path is "*" then. */
 #ifndef LINNET_PROTO_HTTP1_H
 #define LINNET_PROTO_HTTP1_H
 #include <stdbool.h>
@@ -26,10 +30,10 @@ struct http_limits {
 /* The head of a request; strings live in the arena given to http_parser_reset(). */
 struct http_head {
 	enum http_method method;
-	struct str target;      /* as sent */
-	struct str path;        /* decoded: no NUL, valid escapes, well-formed UTF-8, "/" first */
-	struct str query;       /* not decoded, without '?'; STR_NONE when there is none */
-	int minor;              /* 0 or 1 */
+	struct str target; /* as sent */
+	struct str path;   /* decoded: no NUL, valid escapes, well-formed UTF-8, "/" first */
+	struct str query;  /* not decoded, without '?'; STR_NONE when there is none */
+	int minor;         /* 0 or 1 */
 	struct http_header *headers;
 	size_t n_headers;
 	struct str host;
@@ -39,7 +43,8 @@ struct http_head {
 	bool upgrade_websocket; /* Connection: upgrade and Upgrade: websocket, GET, 1.1 */
 };
 struct str http_header_get(const struct http_head *h, const char *name); /* the first; STR_NONE */
-bool http_header_has_token(const struct http_head *h, const char *name, const char *token); /* in a comma list, any line */
+bool http_header_has_token(const struct http_head *h, const char *name,
+						   const char *token); /* in a comma list, any line */
 /* The decoded value of a query parameter ('+' is a blank); STR_NONE: absent. *ok false: a bad escape, NUL or UTF-8. */
 struct str http_query_get(struct arena *a, struct str query, const char *name, bool *ok);
 /* A cookie's value (RFC 6265, 4.2.1) over all Cookie headers; STR_NONE. */
@@ -50,8 +55,8 @@ enum http_event {
 	HTTP_NEED_MORE, /* all bytes were taken */
 	HTTP_HEAD_DONE, /* http_parser_head(); then call again for the body */
 	HTTP_BODY,      /* *body holds a piece, valid until the next call */
-	HTTP_DONE,      /* the request is whole; feed no more before http_parser_reset(): what follows is the next request */
-	HTTP_FAILED     /* http_parser_error(); the connection cannot go on */
+	HTTP_DONE,  /* the request is whole; feed no more before http_parser_reset(): what follows is the next request */
+	HTTP_FAILED /* http_parser_error(); the connection cannot go on */
 };
 struct http_parser *http_parser_create(const struct http_limits *limits);
 void http_parser_destroy(struct http_parser *p);
