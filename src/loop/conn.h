@@ -48,12 +48,13 @@ struct conn_limits {
 /* ---- making */
 struct listener;
 struct listener_options {
-	const char *host;    /* numeric address or name; "" is every address */
+	const char *host;    /* numeric address or name; "" is every address; read during listen_open only */
 	int port;            /* 0: a free one */
 	bool reuse_port;     /* one listener for each reactor; the first binds without, so that a taken port fails */
 	struct tls_context *tls; /* NULL: plain */
 	size_t most_conns;   /* for this listener; past it connections are accepted and closed at once */
-	/* A new connection: sets handler, limits and data by conn_setup(). */
+	/* A new connection: sets handler, limits and data by conn_setup(). What it writes waits until TLS is agreed; `opened`
+	 * follows. It may be finished or closed here already. */
 	void (*accept)(struct listener *l, struct conn *c);
 	void *data;
 };
@@ -61,26 +62,35 @@ struct listener_options {
 enum err listen_open(struct reactor *const *reactors, size_t n, const struct listener_options *o, struct listener **out,
                      int *port);
 void *listener_data(const struct listener *l);
-/* Accepts until EAGAIN, then closes, on every reactor; `done` runs on reactors[0]. */
+/* Accepts until EAGAIN, then closes, on every reactor; `done` (or NULL) runs on reactors[0]. Call it even when
+ * conn_layer_close() has closed the sockets: it gives the listener back, once its connections are gone. */
 void listener_close(struct listener *l, void (*done)(void *), void *arg);
 
+/* Never NULL: a failure is told by `closed` with CONN_REFUSED or CONN_TLS_FAILED at the end of a turn. tls_name is what the
+ * certificate must say. What is written before it is open waits. */
 struct conn *conn_connect(struct reactor *r, const struct sockaddr *addr, socklen_t n, struct tls_context *tls,
                           const char *tls_name, const struct conn_handler *h, void *data);
-/* Takes over a connected, non-blocking socket. */
+/* Takes over a connected, non-blocking socket; `opened` is called before this returns. */
 struct conn *conn_adopt(struct reactor *r, int fd, const struct conn_handler *h, void *data);
-/* Two ends joined in memory (tests, simulation); each delivers to the other in the next turn. */
+/* Two ends joined in memory (tests, simulation); each delivers to the other in the next turn. Open at once: `opened` is
+ * not called. Each buffers 256 KiB for its reader, as a socket would. */
 void conn_pair(struct reactor *r, struct conn *out[2]);
 
+/* Also later, even inside `data`: from then on the new handler is called. Bytes of that very call which the old one did
+ * not take are its to pass on to the new one's `data`. limits NULL: as they were. */
 void conn_setup(struct conn *c, const struct conn_handler *h, void *data, const struct conn_limits *limits);
 void *conn_data(const struct conn *c);
 struct reactor *conn_reactor(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 struct str conn_peer(const struct conn *c);               /* "127.0.0.1" or "::1", for the life of c */
-const struct sockaddr_storage *conn_peer_addr(const struct conn *c);
+const struct sockaddr_storage *conn_peer_addr(const struct conn *c); /* until the next call on this reactor */
 
 /* ---- reading */
-void conn_pause(struct conn *c);
+void conn_pause(struct conn *c); /* no more `data` from now on; the kernel's buffer fills and the peer waits */
 void conn_resume(struct conn *c);
+/* One deadline a connection, cheap to set again at every read: fire(c) is called once, ms from now or a little later
+ * (up to 20 ms), never after `closed` or conn_finish(). fire NULL takes it back. */
+void conn_deadline(struct conn *c, int64_t ms, void (*fire)(struct conn *c));
 
 /* ---- writing: takes its own reference; [at, at + n) of the chunk */
 void conn_write(struct conn *c, struct chunk *chunk, size_t at, size_t n);
@@ -102,7 +112,11 @@ bool conn_closing(const struct conn *c);
 
 /* ---- for each reactor, before its first connection */
 void conn_layer_open(struct reactor *r, size_t read_buffer); /* 64 KiB */
+/* Closes what is still open, listeners too: `closed` follows as always, at the latest from reactor_destroy(), which then
+ * gives the layer's memory back. For a reactor that has stopped, or in its thread. */
 void conn_layer_close(struct reactor *r);
+/* For connecting and for the TLS handshake, each; 10 s unless told. */
+void conn_layer_opening_ms(struct reactor *r, int ms);
 /* bytes and counts for metrics; relaxed atomics, read by any thread */
 struct conn_stats {
 	_Atomic int64_t open, accepted, refused, read_bytes, written_bytes, writes, closed_slow;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "loop/reactor.h"
 
@@ -17,7 +18,7 @@ struct job {
 	struct reactor *home;  /* where `done` runs; NULL: on the lane, right after `run` */
 	int64_t queued_ns;     /* set by lane_submit */
 	bool sure;             /* never refused, never dropped, goes ahead of those that wait: the append, healing */
-	enum err err;          /* OK; ERR_BUSY when it was dropped before it ran */
+	enum err err;          /* set by lane_submit: OK; ERR_BUSY when it was dropped before it ran */
 	bool (*unwanted)(const struct job *j);       /* lane; may be NULL */
 	void (*run)(struct job *j, void *state);     /* lane; state as `open` made it */
 	void (*done)(struct job *j);                 /* reactor; owns j */
@@ -30,8 +31,10 @@ struct lane_options {
 	int64_t most_wait_ms;                /* a job that waited longer is dropped with ERR_BUSY; 0: never */
 	void *(*open)(void *arg, int thread); /* on the thread, at its start; opens connections only on demand */
 	void (*close)(void *state);
-	void (*idle)(void *state);           /* once a second while nothing waits; may be NULL */
+	void (*idle)(void *state);           /* each idle_ms while nothing waits; may be NULL */
+	int idle_ms;                         /* 0: 1000 */
 	void *arg;
+	const struct clock *clock;           /* NULL: the real one */
 };
 struct lane *lane_create(const struct lane_options *o);
 void lane_destroy(struct lane *l); /* takes no more, runs what waits, joins */
@@ -42,4 +45,12 @@ struct lane_stats {
 	_Atomic int64_t jobs, dropped, refused, wait_ns, run_ns;
 };
 const struct lane_stats *lane_stats(const struct lane *l);
+
+/* ---- simulation: no threads. Each job taken is given to `submitted`, and runs when the simulator says so, in its thread,
+ * with the one state that `open` made. Before lane_destroy each must have been run or dropped (its `done` comes with
+ * ERR_BUSY). */
+typedef void (*lane_submitted)(void *arg, struct lane *l, struct job *j);
+struct lane *lane_create_virtual(const struct lane_options *o, lane_submitted submitted, void *arg);
+void lane_run_job(struct lane *l, struct job *j);
+void lane_drop_job(struct lane *l, struct job *j);
 #endif
