@@ -15,17 +15,21 @@ struct sync_head {
 /* Heads by id, in one statement. */
 enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64_t *epoch);
 
+enum sync_verdict {
+	SYNC_EVENTS, /* events follow since */
+	SYNC_RESET,  /* `since` cannot be gone on from: below what is kept or may be seen, too far behind, above the head, another history */
+	SYNC_GONE    /* user_id is no member, or there is no such channel */
+};
 struct sync_log {
 	int64_t channel_id, since, since_at; /* in; since_at 0: not known */
-	int64_t user_id;                     /* in: 0: no membership is read */
+	int64_t user_id;                     /* in; 0: no membership is read, nothing is clipped, `most` only bounds the events */
 	size_t most;                         /* in: events at most */
+	enum sync_verdict verdict;           /* out */
 	int64_t head, head_at, min_rev;      /* out */
-	bool member;                         /* out */
 	int64_t joined_rev;                  /* out: of the present membership */
 	bool clipped;                        /* out: history is `joined` */
-	bool other_history;                  /* out: the row at `since` has another time than since_at */
-	bool too_far;                        /* out: more than `most` events: none were read */
-	struct event **events;               /* out: ascending, since + 1 .. head */
+	struct channel row;                  /* out with SYNC_RESET: as of head, with `me` */
+	struct event **events;               /* out: ascending, since + 1 and on */
 	size_t n_events;
 };
 /* Membership, head and the log since a rev of each entry, all in one snapshot. */

@@ -1,0 +1,315 @@
+#include "hub/attach.h"
+
+#include "base/mem.h"
+#include "hub/local.h"
+#include "hub/owner.h"
+#include "hub/session.h"
+#include "store/sync.h"
+
+#define SNAPSHOT_CHANNELS 200 /* of one job */
+#define RETRY_MS 100
+
+/* ---- the session's side: asking */
+
+static void ask_arrives(struct reactor *r, struct mail *m)
+{
+	struct attach *a = container_of(m, struct attach, mail);
+	struct owner *o = owner_need(hub_here(r), a->channel_id);
+	o->unused_since_ms = o->n_interested ? 0 : reactor_now_ms(r);
+	if (o->open) attach_try(o, a);
+	else list_add_tail(&o->waiting, &a->link);
+}
+
+static void ask(struct attach *a)
+{
+	struct hub_reactor *to = hub_owner_reactor(a->home->hub, a->channel_id);
+	a->mail.deliver = ask_arrives;
+	if (to == a->home) ask_arrives(to->reactor, &a->mail);
+	else reactor_post(to->reactor, &a->mail);
+}
+
+void attach_begin(struct attach *a)
+{
+	list_init(&a->link);
+	a->session->busy++;
+	local_hold(a->home, a->channel_id);
+	ask(a);
+}
+
+static void end(struct attach *a)
+{
+	struct session *s = a->session;
+	local_unhold(a->home, a->channel_id);
+	for (size_t i = 0; i < a->n_frames; i++) frame_unref(a->frames[i]);
+	mem_free(a->frames);
+	mem_free(a);
+	session_unbusy(s);
+}
+
+static void forget_frames(struct attach *a)
+{
+	for (size_t i = 0; i < a->n_frames; i++) frame_unref(a->frames[i]);
+	mem_free(a->frames);
+	a->frames = NULL, a->n_frames = 0;
+}
+
+static struct sub *wanted(const struct attach *a) /* NULL: detached meanwhile */
+{
+	struct sub *sub = session_sub(a->session, a->channel_id);
+	return sub && sub->state == SUB_ATTACHING && sub->gen == a->gen ? sub : NULL;
+}
+
+/* ---- the owner's side */
+
+static void answer_arrives(struct reactor *r, struct mail *m);
+
+static void answer(struct owner *o, struct attach *a)
+{
+	struct hub_reactor *here = o->here;
+	a->mail.deliver = answer_arrives;
+	if (here == a->home) answer_arrives(here->reactor, &a->mail);
+	else reactor_post(a->home->reactor, &a->mail);
+}
+
+void attach_lost(struct attach *a)
+{
+	a->lost = true;
+	a->mail.deliver = answer_arrives;
+	reactor_post(a->home->reactor, &a->mail);
+}
+
+/* The first removal of this person after the membership was known: a replay over it would end there. */
+static int64_t removed_after(const struct owner *o, const struct attach *a)
+{
+	int64_t first = o->last - (int64_t)o->ring_n + 1;
+	for (int64_t rev = a->known + 1 > first ? a->known + 1 : first; rev <= o->last; rev++) {
+		const struct event *e = owner_ring(o, rev)->event;
+		if (change_row(e->kind)->removes && e->user_id == a->user_id) return rev;
+	}
+	return 0;
+}
+
+static bool same_history(const struct owner *o, const struct attach *a)
+{
+	return !a->cursor_at || owner_time(o, a->cursor) == a->cursor_at;
+}
+
+static bool ring_serves(const struct owner *o, const struct attach *a)
+{
+	if (a->known == CURSOR_NONE || a->cursor == CURSOR_NONE || !owner_covers(o, a->cursor)) return false;
+	int64_t least = a->known < a->cursor ? a->known : a->cursor;
+	if (!owner_covers(o, least) && a->known < o->last) return false;
+	if (a->clipped && a->cursor < a->joined_rev) return false; /* the snapshot resets it */
+	if (a->cursor < o->min_rev || !same_history(o, a)) return false;
+	int64_t removed = removed_after(o, a);
+	return !removed || removed > a->cursor;
+}
+
+static void take_ring(struct owner *o, struct attach *a)
+{
+	a->n_frames = (size_t)(o->last - a->cursor);
+	a->frames = a->n_frames ? mem_alloc(a->n_frames * sizeof *a->frames) : NULL;
+	for (size_t i = 0; i < a->n_frames; i++) a->frames[i] = frame_ref(owner_ring(o, a->cursor + 1 + (int64_t)i));
+}
+
+void attach_try(struct owner *o, struct attach *a)
+{
+	/* Position and membership are of one snapshot, and the owner is not past it: it supplies what follows. */
+	bool exact = a->known == a->cursor && a->cursor != CURSOR_NONE && a->cursor >= o->last && !a->cursor_at;
+	a->by_ring = exact || ring_serves(o, a);
+	if (a->by_ring) {
+		if (!exact) take_ring(o, a);
+		a->reached = exact ? a->cursor : o->last;
+		owner_interest(o, (size_t)reactor_index(a->home->reactor), true);
+		if (exact) owner_behind(o, a->cursor);
+	}
+	answer(o, a);
+}
+
+/* ---- the session's side: answers */
+
+static void go_live(struct attach *a, struct sub *sub)
+{
+	bool going = true;
+	for (size_t i = 0; going && i < a->n_frames; i++) {
+		struct frame *f = a->frames[i];
+		going = session_give(sub, f->event, session_bytes(a->session, f));
+	}
+	if (!going || !wanted(a)) return;
+	sub->pos = a->reached;
+	local_add(local_need(a->home, a->channel_id), sub);
+	if (sub->tell_synced) a->session->ops->synced(a->session, a->channel_id, sub->pos);
+	sub->tell_synced = false;
+}
+
+static void to_snapshot(struct attach *a)
+{
+	forget_frames(a);
+	vec_push(&a->home->snapshots, a);
+}
+
+static void answer_arrives(struct reactor *r, struct mail *m)
+{
+	struct attach *a = container_of(m, struct attach, mail);
+	struct sub *sub = wanted(a);
+	if (!sub) {
+		end(a);
+	} else if (a->lost) {
+		a->lost = false;
+		forget_frames(a);
+		ask(a);
+	} else if (a->by_ring && (int64_t)a->n_frames <= a->session->replay_left) {
+		a->session->replay_left -= (int64_t)a->n_frames;
+		go_live(a, sub);
+		end(a);
+	} else {
+		to_snapshot(a);
+	}
+}
+
+/* ---- snapshots */
+
+struct snapshot {
+	struct job job;
+	struct hub_reactor *here;
+	struct arena arena;
+	struct attach **attaches;
+	struct sync_log *logs;
+	size_t n;
+	uint64_t epoch;
+	struct timer retry;
+};
+
+static void snapshot_run(struct job *j, void *state)
+{
+	struct snapshot *s = container_of(j, struct snapshot, job);
+	j->err = sync_logs(state, &s->arena, s->logs, s->n, &s->epoch);
+}
+
+static void snapshot_reset(struct attach *a, struct sub *sub, const struct sync_log *log)
+{
+	metric_add(a->home->cell, METRIC_HUB_RESETS, 1);
+	sub->pos = log->head;
+	a->session->ops->reset(a->session, a->channel_id, log->head, &log->row);
+	sub->tell_synced = false;
+}
+
+static bool snapshot_replay(struct attach *a, struct sub *sub, const struct sync_log *log)
+{
+	for (size_t i = 0; i < log->n_events; i++) {
+		struct chunk *bytes = session_encode(a->session, log->events[i]);
+		bool going = session_give(sub, log->events[i], bytes);
+		chunk_unref(bytes);
+		if (!going) return false;
+		metric_add(a->home->cell, METRIC_HUB_REPLAYED, 1);
+	}
+	return wanted(a) != NULL;
+}
+
+/* Brings the session to T, the snapshot's head; the owner goes on from there. */
+static void snapshot_apply(struct attach *a, const struct sync_log *log)
+{
+	struct sub *sub = wanted(a);
+	if (!sub) {
+		end(a);
+		return;
+	}
+	if (log->verdict == SYNC_GONE) {
+		session_gone(a->session, a->channel_id);
+		session_refresh(a->session); /* the list may know of a rejoin */
+		end(a);
+		return;
+	}
+	sub->joined_rev = a->joined_rev = log->joined_rev;
+	sub->clipped = a->clipped = log->clipped;
+	if (a->session->replay_left < (int64_t)log->n_events) { /* others of the hello were quicker: asked again, it is a reset */
+		vec_push(&a->home->snapshots, a);
+		return;
+	}
+	a->session->replay_left -= (int64_t)log->n_events;
+	if (log->verdict == SYNC_RESET) {
+		snapshot_reset(a, sub, log);
+	} else if (!snapshot_replay(a, sub, log)) {
+		end(a);
+		return;
+	}
+	sub->pos = a->cursor = a->known = log->head;
+	a->cursor_at = 0;
+	ask(a);
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->logs[i].n_events; k++) event_unref(s->logs[i].events[k]);
+	arena_release(&s->arena);
+	mem_free(s);
+}
+
+static void snapshot_submit(struct snapshot *s);
+
+static void snapshot_due(struct reactor *r, struct timer *t)
+{
+	snapshot_submit(container_of(t, struct snapshot, retry));
+}
+
+static void snapshot_done(struct job *j)
+{
+	struct snapshot *s = container_of(j, struct snapshot, job);
+	if (j->err) { /* the database is away: sessions wait for it, at their positions */
+		timer_set(s->here->reactor, &s->retry, RETRY_MS);
+		return;
+	}
+	bool ours = hub_same_epoch(s->here->hub, s->epoch);
+	for (size_t i = 0; i < s->n; i++) {
+		if (ours) snapshot_apply(s->attaches[i], &s->logs[i]);
+		else end(s->attaches[i]); /* every session is being closed */
+	}
+	snapshot_free(s);
+}
+
+static void snapshot_submit(struct snapshot *s)
+{
+	if (lane_submit(s->here->hub->sync, &s->job)) timer_set(s->here->reactor, &s->retry, RETRY_MS);
+}
+
+static int64_t most_events(const struct attach *a)
+{
+	int64_t most = a->home->hub->config->replay_channel;
+	return a->session->replay_left < most ? a->session->replay_left : most;
+}
+
+static void snapshot_start(struct hub_reactor *hr, struct attach **attaches, size_t n)
+{
+	struct snapshot *s = mem_new(struct snapshot);
+	arena_init(&s->arena);
+	timer_init(&s->retry, snapshot_due);
+	s->here = hr;
+	s->n = n;
+	s->attaches = arena_array(&s->arena, struct attach *, n);
+	s->logs = arena_array(&s->arena, struct sync_log, n);
+	for (size_t i = 0; i < n; i++) {
+		struct attach *a = s->attaches[i] = attaches[i];
+		s->logs[i] = (struct sync_log){
+			.channel_id = a->channel_id,
+			.since = a->cursor == CURSOR_NONE ? 0 : a->cursor,
+			.since_at = a->cursor_at,
+			.user_id = a->user_id,
+			.most = (size_t)most_events(a),
+		};
+	}
+	s->job.home = hr->reactor;
+	s->job.sure = true;
+	s->job.run = snapshot_run;
+	s->job.done = snapshot_done;
+	snapshot_submit(s);
+}
+
+void attach_snapshots(struct hub_reactor *hr)
+{
+	for (size_t at = 0; at < hr->snapshots.n; at += SNAPSHOT_CHANNELS) {
+		size_t n = hr->snapshots.n - at;
+		snapshot_start(hr, hr->snapshots.p + at, n < SNAPSHOT_CHANNELS ? n : SNAPSHOT_CHANNELS);
+	}
+	vec_clear(&hr->snapshots);
+}

@@ -1,0 +1,97 @@
+#include "hub/heal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "hub/heads.h"
+#include "store/sync.h"
+
+#define RETRY_MS 100
+#define HEAL_EVENTS 500 /* of one read */
+
+struct heal {
+	struct job job;
+	struct hub_reactor *here;
+	uint64_t gen, epoch;
+	struct arena arena;
+	struct sync_log log;
+};
+
+void heal_start(struct owner *o)
+{
+	if (o->healing) return;
+	o->healing = true;
+	timer_set(o->here->reactor, &o->heal, o->here->hub->config->heal_wait_ms);
+}
+
+static void heal_run(struct job *j, void *state)
+{
+	struct heal *h = container_of(j, struct heal, job);
+	j->err = sync_logs(state, &h->arena, &h->log, 1, &h->epoch);
+}
+
+static void heal_free(struct heal *h)
+{
+	for (size_t i = 0; i < h->log.n_events; i++) event_unref(h->log.events[i]);
+	arena_release(&h->arena);
+	mem_free(h);
+}
+
+static bool behind(const struct owner *o)
+{
+	return o->held_n || o->target > o->last;
+}
+
+/* Applies what was read. The read began at `since`; by now the bus may have brought a part of it. */
+static void apply(struct owner *o, struct heal *h)
+{
+	if (h->log.head < h->log.since) {
+		hub_went_back(o->here->hub);
+	} else if (h->log.min_rev > o->last) {
+		owner_overtaken(o, h->log.head, h->log.head_at, h->log.min_rev);
+	} else {
+		owner_healed(o, h->log.events, h->log.n_events);
+	}
+}
+
+static void heal_done(struct job *j)
+{
+	struct heal *h = container_of(j, struct heal, job);
+	struct owner *o = owner_get(h->here, h->log.channel_id);
+	if (o && o->gen == h->gen) {
+		bool ours = !j->err && hub_same_epoch(o->here->hub, h->epoch);
+		if (ours) apply(o, h);
+		o = owner_get(h->here, h->log.channel_id); /* going back drops it */
+		if (o && o->gen == h->gen) {
+			o->healing = false;
+			if (behind(o)) {
+				o->healing = true;
+				timer_set(o->here->reactor, &o->heal, j->err ? RETRY_MS : 0);
+			}
+		}
+	}
+	heal_free(h);
+}
+
+void heal_due(struct reactor *r, struct timer *t)
+{
+	struct owner *o = container_of(t, struct owner, heal);
+	if (!behind(o)) {
+		o->healing = false;
+		return;
+	}
+	struct heal *h = mem_new(struct heal);
+	arena_init(&h->arena);
+	h->here = o->here;
+	h->gen = o->gen;
+	h->log.channel_id = o->channel_id;
+	h->log.since = o->last;
+	h->log.most = HEAL_EVENTS;
+	h->job.home = r;
+	h->job.sure = true;
+	h->job.run = heal_run;
+	h->job.done = heal_done;
+	if (lane_submit(o->here->hub->sync, &h->job)) {
+		heal_free(h);
+		timer_set(r, &o->heal, RETRY_MS);
+	}
+}

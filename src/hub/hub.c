@@ -1,0 +1,300 @@
+#include "hub/hub.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "hub/attach.h"
+#include "hub/heads.h"
+#include "hub/hub_reactor.h"
+#include "hub/local.h"
+#include "hub/owner.h"
+#include "hub/person.h"
+#include "hub/session.h"
+
+#define SWEEP_MS 10000
+#define DRAIN_TICK_MS 20
+
+struct hub_reactor *hub_here(struct reactor *r)
+{
+	return reactor_get(r, SLOT_HUB);
+}
+
+uint64_t hub_epoch(const struct hub *h)
+{
+	return atomic_load_explicit(&h->epoch, memory_order_acquire);
+}
+
+size_t hub_sessions(const struct hub *h)
+{
+	return (size_t)atomic_load_explicit(&h->sessions, memory_order_relaxed);
+}
+
+/* ---- what the bus brings, on any thread: posted to where it belongs */
+
+struct hub_mail {
+	struct mail mail;
+	union {
+		struct event *event;
+		struct user_news *news;
+		struct {
+			int64_t id, rev;
+			uint64_t epoch;
+			enum topic_kind kind;
+		};
+	};
+};
+
+static struct hub_mail *hub_mail(void (*deliver)(struct reactor *, struct mail *))
+{
+	struct hub_mail *hm = mem_new(struct hub_mail);
+	hm->mail.deliver = deliver;
+	return hm;
+}
+
+static void event_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
+	owner_event(hub_here(r), hm->event);
+	event_unref(hm->event);
+	mem_free(hm);
+}
+
+static void sink_event(void *arg, struct event *e)
+{
+	struct hub *h = arg;
+	struct hub_mail *hm = hub_mail(event_arrives);
+	hm->event = event_ref(e);
+	reactor_post(hub_owner_reactor(h, e->channel_id)->reactor, &hm->mail);
+	if (e->epoch != hub_epoch(h)) hub_epoch_changed(h, e->epoch);
+}
+
+static void news_arrive(struct reactor *r, struct mail *m)
+{
+	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
+	person_news(hub_here(r), hm->news);
+	user_news_unref(hm->news);
+	mem_free(hm);
+}
+
+static void sink_user(void *arg, struct user_news *n)
+{
+	struct hub *h = arg;
+	for (size_t i = 0; i < h->n; i++) {
+		struct hub_mail *hm = hub_mail(news_arrive);
+		hm->news = user_news_ref(n);
+		reactor_post(h->r[i]->reactor, &hm->mail);
+	}
+}
+
+static void behind_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
+	struct owner *o = owner_get(hub_here(r), hm->id);
+	if (o && hm->epoch == hub_epoch(o->here->hub)) owner_behind(o, hm->rev);
+	mem_free(hm);
+}
+
+static void sink_behind(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch)
+{
+	struct hub_mail *hm = hub_mail(behind_arrives);
+	hm->id = channel_id, hm->rev = rev, hm->epoch = epoch;
+	reactor_post(hub_owner_reactor(arg, channel_id)->reactor, &hm->mail);
+}
+
+static void subscribed_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
+	if (hm->kind == TOPIC_CHANNEL) owner_subscribed(hub_here(r), hm->id);
+	else person_subscribed(hub_here(r), hm->id);
+	mem_free(hm);
+}
+
+static void sink_subscribed(void *arg, enum topic_kind kind, int64_t id)
+{
+	struct hub *h = arg;
+	size_t owner = hub_owner_index(h, id);
+	for (size_t i = 0; i < h->n; i++) {
+		if (kind == TOPIC_POD || (kind == TOPIC_CHANNEL && i != owner)) continue;
+		struct hub_mail *hm = hub_mail(subscribed_arrives);
+		hm->kind = kind, hm->id = id;
+		reactor_post(h->r[i]->reactor, &hm->mail);
+	}
+}
+
+static void sink_state(void *arg, bool away)
+{
+	log_event(away ? LOG_WARN : LOG_INFO, away ? "bus.link_lost" : "bus.link_back");
+}
+
+/* ---- epochs */
+
+static void epoch_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_reactor *hr = hub_here(r);
+	owner_drop_all(hr);
+	for (struct list *i = hr->sessions.next; i != &hr->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, link);
+		s->ops->kick(s, ERR_DRAINING);
+	}
+	mem_free(container_of(m, struct hub_mail, mail));
+}
+
+static void close_all(struct hub *h)
+{
+	for (size_t i = 0; i < h->n; i++) reactor_post(h->r[i]->reactor, &hub_mail(epoch_arrives)->mail);
+}
+
+void hub_epoch_changed(struct hub *h, uint64_t epoch)
+{
+	if (atomic_exchange_explicit(&h->epoch, epoch, memory_order_acq_rel) == epoch) return;
+	log_event(LOG_WARN, "hub.epoch_changed");
+	close_all(h);
+}
+
+void hub_went_back(struct hub *h)
+{
+	log_event(LOG_ERROR, "hub.head_went_back");
+	close_all(h);
+}
+
+bool hub_same_epoch(struct hub *h, uint64_t epoch)
+{
+	if (epoch == hub_epoch(h)) return true;
+	hub_epoch_changed(h, epoch);
+	return false;
+}
+
+/* ---- draining */
+
+struct drain_mail {
+	struct mail mail;
+	int64_t spread_ms;
+};
+
+/* Sessions go in the order of their list: the i-th of n after i/n of the time. */
+static void drain_tick(struct reactor *r, struct timer *t)
+{
+	struct hub_reactor *hr = container_of(t, struct hub_reactor, drain);
+	int64_t now = reactor_now_ms(r);
+	for (struct list *i = hr->sessions.next, *next; i != &hr->sessions; i = next) {
+		next = i->next;
+		struct session *s = container_of(i, struct session, link);
+		if (s->drain_at_ms <= now) s->ops->kick(s, ERR_DRAINING);
+	}
+	if (!list_empty(&hr->sessions)) timer_set(r, t, DRAIN_TICK_MS);
+}
+
+static void drain_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_reactor *hr = hub_here(r);
+	struct drain_mail *dm = container_of(m, struct drain_mail, mail);
+	int64_t n = 0, k = 0, now = reactor_now_ms(r);
+	for (struct list *i = hr->sessions.next; i != &hr->sessions; i = i->next) n++;
+	for (struct list *i = hr->sessions.next; i != &hr->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, link);
+		int64_t in_ms = dm->spread_ms * k++ / n;
+		s->drain_at_ms = now + in_ms;
+		s->ops->drain(s, in_ms);
+	}
+	timer_set(r, &hr->drain, DRAIN_TICK_MS);
+	mem_free(dm);
+}
+
+void hub_drain(struct hub *h, int64_t spread_ms)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct drain_mail *dm = mem_new(struct drain_mail);
+		dm->mail.deliver = drain_arrives;
+		dm->spread_ms = spread_ms;
+		reactor_post(h->r[i]->reactor, &dm->mail);
+	}
+}
+
+/* ---- each turn */
+
+static bool hub_turn(struct reactor *r, struct turn_hook *hook)
+{
+	struct hub_reactor *hr = container_of(hook, struct hub_reactor, hook);
+	while (!list_empty(&hr->dirty_owners)) owner_flush(container_of(hr->dirty_owners.next, struct owner, dirty));
+	if (hr->opening.n) heads_open(hr);
+	if (hr->snapshots.n) attach_snapshots(hr);
+	return fanout_run(hr);
+}
+
+static void sweep_due(struct reactor *r, struct timer *t)
+{
+	owner_sweep(container_of(t, struct hub_reactor, sweep));
+	timer_set(r, t, SWEEP_MS);
+}
+
+/* ---- making */
+
+static struct hub_reactor *reactor_part(struct hub *h, struct reactor *r)
+{
+	struct hub_reactor *hr = mem_new(struct hub_reactor);
+	hr->hub = h;
+	hr->reactor = r;
+	hr->cell = metrics_cell(h->metrics);
+	list_init(&hr->sessions);
+	list_init(&hr->dirty_owners);
+	list_init(&hr->dirty_locals);
+	timer_init(&hr->sweep, sweep_due);
+	timer_init(&hr->head_check, heads_check_due);
+	timer_init(&hr->drain, drain_tick);
+	for (size_t d = 0; d < h->n_dialects; d++)
+		if (h->dialects[d].open) hr->dialect_state[d] = h->dialects[d].open();
+	reactor_set(r, SLOT_HUB, hr);
+	hr->hook.rank = TURN_FANOUT;
+	hr->hook.run = hub_turn;
+	reactor_hook(r, &hr->hook);
+	return hr;
+}
+
+/* Timers are set on their reactor's thread. */
+static void begin_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_reactor *hr = hub_here(r);
+	timer_set(r, &hr->sweep, SWEEP_MS);
+	if (!hr->hub->bus->ops->certain(hr->hub->bus)) timer_set(r, &hr->head_check, hr->hub->config->head_check_ms);
+	mem_free(container_of(m, struct hub_mail, mail));
+}
+
+struct hub *hub_create(const struct hub_options *o)
+{
+	struct hub *h = mem_new(struct hub);
+	h->config = o->config;
+	h->bus = o->bus;
+	h->sync = o->sync;
+	h->metrics = o->metrics;
+	h->dialects = o->dialects;
+	h->n_dialects = o->n_dialects;
+	h->n = o->n_reactors;
+	memcpy(h->uuid, o->epoch.uuid, sizeof h->uuid);
+	atomic_init(&h->epoch, o->epoch.hash);
+	h->r = mem_zalloc(h->n * sizeof *h->r);
+	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
+	const struct bus_sink sink = { sink_event, sink_user, sink_behind, sink_subscribed, sink_state, h };
+	h->bus->ops->attach(h->bus, &sink);
+	for (size_t i = 0; i < h->n; i++) reactor_post(h->r[i]->reactor, &hub_mail(begin_arrives)->mail);
+	return h;
+}
+
+void hub_destroy(struct hub *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct hub_reactor *hr = h->r[i];
+		owner_drop_all(hr);
+		local_drop_all(hr);
+		for (size_t d = 0; d < h->n_dialects; d++)
+			if (h->dialects[d].close) h->dialects[d].close(hr->dialect_state[d]);
+		id_map_release(&hr->owners);
+		id_map_release(&hr->locals);
+		id_map_release(&hr->people);
+		vec_release(&hr->opening);
+		vec_release(&hr->snapshots);
+		mem_free(hr);
+	}
+	mem_free(h->r);
+	mem_free(h);
+}

@@ -1,0 +1,44 @@
+/* The hub: puts events in order, heals what was missed, and delivers each to every session of its channel exactly once.
+ *
+ * Each channel has one owner among the reactors (owner.h), each reactor its local part of a channel (local.h) with the
+ * subscriptions of its sessions (session.h). What the hub needs of the database it asks on the sync lane. */
+#ifndef LINNET_HUB_HUB_H
+#define LINNET_HUB_HUB_H
+#include "base/config.h"
+#include "base/metrics.h"
+#include "bus/bus.h"
+#include "hub/frame.h"
+#include "loop/lane.h"
+#include "loop/reactor.h"
+#include "store/epoch.h"
+
+struct hub;
+struct hub_reactor;
+
+struct hub_options {
+	const struct config *config;
+	struct metrics *metrics;
+	struct bus *bus;
+	struct lane *sync;                /* whose state is a struct db_conn */
+	struct reactor *const *reactors;  /* not yet running */
+	size_t n_reactors;
+	const struct dialect *dialects;
+	size_t n_dialects;
+	struct epoch epoch;
+};
+/* Becomes the bus's sink. */
+struct hub *hub_create(const struct hub_options *o);
+void hub_destroy(struct hub *h); /* after the reactors have stopped */
+struct hub_reactor *hub_here(struct reactor *r);
+uint64_t hub_epoch(const struct hub *h); /* any thread */
+
+/* Another epoch was seen: every session is closed so that it comes back with a hello. Any thread. */
+void hub_epoch_changed(struct hub *h, uint64_t epoch);
+
+bool hub_same_epoch(struct hub *h, uint64_t epoch); /* of a read; another one is acted upon */
+void hub_went_back(struct hub *h);                  /* a head below what was delivered: another history under the same epoch */
+
+/* Asks all sessions to go, spread over spread_ms; they are closed when their time has come. Any thread. */
+void hub_drain(struct hub *h, int64_t spread_ms);
+size_t hub_sessions(const struct hub *h); /* any thread */
+#endif

@@ -1,0 +1,51 @@
+/* The hub's part on one reactor: the tables that its files share. reactor */
+#ifndef LINNET_HUB_HUB_REACTOR_H
+#define LINNET_HUB_HUB_REACTOR_H
+#include "base/list.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "hub/hub.h"
+
+struct attach;
+
+struct hub {
+	const struct config *config;
+	struct bus *bus;
+	struct lane *sync;
+	struct metrics *metrics;
+	const struct dialect *dialects;
+	size_t n_dialects, n;
+	struct hub_reactor **r;
+	char uuid[37];
+	_Atomic uint64_t epoch;
+	_Atomic int64_t ring_bytes;  /* of all owners' rings and held events */
+	_Atomic int64_t sessions;
+};
+
+struct hub_reactor {
+	struct hub *hub;
+	struct reactor *reactor;
+	struct metrics_cell *cell;
+	void *dialect_state[DIALECTS_MOST];
+	struct id_map owners;     /* channel_id -> struct owner */
+	struct id_map locals;     /* channel_id -> struct local */
+	struct id_map people;     /* user_id -> struct person */
+	struct list sessions;     /* struct session.link */
+	struct list dirty_owners; /* have ordered frames that reactors were not given yet */
+	struct list dirty_locals; /* have frames that subscribers were not given yet */
+	VEC(int64_t) opening;     /* owners whose head is to be read */
+	VEC(struct attach *) snapshots; /* attaches that need the database */
+	struct turn_hook hook;
+	struct timer sweep, head_check, drain;
+	uint64_t next_gen;
+};
+
+static inline size_t hub_owner_index(const struct hub *h, int64_t channel_id)
+{
+	return hash_id(channel_id) % h->n;
+}
+static inline struct hub_reactor *hub_owner_reactor(const struct hub *h, int64_t channel_id)
+{
+	return h->r[hub_owner_index(h, channel_id)];
+}
+#endif

@@ -1,0 +1,178 @@
+#include "hub/local.h"
+
+#include "hub/owner.h"
+#include "hub/session.h"
+
+struct local *local_get(struct hub_reactor *hr, int64_t channel_id)
+{
+	return id_map_get(&hr->locals, channel_id);
+}
+
+struct local *local_need(struct hub_reactor *hr, int64_t channel_id)
+{
+	struct local *l = local_get(hr, channel_id);
+	if (l) return l;
+	l = mem_new(struct local);
+	l->channel_id = channel_id;
+	l->here = hr;
+	list_init(&l->dirty);
+	id_map_put(&hr->locals, channel_id, l);
+	return l;
+}
+
+/* ---- interest */
+
+struct interest_mail {
+	struct mail mail;
+	int64_t channel_id;
+	size_t reactor;
+};
+
+static void uninterest_arrives(struct reactor *r, struct mail *m)
+{
+	struct interest_mail *im = container_of(m, struct interest_mail, mail);
+	struct owner *o = owner_get(hub_here(r), im->channel_id);
+	if (o) owner_interest(o, im->reactor, false);
+	mem_free(im);
+}
+
+/* In order with the attaches that this reactor sends: one that follows finds the interest gone and sets it again. */
+static void tell_owner(struct local *l)
+{
+	struct hub_reactor *to = hub_owner_reactor(l->here->hub, l->channel_id);
+	struct interest_mail *im = mem_new(struct interest_mail);
+	im->mail.deliver = uninterest_arrives;
+	im->channel_id = l->channel_id;
+	im->reactor = (size_t)reactor_index(l->here->reactor);
+	if (to == l->here) uninterest_arrives(to->reactor, &im->mail);
+	else reactor_post(to->reactor, &im->mail);
+}
+
+static void local_free(struct local *l)
+{
+	id_map_take(&l->here->locals, l->channel_id);
+	list_del(&l->dirty);
+	fanout_forget(l);
+	vec_release(&l->frames);
+	vec_release(&l->subs);
+	for (size_t d = 0; d < DIALECTS_MOST; d++) vec_release(&l->joined[d].begins);
+	mem_free(l);
+}
+
+static void local_free_if_unused(struct local *l)
+{
+	if (l->subs.n || l->attaching) return;
+	tell_owner(l);
+	local_free(l);
+}
+
+void local_hold(struct hub_reactor *hr, int64_t channel_id)
+{
+	local_need(hr, channel_id)->attaching++;
+}
+
+void local_unhold(struct hub_reactor *hr, int64_t channel_id)
+{
+	struct local *l = local_get(hr, channel_id);
+	l->attaching--;
+	local_free_if_unused(l);
+}
+
+/* ---- subscribers */
+
+void local_add(struct local *l, struct sub *s)
+{
+	s->local = l;
+	s->state = SUB_LIVE;
+	s->stop_rev = 0;
+	s->at = (uint32_t)l->subs.n;
+	vec_push(&l->subs, s);
+}
+
+static void place(struct local *l, uint32_t at, struct sub *s)
+{
+	l->subs.p[at] = s;
+	s->at = at;
+}
+
+/* Keeps the walk's promise: those before walk_at were reached, those behind it were not. */
+void local_remove(struct sub *s)
+{
+	struct local *l = s->local;
+	uint32_t hole = s->at;
+	if (l->walking && hole < l->walk_at) {
+		uint32_t border = (uint32_t)--l->walk_at;
+		place(l, hole, l->subs.p[border]);
+		hole = border;
+	}
+	struct sub *last = l->subs.p[l->subs.n - 1];
+	if (last != s || hole != l->subs.n - 1) place(l, hole, last);
+	l->subs.n--;
+	s->local = NULL;
+	s->state = SUB_DETACHED;
+	if (!l->walking) local_free_if_unused(l);
+}
+
+/* ---- frames */
+
+static void mark_removed(struct local *l, const struct event *e)
+{
+	struct person *p = id_map_get(&l->here->people, e->user_id);
+	if (!p) return;
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		struct sub *s = session_sub(container_of(i, struct session, person_link), l->channel_id);
+		if (s && s->state == SUB_LIVE && s->pos < e->rev && !s->stop_rev && e->rev > s->joined_rev) s->stop_rev = e->rev;
+	}
+}
+
+void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *const *frames, size_t n)
+{
+	struct local *l = local_get(hr, channel_id);
+	if (!l || !l->subs.n) return;
+	for (size_t i = 0; i < n; i++) {
+		const struct event *e = frames[i]->event;
+		if (!l->frames.n) l->first_rev = e->rev;
+		vec_push(&l->frames, frame_ref(frames[i]));
+		if (change_row(e->kind)->removes) mark_removed(l, e);
+	}
+	if (list_empty(&l->dirty)) list_add_tail(&hr->dirty_locals, &l->dirty);
+}
+
+/* ---- an owner overtaken by retention */
+
+struct reattach_mail {
+	struct mail mail;
+	int64_t channel_id, head;
+};
+
+static void reattach_arrives(struct reactor *r, struct mail *m)
+{
+	struct reattach_mail *rm = container_of(m, struct reattach_mail, mail);
+	struct local *l = local_get(hub_here(r), rm->channel_id);
+	if (l) {
+		l->attaching++; /* stays while its subscribers leave */
+		for (size_t i = l->subs.n; i-- > 0;)
+			if (l->subs.p[i]->pos < rm->head) session_reattach(l->subs.p[i]);
+		local_unhold(hub_here(r), rm->channel_id);
+	}
+	mem_free(rm);
+}
+
+void local_reattach(struct hub_reactor *to, int64_t channel_id, int64_t head)
+{
+	struct reattach_mail *rm = mem_new(struct reattach_mail);
+	rm->mail.deliver = reattach_arrives;
+	rm->channel_id = channel_id;
+	rm->head = head;
+	reactor_post(to->reactor, &rm->mail);
+}
+
+void local_drop_all(struct hub_reactor *hr) /* without subscribers: at the hub's end */
+{
+	struct id_slot slot;
+	size_t i = 0;
+	while (id_map_next(&hr->locals, &i, &slot)) {
+		local_free(slot.value);
+		i = 0;
+	}
+}

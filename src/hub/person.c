@@ -1,0 +1,70 @@
+#include "hub/person.h"
+
+#include <string.h>
+
+#include "hub/session.h"
+
+struct person *person_join(struct hub_reactor *hr, struct session *s)
+{
+	struct person *p = id_map_get(&hr->people, s->user_id);
+	if (!p) {
+		p = mem_new(struct person);
+		p->user_id = s->user_id;
+		p->here = hr;
+		list_init(&p->sessions);
+		id_map_put(&hr->people, s->user_id, p);
+		hr->hub->bus->ops->subscribe(hr->hub->bus, TOPIC_USER, s->user_id);
+	}
+	list_add_tail(&p->sessions, &s->person_link);
+	s->person = p;
+	return p;
+}
+
+void person_leave(struct session *s)
+{
+	struct person *p = s->person;
+	s->person = NULL;
+	list_del(&s->person_link);
+	if (!list_empty(&p->sessions)) return;
+	p->here->hub->bus->ops->unsubscribe(p->here->hub->bus, TOPIC_USER, p->user_id);
+	id_map_take(&p->here->people, p->user_id);
+	mem_free(p);
+}
+
+static bool is_revoked(const struct session *s, const struct user_news *n)
+{
+	if (!n->revoked_session[0]) return false;
+	if (n->revoked_session[0] == '*') return strcmp(s->session_id, n->kept_session) != 0;
+	return strcmp(s->session_id, n->revoked_session) == 0;
+}
+
+static void session_news(struct session *s, struct user_news *n)
+{
+	if (is_revoked(s, n)) s->ops->kick(s, ERR_SESSION_REVOKED);
+	else if (s->ready) {
+		if (n->json_n && !s->parked) s->ops->news(s, n);
+		if (n->list_moved && n->user_rev > s->user_rev) session_refresh(s);
+	}
+}
+
+void person_news(struct hub_reactor *hr, struct user_news *n)
+{
+	struct person *p = id_map_get(&hr->people, n->user_id);
+	if (!p || n->epoch != hub_epoch(hr->hub)) return;
+	if (n->list_moved && n->user_rev > p->heard) p->heard = n->user_rev;
+	for (struct list *i = p->sessions.next, *next; i != &p->sessions; i = next) {
+		next = i->next; /* a kick closes at the end of the turn, never here */
+		session_news(container_of(i, struct session, person_link), n);
+	}
+}
+
+void person_subscribed(struct hub_reactor *hr, int64_t user_id)
+{
+	struct person *p = id_map_get(&hr->people, user_id);
+	if (!p) return;
+	p->subscribed = true;
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, person_link);
+		if (s->hello || s->ready) session_refresh(s); /* the first list of a hello; or what was missed meanwhile */
+	}
+}

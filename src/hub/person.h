@@ -1,0 +1,18 @@
+/* A person with sessions on this reactor, and the highest rev of their head that was heard of. reactor */
+#ifndef LINNET_HUB_PERSON_H
+#define LINNET_HUB_PERSON_H
+#include "hub/hub_reactor.h"
+
+struct person {
+	int64_t user_id;
+	struct hub_reactor *here;
+	struct list sessions; /* session.person_link */
+	int64_t heard;
+	bool subscribed;      /* confirmed by the bus: news arrive from now on */
+};
+struct session;
+struct person *person_join(struct hub_reactor *hr, struct session *s);
+void person_leave(struct session *s);
+void person_news(struct hub_reactor *hr, struct user_news *n);
+void person_subscribed(struct hub_reactor *hr, int64_t user_id);
+#endif
