@@ -30,6 +30,7 @@ struct pod {
 	struct epoch epoch;          /* as found at start; the hub keeps the present one */
 	struct lane *write, *read, *sync, *cpu;
 	struct append *append;
+	struct markers *markers;     /* app/marker.h */
 	struct hub *hub;
 	struct reactor **reactors;
 	size_t n_reactors;

@@ -20,6 +20,11 @@ struct hub_reactor *hub_here(struct reactor *r)
 	return reactor_get(r, SLOT_HUB);
 }
 
+void *hub_dialect_state(const struct hub_reactor *hr, int dialect)
+{
+	return hr->dialect_state[dialect];
+}
+
 uint64_t hub_epoch(const struct hub *h)
 {
 	return atomic_load_explicit(&h->epoch, memory_order_acquire);
@@ -165,6 +170,27 @@ bool hub_same_epoch(struct hub *h, uint64_t epoch)
 	return false;
 }
 
+/* ---- how many sockets a person has, over all reactors */
+
+bool hub_person_enter(struct hub *h, int64_t user_id)
+{
+	pthread_mutex_lock(&h->lock);
+	uintptr_t n = (uintptr_t)id_map_get(&h->counts, user_id);
+	bool ok = (int64_t)n < h->config->connections_per_person;
+	if (ok) id_map_put(&h->counts, user_id, (void *)(n + 1));
+	pthread_mutex_unlock(&h->lock);
+	return ok;
+}
+
+void hub_person_leave(struct hub *h, int64_t user_id)
+{
+	pthread_mutex_lock(&h->lock);
+	uintptr_t n = (uintptr_t)id_map_get(&h->counts, user_id);
+	if (n > 1) id_map_put(&h->counts, user_id, (void *)(n - 1));
+	else id_map_take(&h->counts, user_id);
+	pthread_mutex_unlock(&h->lock);
+}
+
 /* ---- draining */
 
 struct drain_mail {
@@ -272,6 +298,7 @@ struct hub *hub_create(const struct hub_options *o)
 	h->n = o->n_reactors;
 	memcpy(h->uuid, o->epoch.uuid, sizeof h->uuid);
 	atomic_init(&h->epoch, o->epoch.hash);
+	pthread_mutex_init(&h->lock, NULL);
 	h->r = mem_zalloc(h->n * sizeof *h->r);
 	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
 	const struct bus_sink sink = { sink_event, sink_user, sink_behind, sink_subscribed, sink_state, h };
@@ -295,6 +322,8 @@ void hub_destroy(struct hub *h)
 		vec_release(&hr->snapshots);
 		mem_free(hr);
 	}
+	id_map_release(&h->counts);
+	pthread_mutex_destroy(&h->lock);
 	mem_free(h->r);
 	mem_free(h);
 }

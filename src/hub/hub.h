@@ -30,6 +30,7 @@ struct hub_options {
 struct hub *hub_create(const struct hub_options *o);
 void hub_destroy(struct hub *h); /* after the reactors have stopped */
 struct hub_reactor *hub_here(struct reactor *r);
+void *hub_dialect_state(const struct hub_reactor *hr, int dialect);
 uint64_t hub_epoch(const struct hub *h); /* any thread */
 
 /* Another epoch was seen: every session is closed so that it comes back with a hello. Any thread. */

@@ -1,6 +1,8 @@
 /* The hub's part on one reactor: the tables that its files share. reactor */
 #ifndef LINNET_HUB_HUB_REACTOR_H
 #define LINNET_HUB_HUB_REACTOR_H
+#include <pthread.h>
+
 #include "base/list.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -20,7 +22,11 @@ struct hub {
 	_Atomic uint64_t epoch;
 	_Atomic int64_t ring_bytes;  /* of all owners' rings and held events */
 	_Atomic int64_t sessions;
+	pthread_mutex_t lock;
+	struct id_map counts;        /* under the lock: user_id -> sessions here */
 };
+bool hub_person_enter(struct hub *h, int64_t user_id); /* false: has as many as are allowed */
+void hub_person_leave(struct hub *h, int64_t user_id);
 
 struct hub_reactor {
 	struct hub *hub;

@@ -12,10 +12,11 @@
 
 /* ---- life */
 
-struct session *session_open(struct reactor *r, const struct session_ops *ops, void *data, struct conn *conn, int dialect,
-                             int64_t user_id, const char *session_id)
+enum err session_open(struct reactor *r, const struct session_ops *ops, void *data, struct conn *conn, int dialect,
+                      int64_t user_id, const char *session_id, struct session **out)
 {
 	struct hub_reactor *hr = hub_here(r);
+	if (!hub_person_enter(hr->hub, user_id)) return ERR_LIMIT_REACHED;
 	struct session *s = mem_new(struct session);
 	s->here = hr;
 	s->ops = ops;
@@ -27,7 +28,8 @@ struct session *session_open(struct reactor *r, const struct session_ops *ops, v
 	list_add_tail(&hr->sessions, &s->link);
 	person_join(hr, s);
 	atomic_fetch_add_explicit(&hr->hub->sessions, 1, memory_order_relaxed);
-	return s;
+	*out = s;
+	return OK;
 }
 
 static void session_free(struct deferred *d)
@@ -75,6 +77,7 @@ void session_close(struct session *s)
 	vec_release(&s->subs);
 	list_del(&s->link);
 	person_leave(s);
+	hub_person_leave(s->here->hub, s->user_id);
 	hello_free(s);
 	atomic_fetch_sub_explicit(&s->here->hub->sessions, 1, memory_order_relaxed);
 	free_if_done(s);

@@ -61,8 +61,9 @@ struct session {
 };
 
 /* `dialect` is an index into the hub's table. The connection's handler calls session_drained and session_close. */
-struct session *session_open(struct reactor *r, const struct session_ops *ops, void *data, struct conn *conn, int dialect,
-                             int64_t user_id, const char *session_id);
+/* ERR_LIMIT_REACHED: the person has as many as are allowed. */
+enum err session_open(struct reactor *r, const struct session_ops *ops, void *data, struct conn *conn, int dialect,
+                      int64_t user_id, const char *session_id, struct session **out);
 void session_hello(struct session *s, const struct hello *h); /* once; copies */
 void session_drained(struct session *s);                      /* the connection's queue is empty again */
 void session_close(struct session *s);                        /* the connection is gone; s is not used any more */

@@ -1,0 +1,55 @@
+#include "edge/send.h"
+
+#include <string.h>
+
+#include "base/id.h"
+#include "codec/codec.h"
+
+#define ID_MOST ((INT64_C(1) << 53) - 1)
+
+static void read_nonce(struct json_in *in, struct send *out)
+{
+	struct str nonce;
+	if (json_in_str(in, "nonce", JSON_NEED, &nonce) && !uuid_parse(nonce, out->nonce))
+		in->err = problem_field(in->problem, "nonce", "must be a UUID");
+}
+
+static void read_kind(struct json_in *in, struct send *out)
+{
+	struct str kind;
+	if (json_in_str(in, "kind", JSON_MAY, &kind) && !message_kind_parse(kind, &out->kind))
+		in->err = problem_field(in->problem, "kind", "must be text, action or notice");
+}
+
+void send_read(struct json_in *in, struct arena *a, const struct config *config, struct send *out)
+{
+	read_nonce(in, out);
+	read_kind(in, out);
+	if (json_in_str(in, "body", JSON_NEED, &out->body)) {
+		out->body = arena_str(a, out->body);
+		enum err e = message_body_check(a, &out->body, (size_t)config->message_body, in->problem);
+		if (e && !in->err) in->err = e;
+	}
+	json_in_i64(in, "reply_to", JSON_MAY, 1, ID_MOST, &out->reply_to);
+	json_in_i64(in, "thread_id", JSON_MAY, 1, ID_MOST, &out->thread_id);
+	json_in_bool(in, "in_channel", JSON_MAY, &out->in_channel);
+	send_hash(out);
+}
+
+static void answer_bare(struct json_out *o, const struct message *m)
+{
+	char nonce[UUID_TEXT + 1];
+	uuid_format(m->nonce, nonce);
+	json_open(o, '{');
+	json_field_i64(o, "channel_id", m->channel_id);
+	json_field_i64(o, "message_id", m->message_id);
+	json_field_text(o, "nonce", nonce);
+	json_field_time(o, "created_at", m->created_at);
+	json_close(o, '}');
+}
+
+void send_answer(struct json_out *o, const struct change *c)
+{
+	if (c->bare) answer_bare(o, &c->message);
+	else codec_message(o, &c->message);
+}

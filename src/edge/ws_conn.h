@@ -1,0 +1,37 @@
+/* What a WebSocket connection holds; shared by the files that serve it. reactor */
+#ifndef LINNET_EDGE_WS_CONN_H
+#define LINNET_EDGE_WS_CONN_H
+#include "app/pod.h"
+#include "hub/session.h"
+#include "proto/json.h"
+#include "proto/ws.h"
+
+struct ws_conn {
+	struct pod *pod;
+	struct conn *conn;       /* NULL once it is closed */
+	struct session *session; /* NULL until it is opened and once it is closed */
+	struct ws_parser parser;
+	struct hello_parts *hello; /* cursors gathered from hellos that said `more` */
+	int64_t user_id, session_expires_at, heard_ms;
+	char session_id[SESSION_ID + 1];
+	uint8_t scopes, silent;    /* silent: heartbeats since the last byte */
+	bool deflate, closing;
+	uint32_t pending;          /* requests under way that know it */
+	enum err kicked;           /* why it will be closed at the end of the turn */
+	struct deferred kick;
+};
+
+/* ---- ws_gate.c */
+void ws_send(struct ws_conn *w, struct str json); /* one text message */
+void ws_close(struct ws_conn *w, int code, struct str reason);
+void ws_fail(struct ws_conn *w, enum err e, struct str detail); /* closes with the error's code */
+void ws_release(struct ws_conn *w);               /* a request ended: w->pending goes down */
+void ws_kick_run(struct deferred *d);
+struct ws_deflate *ws_deflate_here(struct reactor *r);
+
+/* ---- ws_ops.c */
+void ws_message(struct ws_conn *w, struct str text);
+void ws_hello_free(struct ws_conn *w);
+/* ---- ws_writer.c */
+extern const struct session_ops ws_session_ops;
+#endif

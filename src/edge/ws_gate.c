@@ -1,0 +1,244 @@
+#include "edge/ws_gate.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "edge/ws_conn.h"
+
+#define CLOSE_WAIT_MS 1000   /* after our Close: for the peer's */
+#define DEFLATE_FROM 256     /* smaller messages are sent as they are */
+#define SILENT_MOST 2        /* heartbeats without a byte */
+
+static const struct conn_handler ws_handler;
+
+/* ---- dialects */
+
+static void *deflate_open(void)
+{
+	return ws_deflate_create();
+}
+
+static void deflate_close(void *state)
+{
+	ws_deflate_destroy(state);
+}
+
+static struct chunk *frame_chunk(struct str json)
+{
+	char header[WS_HEADER_MOST];
+	size_t n = ws_header(header, WS_TEXT, false, json.n, NULL);
+	struct chunk *c = chunk_create(n + json.n);
+	memcpy(c->p, header, n);
+	memcpy(c->p + n, json.p, json.n);
+	return c;
+}
+
+static struct chunk *encode_json(void *state, const struct event *e)
+{
+	return frame_chunk((struct str){ e->json, e->json_n });
+}
+
+static struct chunk *encode_deflated(void *state, const struct event *e)
+{
+	struct str json = { e->json, e->json_n };
+	if (json.n < DEFLATE_FROM) return frame_chunk(json);
+	struct buf b;
+	buf_init(&b);
+	bool smaller = ws_frame_add_deflated(&b, state, json);
+	struct chunk *c = smaller ? chunk_copy(b.p, b.n) : frame_chunk(json);
+	buf_release(&b);
+	return c;
+}
+
+const struct dialect ws_dialects[WS_DIALECTS] = {
+	[WS_JSON] = { "json", encode_json, NULL, NULL },
+	[WS_DEFLATED] = { "json-deflate", encode_deflated, deflate_open, deflate_close },
+};
+
+struct ws_deflate *ws_deflate_here(struct reactor *r)
+{
+	return hub_dialect_state(hub_here(r), WS_DEFLATED);
+}
+
+/* ---- writing */
+
+void ws_send(struct ws_conn *w, struct str json)
+{
+	if (!w->conn || w->closing) return;
+	struct buf b;
+	buf_init(&b);
+	if (!w->deflate || json.n < DEFLATE_FROM || !ws_frame_add_deflated(&b, ws_deflate_here(conn_reactor(w->conn)), json))
+		ws_frame_add(&b, WS_TEXT, json);
+	conn_write_copy(w->conn, b.p, b.n);
+	buf_release(&b);
+}
+
+static void write_control(struct ws_conn *w, enum ws_opcode op, struct str payload)
+{
+	struct buf b;
+	buf_init(&b);
+	ws_frame_add(&b, op, payload);
+	conn_write_copy(w->conn, b.p, b.n);
+	buf_release(&b);
+}
+
+static void close_waited(struct conn *c)
+{
+	conn_close(c); /* the peer did not answer our Close in time */
+}
+
+/* RFC 6455, 7.1.1: sends a Close and waits a moment for the peer's; the session hears nothing more. */
+void ws_close(struct ws_conn *w, int code, struct str reason)
+{
+	if (!w->conn || w->closing) return;
+	w->closing = true;
+	struct buf b;
+	buf_init(&b);
+	ws_close_add(&b, code, reason);
+	conn_write_copy(w->conn, b.p, b.n);
+	buf_release(&b);
+	if (w->session) session_close(w->session);
+	w->session = NULL;
+	conn_deadline(w->conn, CLOSE_WAIT_MS, close_waited);
+}
+
+void ws_fail(struct ws_conn *w, enum err e, struct str detail)
+{
+	int code = err_row(e)->close;
+	ws_close(w, code ? code : 1008, detail.n ? detail : str_of(err_row(e)->code));
+}
+
+void ws_kick_run(struct deferred *d)
+{
+	struct ws_conn *w = container_of(d, struct ws_conn, kick);
+	ws_fail(w, w->kicked, STR_NONE);
+	d->run = NULL;
+	ws_release(w);
+}
+
+/* ---- reading */
+
+static void answer_close(struct ws_conn *w, struct str payload)
+{
+	int code;
+	struct str reason;
+	bool fine = ws_close_parse(payload, &code, &reason);
+	if (!w->closing) ws_close(w, !fine ? 1002 : code == 1005 ? 1000 : code, STR("")); /* echoes it: section 5.5.1 */
+	conn_finish(w->conn); /* the server ends TCP first: section 7.1.1 */
+}
+
+static void on_control(struct ws_conn *w, enum ws_opcode op, struct str payload)
+{
+	if (op == WS_CLOSE) answer_close(w, payload);
+	else if (op == WS_PING && !w->closing) write_control(w, WS_PONG, payload);
+}
+
+static void on_data(struct conn *c, const char *p, size_t n)
+{
+	struct ws_conn *w = conn_data(c);
+	w->silent = 0;
+	w->heard_ms = reactor_now_ms(conn_reactor(c));
+	char *data = (char *)p; /* the reactor's read buffer: unmasked in place */
+	while (n && !conn_closing(c)) {
+		size_t used = 0;
+		enum ws_opcode op;
+		struct str payload;
+		enum ws_event e = ws_parser_feed(&w->parser, ws_deflate_here(conn_reactor(c)), data, n, &used, &op, &payload);
+		data += used, n -= used;
+		if (e == WS_NEED_MORE) return;
+		if (e == WS_FAILED) {
+			ws_close(w, w->parser.close_code, str_of(w->parser.why));
+			conn_finish(c);
+			return;
+		}
+		if (e == WS_CONTROL) on_control(w, op, payload);
+		else if (!w->closing) ws_message(w, payload);
+	}
+}
+
+static void on_drained(struct conn *c)
+{
+	struct ws_conn *w = conn_data(c);
+	if (w->session) session_drained(w->session);
+}
+
+static void ws_free(struct ws_conn *w)
+{
+	ws_parser_release(&w->parser);
+	ws_hello_free(w);
+	mem_free(w);
+}
+
+void ws_release(struct ws_conn *w)
+{
+	if (--w->pending == 0 && !w->conn) ws_free(w);
+}
+
+static void on_closed(struct conn *c, enum conn_end why)
+{
+	struct ws_conn *w = conn_data(c);
+	if (w->session) session_close(w->session);
+	w->session = NULL;
+	w->conn = NULL;
+	if (!w->pending) ws_free(w);
+}
+
+/* ---- time */
+
+static void heartbeat_due(struct conn *c)
+{
+	struct ws_conn *w = conn_data(c);
+	int64_t every = w->pod->config->heartbeat_ms, idle = reactor_now_ms(conn_reactor(c)) - w->heard_ms;
+	if (w->session_expires_at && reactor_wall_ms(conn_reactor(c)) > w->session_expires_at) {
+		ws_fail(w, ERR_SESSION_REVOKED, STR("the session has expired"));
+		return;
+	}
+	if (idle < every) {
+		conn_deadline(c, every - idle, heartbeat_due);
+		return;
+	}
+	if (w->silent++ >= SILENT_MOST) {
+		conn_close(c);
+		return;
+	}
+	write_control(w, WS_PING, STR(""));
+	conn_deadline(c, every, heartbeat_due);
+}
+
+static void hello_due(struct conn *c)
+{
+	struct ws_conn *w = conn_data(c);
+	if (w->session && w->session->greeted) heartbeat_due(c);
+	else ws_fail(w, ERR_PROTOCOL, STR("no hello came"));
+}
+
+/* ---- opening */
+
+void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool deflate, struct str leftover, enum err err)
+{
+	const struct config *cfg = pod->config;
+	struct conn_limits limits = { (size_t)cfg->conn_soft, (size_t)cfg->conn_hard, (int)cfg->write_stall_s * 1000 };
+	struct ws_conn *w = mem_new(struct ws_conn);
+	w->pod = pod;
+	w->conn = conn;
+	w->deflate = deflate;
+	w->heard_ms = reactor_now_ms(conn_reactor(conn));
+	ws_parser_init(&w->parser, false, deflate, (uint32_t)cfg->ws_frame);
+	conn_setup(conn, &ws_handler, w, &limits);
+	if (!err) {
+		w->user_id = actor->user_id;
+		w->scopes = (uint8_t)actor->scopes;
+		w->session_expires_at = actor->expires_at;
+		memcpy(w->session_id, actor->session_id, sizeof w->session_id);
+		err = session_open(conn_reactor(conn), &ws_session_ops, w, conn, deflate ? WS_DEFLATED : WS_JSON, actor->user_id,
+		                   actor->session_id, &w->session);
+	}
+	if (err) {
+		ws_fail(w, err, STR_NONE);
+		return;
+	}
+	conn_deadline(conn, cfg->hello_timeout_s * 1000, hello_due);
+	if (leftover.n) on_data(conn, leftover.p, leftover.n);
+}
+
+static const struct conn_handler ws_handler = { NULL, on_data, on_drained, NULL, on_closed };
