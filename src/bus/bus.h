@@ -15,13 +15,13 @@ enum topic_kind { TOPIC_CHANNEL, TOPIC_USER, TOPIC_POD };
 struct user_news {
 	_Atomic uint32_t refs;
 	int64_t user_id;
-	int64_t user_rev;  /* 0: no rev moved (typing, read markers) */
+	int64_t user_rev; /* 0: no rev moved (typing, read markers) */
 	uint64_t epoch;
-	bool list_moved;   /* membership, sessions or levels: read the list again when user_rev is above what is known */
+	bool list_moved; /* membership, sessions or levels: read the list again when user_rev is above what is known */
 	char revoked_session[27]; /* this session is ended; "*": all of the person's; "" none */
 	char kept_session[27];    /* with "*": but this one */
 	uint32_t json_n;
-	char json[];       /* a frame for the person's sessions; json_n 0: none */
+	char json[]; /* a frame for the person's sessions; json_n 0: none */
 };
 struct user_news *user_news_create(size_t json_n);
 struct user_news *user_news_ref(struct user_news *n);
@@ -34,7 +34,7 @@ struct bus_sink {
 	/* an event's rev without its content, too large for the bus */
 	void (*behind)(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch);
 	void (*subscribed)(void *arg, enum topic_kind kind, int64_t id); /* confirmed: from now on news arrive */
-	void (*state)(void *arg, bool away);  /* the link was lost, or is back */
+	void (*state)(void *arg, bool away);                             /* the link was lost, or is back */
 	void *arg;
 };
 
@@ -44,7 +44,7 @@ struct bus_ops {
 	/* The events of one commit in their order, any channels. */
 	void (*publish)(struct bus *b, struct event *const *events, size_t n);
 	void (*publish_user)(struct bus *b, struct user_news *n);
-	void (*subscribe)(struct bus *b, enum topic_kind kind, int64_t id);   /* answered by sink.subscribed */
+	void (*subscribe)(struct bus *b, enum topic_kind kind, int64_t id); /* answered by sink.subscribed */
 	void (*unsubscribe)(struct bus *b, enum topic_kind kind, int64_t id);
 	bool (*certain)(const struct bus *b); /* no delivery can be lost: no head check is needed */
 	void (*destroy)(struct bus *b);
@@ -54,6 +54,12 @@ struct bus {
 };
 struct bus *bus_local_create(void);
 
-static inline void bus_publish(struct bus *b, struct event *const *e, size_t n) { b->ops->publish(b, e, n); }
-static inline void bus_publish_user(struct bus *b, struct user_news *n) { b->ops->publish_user(b, n); }
+static inline void bus_publish(struct bus *b, struct event *const *e, size_t n)
+{
+	b->ops->publish(b, e, n);
+}
+static inline void bus_publish_user(struct bus *b, struct user_news *n)
+{
+	b->ops->publish_user(b, n);
+}
 #endif

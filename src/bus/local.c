@@ -32,9 +32,7 @@ static void local_subscribe(struct bus *b, enum topic_kind kind, int64_t id)
 	if (sink->subscribed) sink->subscribed(sink->arg, kind, id);
 }
 
-static void local_unsubscribe(struct bus *b, enum topic_kind kind, int64_t id)
-{
-}
+static void local_unsubscribe(struct bus *b, enum topic_kind kind, int64_t id) {}
 
 static bool local_certain(const struct bus *b)
 {

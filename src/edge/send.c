@@ -50,6 +50,8 @@ static void answer_bare(struct json_out *o, const struct message *m)
 
 void send_answer(struct json_out *o, const struct change *c)
 {
-	if (c->bare) answer_bare(o, &c->message);
-	else codec_message(o, &c->message);
+	if (c->bare)
+		answer_bare(o, &c->message);
+	else
+		codec_message(o, &c->message);
 }

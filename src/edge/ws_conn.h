@@ -14,10 +14,10 @@ struct ws_conn {
 	struct hello_parts *hello; /* cursors gathered from hellos that said `more` */
 	int64_t user_id, session_expires_at, heard_ms;
 	char session_id[SESSION_ID + 1];
-	uint8_t scopes, silent;    /* silent: heartbeats since the last byte */
+	uint8_t scopes, silent; /* silent: heartbeats since the last byte */
 	bool deflate, closing;
-	uint32_t pending;          /* requests under way that know it */
-	enum err kicked;           /* why it will be closed at the end of the turn */
+	uint32_t pending; /* requests under way that know it */
+	enum err kicked;  /* why it will be closed at the end of the turn */
 	struct deferred kick;
 };
 
@@ -25,7 +25,7 @@ struct ws_conn {
 void ws_send(struct ws_conn *w, struct str json); /* one text message */
 void ws_close(struct ws_conn *w, int code, struct str reason);
 void ws_fail(struct ws_conn *w, enum err e, struct str detail); /* closes with the error's code */
-void ws_release(struct ws_conn *w);               /* a request ended: w->pending goes down */
+void ws_release(struct ws_conn *w);                             /* a request ended: w->pending goes down */
 void ws_kick_run(struct deferred *d);
 struct ws_deflate *ws_deflate_here(struct reactor *r);
 

@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "edge/ws_conn.h"
 
-#define CLOSE_WAIT_MS 1000   /* after our Close: for the peer's */
-#define DEFLATE_FROM 256     /* smaller messages are sent as they are */
-#define SILENT_MOST 2        /* heartbeats without a byte */
+#define CLOSE_WAIT_MS 1000 /* after our Close: for the peer's */
+#define DEFLATE_FROM 256   /* smaller messages are sent as they are */
+#define SILENT_MOST 2      /* heartbeats without a byte */
 
 static const struct conn_handler ws_handler;
 
@@ -67,7 +67,8 @@ void ws_send(struct ws_conn *w, struct str json)
 	if (!w->conn || w->closing) return;
 	struct buf b;
 	buf_init(&b);
-	if (!w->deflate || json.n < DEFLATE_FROM || !ws_frame_add_deflated(&b, ws_deflate_here(conn_reactor(w->conn)), json))
+	if (!w->deflate || json.n < DEFLATE_FROM ||
+		!ws_frame_add_deflated(&b, ws_deflate_here(conn_reactor(w->conn)), json))
 		ws_frame_add(&b, WS_TEXT, json);
 	conn_write_copy(w->conn, b.p, b.n);
 	buf_release(&b);
@@ -129,8 +130,10 @@ static void answer_close(struct ws_conn *w, struct str payload)
 
 static void on_control(struct ws_conn *w, enum ws_opcode op, struct str payload)
 {
-	if (op == WS_CLOSE) answer_close(w, payload);
-	else if (op == WS_PING && !w->closing) write_control(w, WS_PONG, payload);
+	if (op == WS_CLOSE)
+		answer_close(w, payload);
+	else if (op == WS_PING && !w->closing)
+		write_control(w, WS_PONG, payload);
 }
 
 static void on_data(struct conn *c, const char *p, size_t n)
@@ -151,8 +154,10 @@ static void on_data(struct conn *c, const char *p, size_t n)
 			conn_finish(c);
 			return;
 		}
-		if (e == WS_CONTROL) on_control(w, op, payload);
-		else if (!w->closing) ws_message(w, payload);
+		if (e == WS_CONTROL)
+			on_control(w, op, payload);
+		else if (!w->closing)
+			ws_message(w, payload);
 	}
 }
 
@@ -208,13 +213,16 @@ static void heartbeat_due(struct conn *c)
 static void hello_due(struct conn *c)
 {
 	struct ws_conn *w = conn_data(c);
-	if (w->session && w->session->greeted) heartbeat_due(c);
-	else ws_fail(w, ERR_PROTOCOL, STR("no hello came"));
+	if (w->session && w->session->greeted)
+		heartbeat_due(c);
+	else
+		ws_fail(w, ERR_PROTOCOL, STR("no hello came"));
 }
 
 /* ---- opening */
 
-void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool deflate, struct str leftover, enum err err)
+void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool deflate, struct str leftover,
+			 enum err err)
 {
 	const struct config *cfg = pod->config;
 	struct conn_limits limits = { (size_t)cfg->conn_soft, (size_t)cfg->conn_hard, (int)cfg->write_stall_s * 1000 };
@@ -230,8 +238,8 @@ void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool
 		w->scopes = (uint8_t)actor->scopes;
 		w->session_expires_at = actor->expires_at;
 		memcpy(w->session_id, actor->session_id, sizeof w->session_id);
-		err = session_open(conn_reactor(conn), &ws_session_ops, w, conn, deflate ? WS_DEFLATED : WS_JSON, actor->user_id,
-		                   actor->session_id, &w->session);
+		err = session_open(conn_reactor(conn), &ws_session_ops, w, conn, deflate ? WS_DEFLATED : WS_JSON,
+						   actor->user_id, actor->session_id, &w->session);
 	}
 	if (err) {
 		ws_fail(w, err, STR_NONE);

@@ -7,9 +7,10 @@
 #include "loop/conn.h"
 #include "model/user.h"
 
-/* Takes the connection over; `leftover` came with the request's bytes. err not OK: closed at once with its close code (a
- * browser cannot read an answer to the upgrade). */
-void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool deflate, struct str leftover, enum err err);
+/* Takes the connection over; `leftover` came with the request's bytes. err not OK: closed at once with its close code
+ * (a browser cannot read an answer to the upgrade). */
+void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool deflate, struct str leftover,
+			 enum err err);
 
 enum ws_dialect { WS_JSON, WS_DEFLATED, WS_DIALECTS };
 extern const struct dialect ws_dialects[WS_DIALECTS]; /* the first rows of the hub's table */

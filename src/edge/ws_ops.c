@@ -1,5 +1,5 @@
-/* The operations of a client, a row each. What is wrong with the form (no JSON, no known op, anything before hello) closes with
- * 4002; a request that is refused is answered by `error` and never closes. */
+/* The operations of a client, a row each. What is wrong with the form (no JSON, no known op, anything before hello)
+ * closes with 4002; a request that is refused is answered by `error` and never closes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,10 @@ struct ws_op {
 
 static void put_ref(struct json_out *o, const json_t *ref)
 {
-	if (json_is_string(ref)) json_field_str(o, "ref", (struct str){ json_string_value(ref), json_string_length(ref) });
-	else if (json_is_integer(ref)) json_field_i64(o, "ref", json_integer_value(ref));
+	if (json_is_string(ref))
+		json_field_str(o, "ref", (struct str){ json_string_value(ref), json_string_length(ref) });
+	else if (json_is_integer(ref))
+		json_field_i64(o, "ref", json_integer_value(ref));
 }
 
 static void put_fields(struct json_out *o, const struct problem *p)
@@ -199,8 +201,10 @@ static void answer_ack(struct ws_append *s)
 static void append_done(struct change *c)
 {
 	struct ws_append *s = container_of(c, struct ws_append, change);
-	if (!c->err) answer_ack(s);
-	else answer_error(s->w, s->ref, c->err, &c->problem);
+	if (!c->err)
+		answer_ack(s);
+	else
+		answer_error(s->w, s->ref, c->err, &c->problem);
 	append_free(s);
 }
 
@@ -216,7 +220,8 @@ static enum err rate_take(struct ws_request *q)
 	char key[32];
 	int n = snprintf(key, sizeof key, "m:%lld", (long long)q->w->user_id);
 	int64_t retry_ms;
-	if (eph_take(q->w->pod->eph, (struct str){ key, (size_t)n }, &q->w->pod->config->rate_messages, &retry_ms)) return OK;
+	if (eph_take(q->w->pod->eph, (struct str){ key, (size_t)n }, &q->w->pod->config->rate_messages, &retry_ms))
+		return OK;
 	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
 	return ERR_RATE_LIMITED;
 }
@@ -283,8 +288,9 @@ static void op_hint(struct ws_request *q)
 }
 
 static const struct ws_op ops[] = {
-	{ "hello", true, SCOPE_READ, op_hello }, { "send", false, SCOPE_WRITE, op_send }, { "read", false, SCOPE_WRITE, op_read },
-	{ "ping", true, SCOPE_READ, op_ping },   { "typing", false, SCOPE_WRITE, op_hint }, { "presence", false, SCOPE_WRITE, op_hint },
+	{ "hello", true, SCOPE_READ, op_hello },   { "send", false, SCOPE_WRITE, op_send },
+	{ "read", false, SCOPE_WRITE, op_read },   { "ping", true, SCOPE_READ, op_ping },
+	{ "typing", false, SCOPE_WRITE, op_hint }, { "presence", false, SCOPE_WRITE, op_hint },
 	{ "watch", false, SCOPE_READ, op_hint },
 };
 
@@ -311,10 +317,14 @@ static void request_run(struct ws_request *q, json_t *root)
 	q->in.lenient = true;
 	json_in_str(&q->in, "op", JSON_NEED, &name);
 	const struct ws_op *op = name.p ? op_find(name) : NULL;
-	if (!op || !ref_read(q, root)) ws_fail(q->w, ERR_PROTOCOL, op ? STR("ref is no string or number") : STR("no known op"));
-	else if (!op->before_hello && !q->w->session->greeted) ws_fail(q->w, ERR_PROTOCOL, STR("hello comes first"));
-	else if (op->scope & ~q->w->scopes) refuse(q, ERR_SCOPE_MISSING);
-	else op->run(q);
+	if (!op || !ref_read(q, root))
+		ws_fail(q->w, ERR_PROTOCOL, op ? STR("ref is no string or number") : STR("no known op"));
+	else if (!op->before_hello && !q->w->session->greeted)
+		ws_fail(q->w, ERR_PROTOCOL, STR("hello comes first"));
+	else if (op->scope & ~q->w->scopes)
+		refuse(q, ERR_SCOPE_MISSING);
+	else
+		op->run(q);
 }
 
 void ws_message(struct ws_conn *w, struct str text)
@@ -323,8 +333,10 @@ void ws_message(struct ws_conn *w, struct str text)
 	json_t *root = NULL;
 	arena_init(&q.arena);
 	problem_init(&q.problem, &q.arena);
-	if (json_read(text, &root, &q.problem)) ws_fail(w, ERR_PROTOCOL, STR("no JSON"));
-	else request_run(&q, root);
+	if (json_read(text, &root, &q.problem))
+		ws_fail(w, ERR_PROTOCOL, STR("no JSON"));
+	else
+		request_run(&q, root);
 	json_decref(root);
 	arena_release(&q.arena);
 }

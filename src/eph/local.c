@@ -1,4 +1,5 @@
-/* Ephemeral state of one process: a table of keys with a bucket and a counter each, the oldest used dropped past the cap. */
+/* Ephemeral state of one process: a table of keys with a bucket and a counter each, the oldest used dropped past the
+ * cap. */
 #include <pthread.h>
 
 #include "base/clock.h"

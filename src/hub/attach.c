@@ -16,16 +16,20 @@ static void ask_arrives(struct reactor *r, struct mail *m)
 	struct attach *a = container_of(m, struct attach, mail);
 	struct owner *o = owner_need(hub_here(r), a->channel_id);
 	o->unused_since_ms = o->n_interested ? 0 : reactor_now_ms(r);
-	if (o->open) attach_try(o, a);
-	else list_add_tail(&o->waiting, &a->link);
+	if (o->open)
+		attach_try(o, a);
+	else
+		list_add_tail(&o->waiting, &a->link);
 }
 
 static void ask(struct attach *a)
 {
 	struct hub_reactor *to = hub_owner_reactor(a->home->hub, a->channel_id);
 	a->mail.deliver = ask_arrives;
-	if (to == a->home) ask_arrives(to->reactor, &a->mail);
-	else reactor_post(to->reactor, &a->mail);
+	if (to == a->home)
+		ask_arrives(to->reactor, &a->mail);
+	else
+		reactor_post(to->reactor, &a->mail);
 }
 
 void attach_begin(struct attach *a)
@@ -67,8 +71,10 @@ static void answer(struct owner *o, struct attach *a)
 {
 	struct hub_reactor *here = o->here;
 	a->mail.deliver = answer_arrives;
-	if (here == a->home) answer_arrives(here->reactor, &a->mail);
-	else reactor_post(a->home->reactor, &a->mail);
+	if (here == a->home)
+		answer_arrives(here->reactor, &a->mail);
+	else
+		reactor_post(a->home->reactor, &a->mail);
 }
 
 void attach_lost(struct attach *a)
@@ -222,7 +228,8 @@ static void snapshot_apply(struct attach *a, const struct sync_log *log)
 	}
 	sub->joined_rev = a->joined_rev = log->joined_rev;
 	sub->clipped = a->clipped = log->clipped;
-	if (a->session->replay_left < (int64_t)log->n_events) { /* others of the hello were quicker: asked again, it is a reset */
+	if (a->session->replay_left <
+		(int64_t)log->n_events) { /* others of the hello were quicker: asked again, it is a reset */
 		vec_push(&a->home->snapshots, a);
 		return;
 	}
@@ -262,8 +269,10 @@ static void snapshot_done(struct job *j)
 	}
 	bool ours = hub_same_epoch(s->here->hub, s->epoch);
 	for (size_t i = 0; i < s->n; i++) {
-		if (ours) snapshot_apply(s->attaches[i], &s->logs[i]);
-		else end(s->attaches[i]); /* every session is being closed */
+		if (ours)
+			snapshot_apply(s->attaches[i], &s->logs[i]);
+		else
+			end(s->attaches[i]); /* every session is being closed */
 	}
 	snapshot_free(s);
 }

@@ -1,6 +1,6 @@
-/* Attaching a session to a channel's stream without a window (sync: Attaching a session). The session's reactor asks the
- * owner; the owner replays from its ring, or says that a snapshot is needed; the snapshot brings the session to T, and the
- * owner supplies T + 1 and on. An attach travels between the two as one object; whoever holds it owns it. */
+/* Attaching a session to a channel's stream without a window (sync: Attaching a session). The session's reactor asks
+ * the owner; the owner replays from its ring, or says that a snapshot is needed; the snapshot brings the session to T,
+ * and the owner supplies T + 1 and on. An attach travels between the two as one object; whoever holds it owns it. */
 #ifndef LINNET_HUB_ATTACH_H
 #define LINNET_HUB_ATTACH_H
 #include "base/list.h"
@@ -12,21 +12,21 @@ struct owner;
 
 struct attach {
 	struct mail mail;
-	struct list link;           /* owner.waiting */
-	struct hub_reactor *home;   /* the session's */
-	struct session *session;    /* counted by session.attaches: lives until the attach has ended */
+	struct list link;         /* owner.waiting */
+	struct hub_reactor *home; /* the session's */
+	struct session *session;  /* counted by session.attaches: lives until the attach has ended */
 	int64_t channel_id, user_id;
-	uint64_t gen;               /* of the subscription: another gen means that it was detached meanwhile */
-	int64_t cursor, cursor_at;  /* position asked for; CURSOR_NONE: wherever the head is. cursor_at 0: not known */
-	int64_t known;              /* membership is known as of this rev; CURSOR_NONE: not */
+	uint64_t gen;              /* of the subscription: another gen means that it was detached meanwhile */
+	int64_t cursor, cursor_at; /* position asked for; CURSOR_NONE: wherever the head is. cursor_at 0: not known */
+	int64_t known;             /* membership is known as of this rev; CURSOR_NONE: not */
 	int64_t joined_rev;
-	bool clipped;               /* history: joined */
-	bool lost;                  /* the owner went away meanwhile: ask again */
+	bool clipped; /* history: joined */
+	bool lost;    /* the owner went away meanwhile: ask again */
 	/* the owner's answer */
-	bool by_ring;               /* frames hold (cursor, last]; else a snapshot is needed */
+	bool by_ring; /* frames hold (cursor, last]; else a snapshot is needed */
 	struct frame **frames;
 	size_t n_frames;
-	int64_t reached;            /* the owner's `last`, or the cursor when the owner is behind it */
+	int64_t reached; /* the owner's `last`, or the cursor when the owner is behind it */
 };
 /* Session's reactor: begins; the subscription's gen was taken. */
 void attach_begin(struct attach *a);

@@ -1,8 +1,8 @@
-/* Fan-out by turn, not by message. What a channel gathered in one turn is joined into one run of bytes per dialect, and its
- * subscribers are walked once: one with nothing queued is written straight from it, others queue a reference to their
- * part. Written straight only when one channel alone is dirty in this turn: else one gathered write a connection is
- * cheaper. A walk is cut after 2 ms and keeps its place; what has come meanwhile joins for those not yet reached. Walks go
- * round robin, so that a small channel never waits for a large one. */
+/* Fan-out by turn, not by message. What a channel gathered in one turn is joined into one run of bytes per dialect, and
+ * its subscribers are walked once: one with nothing queued is written straight from it, others queue a reference to
+ * their part. Written straight only when one channel alone is dirty in this turn: else one gathered write a connection
+ * is cheaper. A walk is cut after 2 ms and keeps its place; what has come meanwhile joins for those not yet reached.
+ * Walks go round robin, so that a small channel never waits for a large one. */
 #include "hub/local.h"
 #include "hub/session.h"
 #include "loop/conn.h"
@@ -130,8 +130,10 @@ bool fanout_run(struct hub_reactor *hr)
 			l->walking = false;
 			drop_frames(l, l->walk_to);
 		}
-		if (!whole || l->frames.n) list_add_tail(&hr->dirty_locals, &l->dirty);
-		else if (!l->subs.n) local_hold(hr, l->channel_id), local_unhold(hr, l->channel_id); /* the last one left in the walk */
+		if (!whole || l->frames.n)
+			list_add_tail(&hr->dirty_locals, &l->dirty);
+		else if (!l->subs.n)
+			local_hold(hr, l->channel_id), local_unhold(hr, l->channel_id); /* the last one left in the walk */
 		if (reactor_now_ns(hr->reactor) >= until_ns) break;
 	}
 	return !list_empty(&hr->dirty_locals);

@@ -29,7 +29,8 @@ struct chunk *frame_bytes(struct frame *f, int dialect, const struct dialect *ro
 	struct chunk *have = atomic_load_explicit(&f->bytes[dialect], memory_order_acquire);
 	if (have) return have;
 	struct chunk *made = row->encode(state, f->event), *none = NULL;
-	if (atomic_compare_exchange_strong_explicit(&f->bytes[dialect], &none, made, memory_order_acq_rel, memory_order_acquire))
+	if (atomic_compare_exchange_strong_explicit(&f->bytes[dialect], &none, made, memory_order_acq_rel,
+												memory_order_acquire))
 		return made;
 	chunk_unref(made); /* another reactor was quicker */
 	return none;

@@ -1,5 +1,5 @@
-/* An event put in order by its owner, with the bytes that each dialect sends for it. Frozen; made once by whoever needs a
- * dialect first, shared by all subscribers of all reactors. */
+/* An event put in order by its owner, with the bytes that each dialect sends for it. Frozen; made once by whoever needs
+ * a dialect first, shared by all subscribers of all reactors. */
 #ifndef LINNET_HUB_FRAME_H
 #define LINNET_HUB_FRAME_H
 #include <stdatomic.h>

@@ -26,8 +26,10 @@ static void apply(struct hub_reactor *hr, const struct sync_head *head)
 {
 	struct owner *o = owner_get(hr, head->channel_id);
 	if (!o) return;
-	if (o->open && head->rev < o->asked) hub_went_back(hr->hub);
-	else owner_head(hr, head->channel_id, head->rev, head->at, head->min_rev);
+	if (o->open && head->rev < o->asked)
+		hub_went_back(hr->hub);
+	else
+		owner_head(hr, head->channel_id, head->rev, head->at, head->min_rev);
 }
 
 static void heads_done(struct job *j)

@@ -1,8 +1,9 @@
-/* Reading heads: of owners that open, in one statement for all of a turn, and of all owners while the bus may lose things. */
+/* Reading heads: of owners that open, in one statement for all of a turn, and of all owners while the bus may lose
+ * things. */
 #ifndef LINNET_HUB_HEADS_H
 #define LINNET_HUB_HEADS_H
 #include "hub/hub_reactor.h"
 
-void heads_open(struct hub_reactor *hr);          /* turn hook: those in hr->opening */
+void heads_open(struct hub_reactor *hr); /* turn hook: those in hr->opening */
 void heads_check_due(struct reactor *r, struct timer *t);
 #endif

@@ -110,8 +110,10 @@ static void sink_behind(void *arg, int64_t channel_id, int64_t rev, int64_t at, 
 static void subscribed_arrives(struct reactor *r, struct mail *m)
 {
 	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
-	if (hm->kind == TOPIC_CHANNEL) owner_subscribed(hub_here(r), hm->id);
-	else person_subscribed(hub_here(r), hm->id);
+	if (hm->kind == TOPIC_CHANNEL)
+		owner_subscribed(hub_here(r), hm->id);
+	else
+		person_subscribed(hub_here(r), hm->id);
 	mem_free(hm);
 }
 
@@ -186,8 +188,10 @@ void hub_person_leave(struct hub *h, int64_t user_id)
 {
 	pthread_mutex_lock(&h->lock);
 	uintptr_t n = (uintptr_t)id_map_get(&h->counts, user_id);
-	if (n > 1) id_map_put(&h->counts, user_id, (void *)(n - 1));
-	else id_map_take(&h->counts, user_id);
+	if (n > 1)
+		id_map_put(&h->counts, user_id, (void *)(n - 1));
+	else
+		id_map_take(&h->counts, user_id);
 	pthread_mutex_unlock(&h->lock);
 }
 

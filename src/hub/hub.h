@@ -19,8 +19,8 @@ struct hub_options {
 	const struct config *config;
 	struct metrics *metrics;
 	struct bus *bus;
-	struct lane *sync;                /* whose state is a struct db_conn */
-	struct reactor *const *reactors;  /* not yet running */
+	struct lane *sync;               /* whose state is a struct db_conn */
+	struct reactor *const *reactors; /* not yet running */
 	size_t n_reactors;
 	const struct dialect *dialects;
 	size_t n_dialects;
@@ -37,7 +37,7 @@ uint64_t hub_epoch(const struct hub *h); /* any thread */
 void hub_epoch_changed(struct hub *h, uint64_t epoch);
 
 bool hub_same_epoch(struct hub *h, uint64_t epoch); /* of a read; another one is acted upon */
-void hub_went_back(struct hub *h);                  /* a head below what was delivered: another history under the same epoch */
+void hub_went_back(struct hub *h); /* a head below what was delivered: another history under the same epoch */
 
 /* Asks all sessions to go, spread over spread_ms; they are closed when their time has come. Any thread. */
 void hub_drain(struct hub *h, int64_t spread_ms);

@@ -20,10 +20,10 @@ struct hub {
 	struct hub_reactor **r;
 	char uuid[37];
 	_Atomic uint64_t epoch;
-	_Atomic int64_t ring_bytes;  /* of all owners' rings and held events */
+	_Atomic int64_t ring_bytes; /* of all owners' rings and held events */
 	_Atomic int64_t sessions;
 	pthread_mutex_t lock;
-	struct id_map counts;        /* under the lock: user_id -> sessions here */
+	struct id_map counts; /* under the lock: user_id -> sessions here */
 };
 bool hub_person_enter(struct hub *h, int64_t user_id); /* false: has as many as are allowed */
 void hub_person_leave(struct hub *h, int64_t user_id);
@@ -33,13 +33,13 @@ struct hub_reactor {
 	struct reactor *reactor;
 	struct metrics_cell *cell;
 	void *dialect_state[DIALECTS_MOST];
-	struct id_map owners;     /* channel_id -> struct owner */
-	struct id_map locals;     /* channel_id -> struct local */
-	struct id_map people;     /* user_id -> struct person */
-	struct list sessions;     /* struct session.link */
-	struct list dirty_owners; /* have ordered frames that reactors were not given yet */
-	struct list dirty_locals; /* have frames that subscribers were not given yet */
-	VEC(int64_t) opening;     /* owners whose head is to be read */
+	struct id_map owners;           /* channel_id -> struct owner */
+	struct id_map locals;           /* channel_id -> struct local */
+	struct id_map people;           /* user_id -> struct person */
+	struct list sessions;           /* struct session.link */
+	struct list dirty_owners;       /* have ordered frames that reactors were not given yet */
+	struct list dirty_locals;       /* have frames that subscribers were not given yet */
+	VEC(int64_t) opening;           /* owners whose head is to be read */
 	VEC(struct attach *) snapshots; /* attaches that need the database */
 	struct turn_hook hook;
 	struct timer sweep, head_check, drain;

@@ -44,8 +44,10 @@ static void tell_owner(struct local *l)
 	im->mail.deliver = uninterest_arrives;
 	im->channel_id = l->channel_id;
 	im->reactor = (size_t)reactor_index(l->here->reactor);
-	if (to == l->here) uninterest_arrives(to->reactor, &im->mail);
-	else reactor_post(to->reactor, &im->mail);
+	if (to == l->here)
+		uninterest_arrives(to->reactor, &im->mail);
+	else
+		reactor_post(to->reactor, &im->mail);
 }
 
 static void local_free(struct local *l)
@@ -121,7 +123,8 @@ static void mark_removed(struct local *l, const struct event *e)
 	if (!p) return;
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		struct sub *s = session_sub(container_of(i, struct session, person_link), l->channel_id);
-		if (s && s->state == SUB_LIVE && s->pos < e->rev && !s->stop_rev && e->rev > s->joined_rev) s->stop_rev = e->rev;
+		if (s && s->state == SUB_LIVE && s->pos < e->rev && !s->stop_rev && e->rev > s->joined_rev)
+			s->stop_rev = e->rev;
 	}
 }
 

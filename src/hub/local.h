@@ -1,5 +1,5 @@
-/* A channel on one reactor: its subscribers there, and the frames that not all of them were given yet. Frames of one turn
- * are joined into one chunk, and the subscribers are walked once (fanout.c). reactor */
+/* A channel on one reactor: its subscribers there, and the frames that not all of them were given yet. Frames of one
+ * turn are joined into one chunk, and the subscribers are walked once (fanout.c). reactor */
 #ifndef LINNET_HUB_LOCAL_H
 #define LINNET_HUB_LOCAL_H
 #include "hub/hub_reactor.h"
@@ -9,16 +9,16 @@ struct session;
 enum sub_state { SUB_DETACHED, SUB_ATTACHING, SUB_LIVE };
 struct sub { /* one session in one channel */
 	struct session *session;
-	struct local *local;   /* while live */
+	struct local *local; /* while live */
 	int64_t channel_id;
-	int64_t pos;           /* the last rev given; CURSOR_NONE: none yet */
+	int64_t pos; /* the last rev given; CURSOR_NONE: none yet */
 	int64_t joined_rev;
-	int64_t stop_rev;      /* live: the rev that removes this person; 0: none */
-	uint32_t gen;          /* of attaching */
-	uint32_t at;           /* in local->subs */
+	int64_t stop_rev; /* live: the rev that removes this person; 0: none */
+	uint32_t gen;     /* of attaching */
+	uint32_t at;      /* in local->subs */
 	uint8_t state;
 	bool clipped;
-	bool tell_synced;      /* the client named a cursor: it hears when the replay is over */
+	bool tell_synced; /* the client named a cursor: it hears when the replay is over */
 };
 
 struct joined { /* frames (from, to] as one run of bytes */
@@ -32,19 +32,20 @@ struct local {
 	VEC(struct sub *) subs;
 	VEC(struct frame *) frames; /* dense: first_rev + i */
 	int64_t first_rev;
-	size_t walk_at;             /* subscribers before it have everything up to walk_to */
+	size_t walk_at; /* subscribers before it have everything up to walk_to */
 	int64_t walk_to;
 	bool walking;
 	struct joined joined[DIALECTS_MOST];
-	size_t attaching;           /* attaches under way: keep the owner's interest */
+	size_t attaching; /* attaches under way: keep the owner's interest */
 	struct list dirty;
 };
 struct local *local_get(struct hub_reactor *hr, int64_t channel_id);
 struct local *local_need(struct hub_reactor *hr, int64_t channel_id);
 void local_add(struct local *l, struct sub *s);
 void local_remove(struct sub *s);
-void local_hold(struct hub_reactor *hr, int64_t channel_id);    /* an attach begins */
-void local_unhold(struct hub_reactor *hr, int64_t channel_id);  /* it ended; with the last of all the local goes and the owner hears */
+void local_hold(struct hub_reactor *hr, int64_t channel_id); /* an attach begins */
+void local_unhold(struct hub_reactor *hr,
+				  int64_t channel_id); /* it ended; with the last of all the local goes and the owner hears */
 /* Ordered frames from the owner; takes its own references. */
 void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *const *frames, size_t n);
 /* Any owner's reactor: subscribers below `head` attach anew from their positions, membership included. */

@@ -1,6 +1,6 @@
-/* What an owner knows is `last`. It learns of more by events (bus), by heads (head check, attach, the first read after its
- * subscription) and by its own healing reads; `target` remembers the highest rev heard of, also before it is open and while
- * a read is on its way, so that a read which ends below it is followed by another. */
+/* What an owner knows is `last`. It learns of more by events (bus), by heads (head check, attach, the first read after
+ * its subscription) and by its own healing reads; `target` remembers the highest rev heard of, also before it is open
+ * and while a read is on its way, so that a read which ends below it is followed by another. */
 #include "hub/owner.h"
 
 #include "base/mem.h"
@@ -171,8 +171,10 @@ void owner_event(struct hub_reactor *hr, struct event *e)
 {
 	struct owner *o = owner_get(hr, e->channel_id);
 	if (!o) return; /* nobody here is in this channel */
-	if (e->epoch == hub_epoch(hr->hub)) owner_take(o, e);
-	else metric_add(hr->cell, METRIC_HUB_DROPPED, 1);
+	if (e->epoch == hub_epoch(hr->hub))
+		owner_take(o, e);
+	else
+		metric_add(hr->cell, METRIC_HUB_DROPPED, 1);
 }
 
 void owner_behind(struct owner *o, int64_t rev)
@@ -191,7 +193,8 @@ void owner_healed(struct owner *o, struct event *const *events, size_t n)
 	drain_held(o);
 }
 
-/* Retention has overtaken it: what it would have to deliver next is gone. Its sessions attach anew, membership included. */
+/* Retention has overtaken it: what it would have to deliver next is gone. Its sessions attach anew, membership
+ * included. */
 void owner_overtaken(struct owner *o, int64_t head, int64_t head_at, int64_t min_rev)
 {
 	owner_flush(o);
@@ -225,8 +228,10 @@ void owner_head(struct hub_reactor *hr, int64_t channel_id, int64_t rev, int64_t
 {
 	struct owner *o = owner_get(hr, channel_id);
 	if (!o) return;
-	if (!o->open) owner_open(o, rev, at, min_rev);
-	else owner_behind(o, rev);
+	if (!o->open)
+		owner_open(o, rev, at, min_rev);
+	else
+		owner_behind(o, rev);
 }
 
 /* ---- to the reactors */

@@ -40,7 +40,8 @@ static bool is_revoked(const struct session *s, const struct user_news *n)
 
 static void session_news(struct session *s, struct user_news *n)
 {
-	if (is_revoked(s, n)) s->ops->kick(s, ERR_SESSION_REVOKED);
+	if (is_revoked(s, n))
+		s->ops->kick(s, ERR_SESSION_REVOKED);
 	else if (s->ready) {
 		if (n->json_n && !s->parked) s->ops->news(s, n);
 		if (n->list_moved && n->user_rev > s->user_rev) session_refresh(s);

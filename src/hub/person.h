@@ -8,7 +8,7 @@ struct person {
 	struct hub_reactor *here;
 	struct list sessions; /* session.person_link */
 	int64_t heard;
-	bool subscribed;      /* confirmed by the bus: news arrive from now on */
+	bool subscribed; /* confirmed by the bus: news arrive from now on */
 };
 struct session;
 struct person *person_join(struct hub_reactor *hr, struct session *s);

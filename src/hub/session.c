@@ -1,6 +1,6 @@
 /* The list of channels is read whole, by one statement, whenever the person's head has moved past what the session has.
- * While a session is attached to a channel only the channel's stream tells it of a removal or a rejoin: the list attaches it
- * to what is new and detaches it from what is gone, and never attaches it a second time. */
+ * While a session is attached to a channel only the channel's stream tells it of a removal or a rejoin: the list
+ * attaches it to what is new and detaches it from what is gone, and never attaches it a second time. */
 #include "hub/session.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 /* ---- life */
 
 enum err session_open(struct reactor *r, const struct session_ops *ops, void *data, struct conn *conn, int dialect,
-                      int64_t user_id, const char *session_id, struct session **out)
+					  int64_t user_id, const char *session_id, struct session **out)
 {
 	struct hub_reactor *hr = hub_here(r);
 	if (!hub_person_enter(hr->hub, user_id)) return ERR_LIMIT_REACHED;
@@ -90,8 +90,10 @@ static size_t sub_place(const struct session *s, int64_t channel_id)
 	size_t lo = 0, hi = s->subs.n;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		if (s->subs.p[mid]->channel_id < channel_id) lo = mid + 1;
-		else hi = mid;
+		if (s->subs.p[mid]->channel_id < channel_id)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
 	return lo;
 }
@@ -222,8 +224,10 @@ static const struct cursor *hello_cursor(const struct hello *h, int64_t channel_
 	for (size_t lo = 0, hi = h->n; lo < hi;) {
 		size_t mid = (lo + hi) / 2;
 		if (h->cursors[mid].channel_id == channel_id) return &h->cursors[mid];
-		if (h->cursors[mid].channel_id < channel_id) lo = mid + 1;
-		else hi = mid;
+		if (h->cursors[mid].channel_id < channel_id)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
 	return NULL;
 }
@@ -233,8 +237,10 @@ static bool in_list(const struct sync_list *list, int64_t channel_id)
 	for (size_t lo = 0, hi = list->n_channels; lo < hi;) { /* ascending */
 		size_t mid = (lo + hi) / 2;
 		if (list->channels[mid].id == channel_id) return true;
-		if (list->channels[mid].id < channel_id) lo = mid + 1;
-		else hi = mid;
+		if (list->channels[mid].id < channel_id)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
 	return false;
 }
@@ -384,8 +390,10 @@ static void refresh_start(struct session *s)
 void session_refresh(struct session *s)
 {
 	if (s->closed) return;
-	if (s->refreshing) s->refresh_again = true;
-	else refresh_start(s);
+	if (s->refreshing)
+		s->refresh_again = true;
+	else
+		refresh_start(s);
 }
 
 /* The list is read once the bus has confirmed that news of the person arrive: before that, some could be missed. */

@@ -1,5 +1,6 @@
-/* A session: one connection of one person, attached to all of their channels. It knows no dialect: how things are written
- * is its table of functions. Its list of channels follows the person's head (people.c), its streams the owners. reactor */
+/* A session: one connection of one person, attached to all of their channels. It knows no dialect: how things are
+ * written is its table of functions. Its list of channels follows the person's head (people.c), its streams the owners.
+ * reactor */
 #ifndef LINNET_HUB_SESSION_H
 #define LINNET_HUB_SESSION_H
 #include "hub/local.h"
@@ -13,8 +14,8 @@ struct cursor {
 struct hello {
 	struct cursor *cursors; /* by channel_id, ascending */
 	size_t n;
-	uint64_t epoch;         /* of the cursors; 0: the present one */
-	int64_t user_rev;       /* 0: none: the whole list is wanted */
+	uint64_t epoch;   /* of the cursors; 0: the present one */
+	int64_t user_rev; /* 0: none: the whole list is wanted */
 };
 /* What a ready says: rows without a cursor, or whose own part changed; cursors of channels that one is not in. */
 struct ready {
@@ -39,31 +40,31 @@ struct session_ops {
 };
 
 struct session {
-	struct list link;            /* hub_reactor.sessions */
-	struct list person_link;     /* person.sessions */
+	struct list link;        /* hub_reactor.sessions */
+	struct list person_link; /* person.sessions */
 	struct hub_reactor *here;
 	struct person *person;
 	const struct session_ops *ops;
-	void *data;                  /* the dialect's */
-	struct conn *conn;           /* NULL once it is closed */
+	void *data;        /* the dialect's */
+	struct conn *conn; /* NULL once it is closed */
 	int64_t user_id;
 	char session_id[SESSION_ID + 1];
 	uint8_t dialect;
 	bool greeted, ready, parked, closed, refreshing, refresh_again, resume;
-	uint32_t busy;               /* attaches and jobs that know it */
+	uint32_t busy; /* attaches and jobs that know it */
 	uint32_t next_gen;
-	int64_t user_rev;            /* of the list it has */
+	int64_t user_rev; /* of the list it has */
 	int64_t drain_at_ms;
-	int64_t replay_left;         /* events that its hello may still replay */
-	VEC(struct sub *) subs;      /* its channels, by channel_id, ascending */
-	struct hello *hello;         /* until ready */
+	int64_t replay_left;    /* events that its hello may still replay */
+	VEC(struct sub *) subs; /* its channels, by channel_id, ascending */
+	struct hello *hello;    /* until ready */
 	struct deferred free_later;
 };
 
 /* `dialect` is an index into the hub's table. The connection's handler calls session_drained and session_close. */
 /* ERR_LIMIT_REACHED: the person has as many as are allowed. */
 enum err session_open(struct reactor *r, const struct session_ops *ops, void *data, struct conn *conn, int dialect,
-                      int64_t user_id, const char *session_id, struct session **out);
+					  int64_t user_id, const char *session_id, struct session **out);
 void session_hello(struct session *s, const struct hello *h); /* once; copies */
 void session_drained(struct session *s);                      /* the connection's queue is empty again */
 void session_close(struct session *s);                        /* the connection is gone; s is not used any more */
@@ -73,11 +74,11 @@ struct sub *session_sub(const struct session *s, int64_t channel_id); /* NULL */
 /* One event of a stream, the next after the subscription's position; false when the session takes no more of it now
  * (parked, or this removed the person). */
 bool session_give(struct sub *sub, const struct event *e, struct chunk *bytes);
-struct chunk *session_bytes(const struct session *s, struct frame *f);          /* not a new reference */
-struct chunk *session_encode(const struct session *s, const struct event *e);  /* a new one */
-void session_gone(struct session *s, int64_t channel_id); /* detached, forgotten, told */
-void session_park(struct session *s);                     /* past the soft limit: keeps positions only */
-void session_refresh(struct session *s);                  /* reads the list again */
-void session_reattach(struct sub *sub);                   /* from its position, membership included */
+struct chunk *session_bytes(const struct session *s, struct frame *f);        /* not a new reference */
+struct chunk *session_encode(const struct session *s, const struct event *e); /* a new one */
+void session_gone(struct session *s, int64_t channel_id);                     /* detached, forgotten, told */
+void session_park(struct session *s);    /* past the soft limit: keeps positions only */
+void session_refresh(struct session *s); /* reads the list again */
+void session_reattach(struct sub *sub);  /* from its position, membership included */
 void session_unbusy(struct session *s);
 #endif

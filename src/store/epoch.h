@@ -1,4 +1,5 @@
-/* Which history of the database this is: its UUID and a hash of UUID, system identifier, timeline and OIDs (sync: Epochs). */
+/* Which history of the database this is: its UUID and a hash of UUID, system identifier, timeline and OIDs (sync:
+ * Epochs). */
 #ifndef LINNET_STORE_EPOCH_H
 #define LINNET_STORE_EPOCH_H
 #include "db/db.h"

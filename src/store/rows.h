@@ -1,0 +1,51 @@
+/* How entities are read: one list of columns each, and the function that takes them from a row. Everything that reads a
+ * message, a channel or a person uses these, so that a column is added in one place.
+ *
+ * A statement is written as literals: { "SELECT " MESSAGE_COLUMNS " FROM messages t WHERE ...", ... }. Where the
+ * dialects differ there are two lists. */
+#ifndef LINNET_STORE_ROWS_H
+#define LINNET_STORE_ROWS_H
+#include "base/arena.h"
+#include "db/db.h"
+#include "model/channel.h"
+#include "model/message.h"
+#include "model/user.h"
+
+/* ---- messages: of `messages t` */
+#define MESSAGE_PLAIN_COLUMNS                                                                                          \
+	"t.channel_id, t.message_id, t.seq, t.rev, t.changed_rev, t.body_rev, t.nonce, t.author_id, t.kind, t.body, "      \
+	"t.created_at, t.edited_at, t.deleted_at, t.reply_to, t.thread_id, t.thread_seq, t.mention_all, t.pinned_at, "     \
+	"t.thread_count, t.thread_last_id, t.thread_last_at"
+#define MESSAGE_MENTIONS_FROM "FROM mentions q WHERE q.channel_id = t.channel_id AND q.message_id = t.message_id"
+#define MESSAGE_COLUMNS                                                                                                \
+	MESSAGE_PLAIN_COLUMNS ", (SELECT string_agg(q.user_id::text, ',' ORDER BY q.user_id) " MESSAGE_MENTIONS_FROM ")"
+#define MESSAGE_COLUMNS_SQLITE MESSAGE_PLAIN_COLUMNS ", (SELECT group_concat(q.user_id, ',') " MESSAGE_MENTIONS_FROM ")"
+#define MESSAGE_COLUMN_COUNT 22
+/* From column `at` on; strings go to the arena. */
+void message_take(const struct db_rows *r, int at, struct arena *a, struct message *out);
+
+/* ---- channels: of `heads h` joined with `channels c`, and, with `me`, `members m` of the person */
+#define CHANNEL_COLUMNS                                                                                                \
+	"h.channel_id, h.kind, c.name, c.topic, h.history, h.slow_mode_s, h.read_only, h.archived, c.is_default, "         \
+	"h.deleted_at, h.large, h.rev, h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count, c.dm_key"
+#define CHANNEL_COLUMN_COUNT 19
+#define CHANNEL_FROM "FROM heads h JOIN channels c ON c.channel_id = h.channel_id "
+#define CHANNEL_ME_COLUMNS                                                                                             \
+	CHANNEL_COLUMNS ", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "      \
+					"m.joined_rev, m.user_rev, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "      \
+					"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL)"
+void channel_take(const struct db_rows *r, int at, struct arena *a, struct channel *out);
+void channel_me_take(const struct db_rows *r, int at, struct arena *a, struct channel *out); /* with `me` behind */
+
+/* ---- people: of `users u` */
+#define USER_COLUMNS                                                                                                   \
+	"u.user_id, u.username, u.display_name, u.avatar, u.role, u.bot, u.deactivated_at, u.deleted_at, u.changed_rev"
+#define USER_COLUMN_COUNT 9
+void user_take(const struct db_rows *r, int at, struct arena *a, struct user *out);
+
+/* ---- many ids in one parameter: {1,2,3} for Postgres (`= ANY($1::bigint[])`), [1,2,3] for SQLite
+ * (`IN (SELECT value FROM json_each($1))`) */
+struct db_value ids_param(const struct db_conn *c, struct arena *a, const int64_t *ids, size_t n);
+#define IDS_ANY(column, param) column " = ANY(" param "::bigint[])"
+#define IDS_ANY_SQLITE(column, param) column " IN (SELECT value FROM json_each(" param "))"
+#endif

@@ -1,0 +1,259 @@
+#include "store/sync.h"
+
+#include "base/map.h"
+#include "store/epoch.h"
+#include "store/log.h"
+#include "store/rows.h"
+
+/* ---- heads */
+
+static const struct sql SQL_HEADS = {
+	"SELECT h.channel_id, h.rev, h.rev_at, h.min_rev FROM heads h WHERE " IDS_ANY("h.channel_id", "$1"),
+	"SELECT h.channel_id, h.rev, h.rev_at, h.min_rev FROM heads h WHERE " IDS_ANY_SQLITE("h.channel_id", "$1"),
+};
+
+static void head_take(struct id_map *by_id, const struct db_rows *rows)
+{
+	struct sync_head *h = id_map_get(by_id, db_i64(rows, 0));
+	if (!h) return;
+	h->missing = false;
+	h->rev = db_i64(rows, 1);
+	h->at = db_i64(rows, 2);
+	h->min_rev = db_i64(rows, 3);
+}
+
+static enum err heads_read(struct db_conn *c, struct arena *a, struct sync_head *heads, size_t n)
+{
+	struct id_map by_id = { 0 };
+	struct db_rows rows;
+	int64_t *ids = arena_array(a, int64_t, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = heads[i].channel_id;
+		heads[i].missing = true;
+		id_map_put(&by_id, heads[i].channel_id, &heads[i]);
+	}
+	enum err e = db_query(c, &SQL_HEADS, DB_ARGS(ids_param(c, a, ids, n)), &rows);
+	while (!e && db_next(&rows)) head_take(&by_id, &rows);
+	if (!e) e = db_end(&rows);
+	id_map_release(&by_id);
+	return e;
+}
+
+static enum err end_snapshot(struct db_conn *c, enum err e)
+{
+	if (!e)
+		e = db_commit(c);
+	else
+		db_rollback(c);
+	return e;
+}
+
+enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64_t *epoch)
+{
+	struct arena a;
+	enum err e = db_begin_snapshot(c);
+	if (e) return e;
+	arena_init(&a);
+	e = heads_read(c, &a, heads, n);
+	if (!e) e = epoch_read(c, epoch);
+	arena_release(&a);
+	return end_snapshot(c, e);
+}
+
+/* ---- logs */
+
+static const struct sql SQL_ATTACH = {
+	"SELECT " CHANNEL_ME_COLUMNS " " CHANNEL_FROM "LEFT JOIN members m ON m.channel_id = h.channel_id AND m.user_id = "
+												  "$2 AND m.left_rev IS NULL WHERE h.channel_id = $1",
+	NULL,
+};
+static const struct sql SQL_TIME_OF_REV = {
+	"SELECT created_at FROM messages WHERE channel_id = $1 AND rev = $2 UNION ALL "
+	"SELECT at FROM changes WHERE channel_id = $1 AND rev = $2 UNION ALL "
+	"SELECT rev_at FROM heads WHERE channel_id = $1 AND rev = $2 UNION ALL "
+	"SELECT min_rev_at FROM heads WHERE channel_id = $1 AND min_rev = $2",
+	NULL,
+};
+
+static enum err head_of(struct db_conn *c, struct arena *a, struct sync_log *l, bool *found)
+{
+	struct db_rows rows;
+	*found = false;
+	enum err e = db_query(c, &SQL_ATTACH, DB_ARGS(DB_I64(l->channel_id), DB_I64(l->user_id)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) {
+		*found = true;
+		channel_me_take(&rows, 0, a, &l->row);
+	}
+	l->head = l->row.rev;
+	l->head_at = l->row.rev_at;
+	l->min_rev = l->row.min_rev;
+	l->joined_rev = l->row.me.joined_rev;
+	l->clipped = l->row.history == HISTORY_JOINED;
+	return db_end(&rows);
+}
+
+/* Does the row at `since` have the time that the cursor remembers? Revs without a row agree with anything but a time.
+ */
+static enum err same_history(struct db_conn *c, const struct sync_log *l, bool *same)
+{
+	struct db_rows rows;
+	*same = true;
+	if (!l->since_at || !l->since) return OK;
+	enum err e = db_query(c, &SQL_TIME_OF_REV, DB_ARGS(DB_I64(l->channel_id), DB_I64(l->since)), &rows);
+	if (e) return e;
+	*same = false;
+	while (db_next(&rows)) *same = *same || db_i64(&rows, 0) == l->since_at;
+	return db_end(&rows);
+}
+
+static bool out_of_reach(const struct sync_log *l)
+{
+	int64_t floor = l->clipped && l->joined_rev > l->min_rev ? l->joined_rev : l->min_rev;
+	return l->since < floor || l->since > l->head || l->head - l->since > (int64_t)l->most;
+}
+
+static enum err log_one(struct db_conn *c, struct arena *a, struct sync_log *l, uint64_t epoch)
+{
+	bool found, same = true;
+	enum err e = head_of(c, a, l, &found);
+	if (e) return e;
+	l->verdict = SYNC_EVENTS;
+	if (!found || (l->user_id && (!l->joined_rev || l->row.deleted))) {
+		l->verdict = SYNC_GONE;
+		return OK;
+	}
+	if (l->user_id) {
+		if (out_of_reach(l))
+			l->verdict = SYNC_RESET;
+		else
+			e = same_history(c, l, &same);
+		if (!same) l->verdict = SYNC_RESET;
+	}
+	if (e || l->verdict == SYNC_RESET || l->since < l->min_rev) return e;
+	const struct log_read q = { l->channel_id, l->since, l->head, l->most, l->clipped, epoch };
+	return log_read(c, a, &q, &l->events, &l->n_events);
+}
+
+static void logs_forget(struct sync_log *logs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < logs[i].n_events; k++) event_unref(logs[i].events[k]);
+		logs[i].n_events = 0;
+	}
+}
+
+enum err sync_logs(struct db_conn *c, struct arena *a, struct sync_log *logs, size_t n, uint64_t *epoch)
+{
+	enum err e = db_begin_snapshot(c);
+	if (e) return e;
+	e = epoch_read(c, epoch);
+	for (size_t i = 0; i < n && !e; i++) e = log_one(c, a, &logs[i], *epoch);
+	e = end_snapshot(c, e);
+	if (e) logs_forget(logs, n); /* the caller may try again with the same */
+	return e;
+}
+
+/* ---- lists */
+
+static const struct sql SQL_LIST = {
+	"SELECT " CHANNEL_ME_COLUMNS " FROM members m JOIN heads h ON h.channel_id = m.channel_id "
+	"JOIN channels c ON c.channel_id = m.channel_id "
+	"WHERE m.user_id = $1 AND m.left_rev IS NULL AND h.deleted_at IS NULL ORDER BY m.channel_id",
+	NULL,
+};
+static const struct sql SQL_PERSON = {
+	"SELECT " USER_COLUMNS ", uh.rev, (SELECT count(*) FROM sessions s WHERE s.session_id = $2 AND s.user_id = $1 AND "
+	"s.revoked_at IS NULL) FROM users u JOIN user_heads uh ON uh.user_id = u.user_id WHERE u.user_id = $1",
+	NULL,
+};
+static const struct sql SQL_BLOCKED = { "SELECT blocked_id FROM blocks WHERE user_id = $1 ORDER BY blocked_id", NULL };
+static const struct sql SQL_PEOPLE = {
+	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY("u.user_id", "$1") " ORDER BY u.user_id",
+	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY_SQLITE("u.user_id", "$1") " ORDER BY u.user_id",
+};
+
+static enum err list_person(struct db_conn *c, struct arena *a, int64_t user_id, struct str session_id,
+							struct sync_list *out)
+{
+	struct db_rows rows;
+	enum err e = db_query(c, &SQL_PERSON, DB_ARGS(DB_I64(user_id), DB_TEXT(session_id)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) {
+		user_take(&rows, 0, a, &out->user);
+		out->user_rev = db_i64(&rows, USER_COLUMN_COUNT);
+		bool alive = !session_id.n || db_i64(&rows, USER_COLUMN_COUNT + 1) > 0;
+		out->active = alive && !out->user.deactivated && !out->user.deleted;
+	}
+	return db_end(&rows);
+}
+
+static enum err list_channels(struct db_conn *c, struct arena *a, int64_t user_id, struct sync_list *out)
+{
+	VEC(struct channel) v = { 0 };
+	struct db_rows rows;
+	enum err e = db_query(c, &SQL_LIST, DB_ARGS(DB_I64(user_id)), &rows);
+	while (!e && db_next(&rows)) {
+		struct channel ch;
+		channel_me_take(&rows, 0, a, &ch);
+		vec_push(&v, ch);
+	}
+	if (!e) e = db_end(&rows);
+	out->n_channels = v.n;
+	out->channels = arena_array(a, struct channel, v.n + 1);
+	for (size_t i = 0; i < v.n; i++) out->channels[i] = v.p[i];
+	vec_release(&v);
+	return e;
+}
+
+static enum err list_blocked(struct db_conn *c, struct arena *a, int64_t user_id, struct sync_list *out)
+{
+	VEC(int64_t) v = { 0 };
+	struct db_rows rows;
+	enum err e = db_query(c, &SQL_BLOCKED, DB_ARGS(DB_I64(user_id)), &rows);
+	while (!e && db_next(&rows)) vec_push(&v, db_i64(&rows, 0));
+	if (!e) e = db_end(&rows);
+	out->n_blocked = v.n;
+	out->blocked_ids = arena_array(a, int64_t, v.n + 1);
+	for (size_t i = 0; i < v.n; i++) out->blocked_ids[i] = v.p[i];
+	vec_release(&v);
+	return e;
+}
+
+/* The people of the direct messages. */
+static enum err list_people(struct db_conn *c, struct arena *a, struct sync_list *out)
+{
+	VEC(int64_t) ids = { 0 };
+	VEC(struct user) v = { 0 };
+	struct db_rows rows;
+	enum err e = OK;
+	for (size_t i = 0; i < out->n_channels; i++)
+		for (size_t k = 0; k < out->channels[i].n_users; k++) vec_push(&ids, out->channels[i].user_ids[k]);
+	if (ids.n) e = db_query(c, &SQL_PEOPLE, DB_ARGS(ids_param(c, a, ids.p, ids.n)), &rows);
+	while (ids.n && !e && db_next(&rows)) {
+		struct user u;
+		user_take(&rows, 0, a, &u);
+		vec_push(&v, u);
+	}
+	if (ids.n && !e) e = db_end(&rows);
+	out->n_users = v.n;
+	out->users = arena_array(a, struct user, v.n + 1);
+	for (size_t i = 0; i < v.n; i++) out->users[i] = v.p[i];
+	vec_release(&v);
+	vec_release(&ids);
+	return e;
+}
+
+enum err sync_list(struct db_conn *c, struct arena *a, int64_t user_id, struct str session_id, struct sync_list *out,
+				   uint64_t *epoch)
+{
+	*out = (struct sync_list){ 0 };
+	enum err e = db_begin_snapshot(c);
+	if (e) return e;
+	e = epoch_read(c, epoch);
+	if (!e) e = list_person(c, a, user_id, session_id, out);
+	if (!e) e = list_channels(c, a, user_id, out);
+	if (!e) e = list_blocked(c, a, user_id, out);
+	if (!e) e = list_people(c, a, out);
+	return end_snapshot(c, e);
+}
