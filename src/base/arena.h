@@ -14,9 +14,9 @@ struct arena {
 	size_t used; /* bytes handed out */
 };
 
-void arena_init(struct arena *a);    /* takes no memory yet */
-void arena_release(struct arena *a); /* leaves it as after arena_init */
-void *arena_alloc(struct arena *a, size_t n);  /* 16-aligned, uninitialised */
+void arena_init(struct arena *a);             /* takes no memory yet */
+void arena_release(struct arena *a);          /* leaves it as after arena_init */
+void *arena_alloc(struct arena *a, size_t n); /* 16-aligned, uninitialised */
 void *arena_zalloc(struct arena *a, size_t n);
 struct str arena_str(struct arena *a, struct str s); /* a copy, with a NUL behind it; STR_NONE stays STR_NONE */
 char *arena_cstr(struct arena *a, struct str s);

@@ -1,5 +1,5 @@
-/* Settings, each a row of config.def: flag, then environment, then file, then default. A wrong or unknown one is refused
- * with its name, the value and what is allowed. Frozen after start. */
+/* Settings, each a row of config.def: flag, then environment, then file, then default. A wrong or unknown one is
+ * refused with its name, the value and what is allowed. Frozen after start. */
 #ifndef LINNET_BASE_CONFIG_H
 #define LINNET_BASE_CONFIG_H
 #include <stdbool.h>
@@ -56,12 +56,12 @@ enum role { ROLE_SERVE = 1, ROLE_BACKEND = 2, ROLE_STORAGE = 4, ROLE_WORKER = 8,
 const char *role_name(enum role role); /* of one role: "serve" */
 
 /* Reads flags (argv without program and command: `--name value` or `--name=value`), environment (entries NAME=value, up
- * to a NULL) and the file of LINNET_CONFIG (lines NAME=value with the variables' names, # comments, quotes around a value
- * taken off), then config_check. On failure *why says what is wrong, in one line for people; it lives as long as c.
- * config_release is due in either case. Variables and lines of another role's settings are passed over, since roles may
- * share an environment; its flags are refused. */
+ * to a NULL) and the file of LINNET_CONFIG (lines NAME=value with the variables' names, # comments, quotes around a
+ * value taken off), then config_check. On failure *why says what is wrong, in one line for people; it lives as long as
+ * c. config_release is due in either case. Variables and lines of another role's settings are passed over, since roles
+ * may share an environment; its flags are refused. */
 bool config_load(struct config *c, enum role role, int argc, char **argv, char **environ_list, const char **why);
-/* What settings must have in common: a key to each certificate, limits in order, a proper secret. config_load ends so. */
+/* What settings must have in common: a key to each certificate, limits in order, a proper secret. ends config_load. */
 bool config_check(struct config *c, enum role role, const char **why);
 /* One setting by its variable's or flag's name, for tests. */
 bool config_set(struct config *c, struct str name, struct str value, const char **why);

@@ -37,5 +37,6 @@ void problem_init(struct problem *p, struct arena *arena);
  * p may be NULL where nobody reads what is said. The last detail set is the one that counts. */
 enum err problem_set(struct problem *p, enum err e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Adds a field's fault; past the 16th they are left out. Always ERR_INVALID. */
-enum err problem_field(struct problem *p, const char *field, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+enum err problem_field(struct problem *p, const char *field, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 #endif

@@ -26,12 +26,14 @@ struct log_field {
 #define LOG_BOOL(name, v) ((struct log_field){ LOG_K_BOOL, (name), STR_NONE, (v), 0 })
 #define LOG_RAW(name, v) ((struct log_field){ LOG_K_RAW, (name), (v), 0, 0 }) /* JSON already */
 #define log_event(level, event, ...)                                                                                   \
-	log_fields((level), (event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ LOG_END, NULL, STR_NONE, 0, 0 } })
+	log_fields((level), (event),                                                                                       \
+			   (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ LOG_END, NULL, STR_NONE, 0, 0 } })
 /* Bytes that are no UTF-8 are written as U+FFFD. A line is at most 16 KiB; longer values are cut, and
  * the line then ends with "cut":true. One write(2) a line. */
 void log_fields(enum log_level level, const char *event, const struct log_field *fields);
 
-/* Set once at start, before threads: the least level, and role and pod that every line carries (copied; NULL: left out). */
+/* Set once at start, before threads: the least level, and role and pod that every line carries (copied; NULL: left
+ * out). */
 void log_setup(enum log_level least, const char *role, const char *pod);
 bool log_level_parse(struct str s, enum log_level *out); /* debug, info, warn, error */
 bool log_wants(enum log_level level);

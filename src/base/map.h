@@ -37,7 +37,7 @@ void *str_map_take(struct str_map *m, struct str key);
 void str_map_release(struct str_map *m);
 int str_map_next(const struct str_map *m, size_t *i, struct str_slot *out);
 
-void map_seed(uint64_t seed);            /* once at start, before any map; without it a fixed seed is used (simulation) */
-uint64_t hash_id(int64_t key);           /* unseeded: also picks a channel's owner */
+void map_seed(uint64_t seed);  /* once at start, before any map; without it a fixed seed is used (simulation) */
+uint64_t hash_id(int64_t key); /* unseeded: also picks a channel's owner */
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
 #endif

@@ -22,15 +22,16 @@ enum metric {
 struct metrics;      /* any thread */
 struct metrics_cell; /* the thread that asked for it */
 struct metrics *metrics_create(void);
-void metrics_destroy(struct metrics *m); /* cells and all; nobody counts any more */
+void metrics_destroy(struct metrics *m);              /* cells and all; nobody counts any more */
 struct metrics_cell *metrics_cell(struct metrics *m); /* any thread: a new cell, owned by m, living as long as m */
 void metric_add(struct metrics_cell *c, enum metric id, int64_t n);      /* counters and gauges; its thread only */
 void metric_observe(struct metrics_cell *c, enum metric id, int64_t ns); /* histograms, buckets of seconds */
 int64_t metric_total(struct metrics *m, enum metric id); /* of all cells, without the sources; a histogram's count */
 
-/* Values that others hold (queue depths, connection counts) are asked for at each reading: `write` puts lines into `out`
- * by metrics_line. Lines of one series, of several sources or of the cells, are added up. `write` runs on the reading
- * thread, may itself count, and must not register sources. Sources are registered at start and stay until destroy. */
+/* Values that others hold (queue depths, connection counts) are asked for at each reading: `write` puts lines into
+ * `out` by metrics_line. Lines of one series, of several sources or of the cells, are added up. `write` runs on the
+ * reading thread, may itself count, and must not register sources. Sources are registered at start and stay until
+ * destroy. */
 void metrics_source(struct metrics *m, void (*write)(void *arg, struct buf *out), void *arg);
 /* For sources. Labels as in metrics.def (lane=\"read\"), NULL for the row's own. Not for histograms. */
 void metrics_line(struct buf *out, enum metric id, const char *labels, int64_t v);

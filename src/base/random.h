@@ -1,4 +1,5 @@
-/* Randomness as the pod sees it: the kernel's, or a seeded one in the simulation. Secrets always come from the kernel. */
+/* Randomness as the pod sees it: the kernel's, or a seeded one in the simulation. Secrets always come from the kernel.
+ */
 #ifndef LINNET_BASE_RANDOM_H
 #define LINNET_BASE_RANDOM_H
 #include <stddef.h>
