@@ -1,0 +1,28 @@
+/* The load generator: `load fanout|idle|sends|setup OPTIONS`, each printing one line of JSON a result. Traffic goes to
+ * 127.0.0.1 only; every loop is bounded in count and time. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fanout.h"
+#include "options.h"
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(const struct options *o);
+	} commands[] = { { "fanout", fanout_run } };
+	struct options o;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(argv[1], commands[i].name) != 0) continue;
+		options_read(&o, argc - 2, argv + 2);
+		if (!o.port) fail("--port is missing");
+		commands[i].run(&o);
+		return 0;
+	}
+	printf("load fanout|idle|sends|setup OPTIONS\n");
+	options_help();
+	return argc > 1 && !strcmp(argv[1], "--help") ? 0 : 2;
+}
