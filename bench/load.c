@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "fanout.h"
+#include "idle.h"
 #include "options.h"
+#include "sends.h"
+#include "setup.h"
 
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(const struct options *o);
-	} commands[] = { { "fanout", fanout_run } };
+	} commands[] = { { "fanout", fanout_run }, { "idle", idle_run }, { "sends", sends_run }, { "setup", setup_run } };
 	struct options o;
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
