@@ -20,7 +20,7 @@
 static void print(int64_t n, int64_t ns, int64_t cpu, const struct hist *h)
 {
 	struct result r;
-	result_open(&r, "fsync", "");
+	result_open(&r, "fsync", "disk/fdatasync");
 	result_real(&r, "seconds", (double)ns / 1e9);
 	result_int(&r, "writes", n);
 	result_real(&r, "writes_per_s", (double)n * 1e9 / (double)ns);
