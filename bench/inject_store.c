@@ -1,0 +1,41 @@
+/* Stands in for store/sync.c. */
+#include "inject_store.h"
+
+#include "store/sync.h"
+
+size_t inject_store_channels;
+
+static struct channel channel_of(int64_t id)
+{
+	return (struct channel){
+		.id = id, .kind = CHANNEL_PUBLIC, .name = STR("bench"), .has_me = true, .me = { .first_id = 1 }
+	};
+}
+
+enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64_t *epoch)
+{
+	for (size_t i = 0; i < n; i++) heads[i] = (struct sync_head){ .channel_id = heads[i].channel_id };
+	*epoch = INJECT_EPOCH;
+	return OK;
+}
+
+enum err sync_logs(struct db_conn *c, struct arena *a, struct sync_log *logs, size_t n, uint64_t *epoch)
+{
+	for (size_t i = 0; i < n; i++) {
+		logs[i].verdict = SYNC_EVENTS;
+		logs[i].head = logs[i].since;
+	}
+	*epoch = INJECT_EPOCH;
+	return OK;
+}
+
+enum err sync_list(struct db_conn *c, struct arena *a, int64_t user_id, struct str session_id, struct sync_list *out,
+				   uint64_t *epoch)
+{
+	*out = (struct sync_list){ .user_rev = 1, .active = true, .n_channels = inject_store_channels };
+	out->channels = arena_array(a, struct channel, inject_store_channels);
+	for (size_t i = 0; i < inject_store_channels; i++) out->channels[i] = channel_of((int64_t)i + 1);
+	out->user = (struct user){ .id = user_id, .username = STR("bench"), .role = USER_MEMBER };
+	*epoch = INJECT_EPOCH;
+	return OK;
+}
