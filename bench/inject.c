@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 	pod_open();
 	struct listener_options o = { .host = "127.0.0.1", .most_conns = CONNECTIONS_MOST, .accept = peer_accept };
 	if (listen_open(inject.pod.reactors, 1, &o, &listener, &port)) return 1;
-	fprintf(stderr, "{\"event\":\"listening\",\"address\":\"127.0.0.1:%d\"}\n", port);
+	dprintf(STDERR_FILENO, "{\"event\":\"listening\",\"address\":\"127.0.0.1:%d\"}\n", port);
 	reactor_run(inject.reactor);
 	return 0;
 }

@@ -54,7 +54,7 @@ static void listen_open(void)
 	limit.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (bind(limit.listener, (struct sockaddr *)&at, n) || listen(limit.listener, 1024)) die("listen");
 	getsockname(limit.listener, (struct sockaddr *)&at, &n);
-	fprintf(stderr, "{\"event\":\"listening\",\"address\":\"127.0.0.1:%d\"}\n", ntohs(at.sin_port));
+	dprintf(STDERR_FILENO, "{\"event\":\"listening\",\"address\":\"127.0.0.1:%d\"}\n", ntohs(at.sin_port));
 	watch(limit.listener);
 }
 
