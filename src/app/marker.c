@@ -115,7 +115,9 @@ static void job_run(struct job *j, void *state)
 {
 	struct markers *m = container_of(j, struct markers, job);
 	enum err e = write_batch(m, state);
-	if (e) log_event(LOG_WARN, "marker.write_failed", LOG_INT("markers", (int64_t)m->batch.n)); /* clients send them again */
+	if (e)
+		log_event(LOG_WARN, "marker.write_failed",
+				  LOG_INT("markers", (int64_t)m->batch.n)); /* clients send them again */
 	for (size_t i = 0; i < m->batch.n && !e; i++)
 		if (m->batch.p[i].moved) marker_tell(m->o.bus, &m->batch.p[i], m->epoch);
 }

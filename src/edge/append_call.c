@@ -19,12 +19,16 @@ static void done(struct change *change)
 	struct append_call *c = container_of(change, struct append_call, change);
 	struct request *q = c->q;
 	enum err e = change->err;
-	if (e) copy_problem(q, &change->problem);
-	else if (c->then) c->then(c);
+	if (e)
+		copy_problem(q, &change->problem);
+	else if (c->then)
+		c->then(c);
 	q->actor.user_id = change->actor_id;
 	arena_release(&change->arena);
-	if (!e && c->run) dispatch_job(q, LANE_read, c->run, NULL);
-	else request_finish(q, e);
+	if (!e && c->run)
+		dispatch_job(q, LANE_read, c->run, NULL);
+	else
+		request_finish(q, e);
 }
 
 struct append_call *append_call(struct request *q, enum change_kind kind, int64_t channel_id)

@@ -1,5 +1,5 @@
-/* A request that is a change of a channel: handed to the append queue, answered when it is committed. Lives in the request's
- * arena. */
+/* A request that is a change of a channel: handed to the append queue, answered when it is committed. Lives in the
+ * request's arena. */
 #ifndef LINNET_EDGE_APPEND_CALL_H
 #define LINNET_EDGE_APPEND_CALL_H
 #include "edge/request.h"

@@ -57,7 +57,8 @@ enum err channel_browse_run(struct request *q, struct db_conn *c)
 	const struct list_query *in = q->in;
 	struct channel_page page;
 	struct str key = STR_NONE;
-	if (q->actor.role == USER_GUEST) return problem_set(&q->problem, ERR_NOT_ALLOWED, "Guests see their own channels only");
+	if (q->actor.role == USER_GUEST)
+		return problem_set(&q->problem, ERR_NOT_ALLOWED, "Guests see their own channels only");
 	if (in->q.n) key = text_fold(&q->arena, in->q);
 	enum err e = channel_browse(c, &q->arena, q->actor.user_id, key, in->cursor, (size_t)in->limit, &page);
 	if (!e) reply_page(q, &page);
@@ -230,7 +231,8 @@ static enum err read_muted(struct json_in *in, struct me_patch *p)
 		p->has_muted = true;
 	} else if (json_in_str(in, "muted_until", JSON_MAY, &text)) {
 		p->has_muted = true;
-		if (!time_parse(text, &p->muted_until)) return problem_field(in->problem, "muted_until", "must be a time or null");
+		if (!time_parse(text, &p->muted_until))
+			return problem_field(in->problem, "muted_until", "must be a time or null");
 	}
 	return OK;
 }
@@ -302,7 +304,8 @@ static enum err mark(struct request *q, struct db_conn *c, bool back)
 	struct mark_query *m = q->in;
 	struct channel ch;
 	uint64_t epoch;
-	if (m->epoch.p && (!codec_epoch_parse(m->epoch, &epoch) || epoch != hub_epoch(q->pod->hub))) return ERR_EPOCH_CHANGED;
+	if (m->epoch.p && (!codec_epoch_parse(m->epoch, &epoch) || epoch != hub_epoch(q->pod->hub)))
+		return ERR_EPOCH_CHANGED;
 	enum err e = channel_read(c, &q->arena, m->marker.channel_id, &q->actor, true, &ch);
 	m->marker.user_id = q->actor.user_id;
 	if (!e) e = marker_move(c, &m->marker, back, clock_wall_ms(q->pod->clock));

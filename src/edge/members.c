@@ -81,7 +81,8 @@ enum err member_put_take(struct request *q)
 		struct json_in in;
 		json_in_open(&in, q->json, &q->problem);
 		has_role = json_in_str(&in, "role", JSON_MAY, &role);
-		if (has_role && !channel_role_parse(role, &value)) e = problem_field(&q->problem, "role", "must be member, op or owner");
+		if (has_role && !channel_role_parse(role, &value))
+			e = problem_field(&q->problem, "role", "must be member, op or owner");
 		has_voice = json_in_bool(&in, "voice", JSON_MAY, &voice);
 		enum err closed = json_in_close(&in);
 		if (closed || e) return closed ? closed : e;

@@ -28,7 +28,8 @@ static enum err take_threads(struct request *q, struct page_query *p)
 	enum err e = request_query_str(q, "threads", &text);
 	if (e || !text.p) return e;
 	p->threads = str_eq(text, STR("true"));
-	return p->threads || str_eq(text, STR("false")) ? OK : problem_field(&q->problem, "threads", "must be true or false");
+	return p->threads || str_eq(text, STR("false")) ? OK
+													: problem_field(&q->problem, "threads", "must be true or false");
 }
 
 enum err message_list_take(struct request *q)

@@ -25,7 +25,8 @@ static const struct sql SQL_BROWSE = {
 static const struct sql SQL_NAME_KEY = { "SELECT name_key FROM channels WHERE channel_id = $1", NULL };
 static const struct sql SQL_MEMBERS = {
 	"SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM members m JOIN users u ON u.user_id = m.user_id "
-	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' OR "
+	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' "
+	"OR "
 	"lower(u.display_name) LIKE $4 ESCAPE '!') ORDER BY m.user_id LIMIT $5",
 	NULL,
 };
@@ -34,8 +35,10 @@ static const struct sql SQL_MEMBERS = {
 
 static void take_one(const struct db_rows *r, struct arena *a, struct channel *out)
 {
-	if (db_is_null(r, CHANNEL_COLUMN_COUNT)) channel_take(r, 0, a, out);
-	else channel_me_take(r, 0, a, out);
+	if (db_is_null(r, CHANNEL_COLUMN_COUNT))
+		channel_take(r, 0, a, out);
+	else
+		channel_me_take(r, 0, a, out);
 }
 
 static enum err may_know(const struct channel *ch, const struct actor *who, bool need_member)
@@ -47,7 +50,7 @@ static enum err may_know(const struct channel *ch, const struct actor *who, bool
 }
 
 enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, bool need_member,
-                      struct channel *out)
+					  struct channel *out)
 {
 	struct db_rows rows;
 	bool found = false;
@@ -71,8 +74,10 @@ static enum err take_page(struct arena *a, struct db_rows *rows, size_t limit, s
 	*more = false;
 	out->items = arena_array(a, struct channel, limit + 1);
 	while (db_next(rows)) {
-		if (out->n < limit) take_one(rows, a, &out->items[out->n++]);
-		else *more = true;
+		if (out->n < limit)
+			take_one(rows, a, &out->items[out->n++]);
+		else
+			*more = true;
 	}
 	return db_end(rows);
 }
@@ -84,7 +89,7 @@ static bool cursor_id(struct str cursor, int64_t *after)
 }
 
 enum err channel_mine(struct db_conn *c, struct arena *a, int64_t user_id, struct str cursor, size_t limit,
-                      struct channel_page *out)
+					  struct channel_page *out)
 {
 	struct db_rows rows;
 	int64_t after;
@@ -126,8 +131,8 @@ static enum err name_key_of(struct db_conn *c, struct arena *a, struct str curso
 	return db_end(&rows);
 }
 
-enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, struct str q, struct str cursor, size_t limit,
-                        struct channel_page *out)
+enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, struct str q, struct str cursor,
+						size_t limit, struct channel_page *out)
 {
 	struct db_rows rows;
 	struct str after;
@@ -135,16 +140,17 @@ enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, str
 	if (!q.p) q = STR("");
 	enum err e = name_key_of(c, a, cursor, &after);
 	if (e) return e;
-	e = db_query(c, &SQL_BROWSE,
-	             DB_ARGS(DB_I64(user_id), DB_TEXT(after), DB_TEXT(q), DB_TEXT(pattern(a, q, true)), DB_I64((int64_t)limit + 1)),
-	             &rows);
+	e = db_query(
+		c, &SQL_BROWSE,
+		DB_ARGS(DB_I64(user_id), DB_TEXT(after), DB_TEXT(q), DB_TEXT(pattern(a, q, true)), DB_I64((int64_t)limit + 1)),
+		&rows);
 	if (!e) e = take_page(a, &rows, limit, out, &more);
 	if (!e) out->next = more ? arena_printf(a, "%lld", (long long)out->items[out->n - 1].id) : STR_NONE;
 	return e;
 }
 
-enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor, size_t limit,
-                     struct member_page *out)
+enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
+					 size_t limit, struct member_page *out)
 {
 	struct db_rows rows;
 	int64_t after;
@@ -152,9 +158,9 @@ enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, str
 	if (!cursor_id(cursor, &after)) return ERR_INVALID;
 	if (!q.p) q = STR("");
 	enum err e = db_query(c, &SQL_MEMBERS,
-	                      DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), DB_TEXT(pattern(a, q, false)),
-	                              DB_I64((int64_t)limit + 1)),
-	                      &rows);
+						  DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), DB_TEXT(pattern(a, q, false)),
+								  DB_I64((int64_t)limit + 1)),
+						  &rows);
 	if (e) return e;
 	out->items = arena_array(a, struct member, limit + 1);
 	for (out->n = 0; db_next(&rows);) {

@@ -8,7 +8,7 @@
 /* One channel as this person sees it: `me` when a member. ERR_NOT_FOUND: none, deleted, or not to be known of;
  * ERR_NOT_MEMBER: public, and `need_member`. */
 enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, bool need_member,
-                      struct channel *out);
+					  struct channel *out);
 
 struct channel_page {
 	struct channel *items;
@@ -17,10 +17,10 @@ struct channel_page {
 };
 /* One's own, by id; cursor: the last page's next, STR_NONE at first. ERR_INVALID: a cursor that is none. */
 enum err channel_mine(struct db_conn *c, struct arena *a, int64_t user_id, struct str cursor, size_t limit,
-                      struct channel_page *out);
+					  struct channel_page *out);
 /* Public ones by name, `me` where one is a member; q: a part of name or topic, folded; STR_NONE: all. */
-enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, struct str q, struct str cursor, size_t limit,
-                        struct channel_page *out);
+enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, struct str q, struct str cursor,
+						size_t limit, struct channel_page *out);
 
 struct member {
 	struct user user;
@@ -34,8 +34,8 @@ struct member_page {
 	struct str next;
 };
 /* By user id; q: how the username or the display name begins, folded. */
-enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor, size_t limit,
-                     struct member_page *out);
+enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
+					 size_t limit, struct member_page *out);
 
 /* ---- one's own part */
 struct me_patch {
@@ -45,10 +45,11 @@ struct me_patch {
 	bool hidden;
 };
 /* Moves the person's head: *user_rev. ERR_NOT_MEMBER where one is none. */
-enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p, int64_t *user_rev);
+enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p,
+					  int64_t *user_rev);
 
 struct marker {
-	int64_t channel_id, user_id, message_id; /* in */
+	int64_t channel_id, user_id, message_id;  /* in */
 	int64_t read_id, read_seq, mention_count; /* out */
 	bool moved;                               /* out */
 };

@@ -28,11 +28,13 @@ static const struct sql SQL_REFS = {
 	"SELECT " MESSAGE_COLUMNS_SQLITE " " BY_IDS IDS_ANY_SQLITE("t.message_id", "$2"),
 };
 static const struct sql SQL_AT = {
-	"SELECT t.message_id, t.created_at FROM messages t WHERE t.channel_id = $1 AND t.message_id >= $2 ORDER BY t.message_id LIMIT 1",
+	"SELECT t.message_id, t.created_at FROM messages t WHERE t.channel_id = $1 AND t.message_id >= $2 ORDER BY "
+	"t.message_id LIMIT 1",
 	NULL,
 };
 static const struct sql SQL_REV_OF = {
-	"SELECT t.rev FROM messages t WHERE t.channel_id = $1 AND t.message_id <= $2 ORDER BY t.message_id DESC LIMIT 1", NULL,
+	"SELECT t.rev FROM messages t WHERE t.channel_id = $1 AND t.message_id <= $2 ORDER BY t.message_id DESC LIMIT 1",
+	NULL,
 };
 static const struct sql SQL_USERS = {
 	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY("u.user_id", "$1") " ORDER BY u.user_id",
@@ -51,7 +53,8 @@ static enum err end_snapshot(struct db_conn *c, enum err e)
 	return e;
 }
 
-/* The first message, and the rev above which all may be read: what is kept, and under `history: joined` one's membership. */
+/* The first message, and the rev above which all may be read: what is kept, and under `history: joined` one's
+ * membership. */
 static int64_t first_readable(const struct channel *ch)
 {
 	return ch->history == HISTORY_JOINED && ch->me.first_id > 1 ? ch->me.first_id : 1;
@@ -75,8 +78,10 @@ static enum err place_of_time(struct db_conn *c, const struct channel *ch, int64
 		if (e) return e;
 		while (db_next(&rows)) found = db_i64(&rows, 0), at = db_i64(&rows, 1);
 		if ((e = db_end(&rows))) return e;
-		if (at < time_ms) lo = found + 1;
-		else hi = mid;
+		if (at < time_ms)
+			lo = found + 1;
+		else
+			hi = mid;
 	}
 	*id = lo;
 	return OK;
@@ -84,8 +89,8 @@ static enum err place_of_time(struct db_conn *c, const struct channel *ch, int64
 
 /* ---- items */
 
-static enum err take_run(struct db_conn *c, struct arena *a, const struct sql *sql, struct db_args args, struct message *out,
-                         size_t most, size_t *n, bool *more)
+static enum err take_run(struct db_conn *c, struct arena *a, const struct sql *sql, struct db_args args,
+						 struct message *out, size_t most, size_t *n, bool *more)
 {
 	struct db_rows rows;
 	*n = 0;
@@ -93,14 +98,16 @@ static enum err take_run(struct db_conn *c, struct arena *a, const struct sql *s
 	enum err e = db_query(c, sql, args, &rows);
 	if (e) return e;
 	while (db_next(&rows)) {
-		if (*n < most) message_take(&rows, 0, a, &out[(*n)++]);
-		else *more = true;
+		if (*n < most)
+			message_take(&rows, 0, a, &out[(*n)++]);
+		else
+			*more = true;
 	}
 	return db_end(&rows);
 }
 
-struct span { /* messages up to and from a place */
-	int64_t below, above;  /* ids: < below, > above */
+struct span {             /* messages up to and from a place */
+	int64_t below, above; /* ids: < below, > above */
 	size_t n_below, n_above;
 };
 
@@ -120,7 +127,7 @@ static struct span span_of(const struct page_query *q, int64_t place)
 }
 
 static enum err read_items(struct db_conn *c, struct arena *a, const struct page_query *q, const struct span *s,
-                           struct page *out)
+						   struct page *out)
 {
 	int64_t first = first_readable(&out->channel);
 	struct message *down = arena_array(a, struct message, s->n_below + 1);
@@ -130,15 +137,15 @@ static enum err read_items(struct db_conn *c, struct arena *a, const struct page
 	out->items = arena_array(a, struct message, q->limit + 1);
 	if (s->n_below || s->below)
 		e = take_run(c, a, &SQL_DOWN,
-		             DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->below), DB_BOOL(q->threads),
-		                     DB_I64((int64_t)s->n_below + 1)),
-		             down, s->n_below, &n_down, &before);
+					 DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->below), DB_BOOL(q->threads),
+							 DB_I64((int64_t)s->n_below + 1)),
+					 down, s->n_below, &n_down, &before);
 	for (size_t i = 0; i < n_down; i++) out->items[i] = down[n_down - 1 - i];
 	if (!e && s->n_above)
 		e = take_run(c, a, &SQL_UP,
-		             DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->above), DB_BOOL(q->threads),
-		                     DB_I64((int64_t)s->n_above + 1)),
-		             out->items + n_down, s->n_above, &n_up, &after);
+					 DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->above), DB_BOOL(q->threads),
+							 DB_I64((int64_t)s->n_above + 1)),
+					 out->items + n_down, s->n_above, &n_up, &after);
 	out->n = n_down + n_up;
 	out->before = before || (q->kind == PAGE_AFTER && s->above >= first);
 	out->after = after || (q->kind == PAGE_BEFORE && s->below <= out->channel.last_id);
@@ -160,7 +167,8 @@ static enum err read_refs(struct db_conn *c, struct arena *a, struct page *p)
 	enum err e = OK;
 	if (ids.n) {
 		p->refs = arena_array(a, struct message, ids.n + 1);
-		struct db_args args = DB_ARGS(DB_I64(p->channel.id), ids_param(c, a, ids.p, ids.n), DB_I64(first_readable(&p->channel)));
+		struct db_args args =
+			DB_ARGS(DB_I64(p->channel.id), ids_param(c, a, ids.p, ids.n), DB_I64(first_readable(&p->channel)));
 		e = take_run(c, a, &SQL_REFS, args, p->refs, ids.n, &p->n_refs, &more);
 	}
 	vec_release(&ids);
@@ -226,7 +234,8 @@ static enum err read_changes(struct db_conn *c, struct arena *a, struct page *p)
 	return log_system(c, a, &q, &p->changes, &p->n_changes);
 }
 
-static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q, struct page *p)
+static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q,
+						struct page *p)
 {
 	int64_t place = q->message_id;
 	enum err e = epoch_read(c, &p->epoch);
@@ -241,7 +250,8 @@ static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *
 	return e;
 }
 
-enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q, struct page *out)
+enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q,
+				   struct page *out)
 {
 	*out = (struct page){ 0 };
 	enum err e = db_begin_snapshot(c);
@@ -259,8 +269,8 @@ void page_release(struct page *p)
 
 /* ---- one message */
 
-enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id, int64_t message_id,
-                      struct message *out)
+enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id,
+					  int64_t message_id, struct message *out)
 {
 	struct channel ch;
 	size_t n = 0;
@@ -287,7 +297,7 @@ static enum err since_of(struct db_conn *c, const struct changes_query *q, int64
 }
 
 static enum err changes_in(struct db_conn *c, struct arena *a, const struct actor *who, const struct changes_query *q,
-                           struct changes *out)
+						   struct changes *out)
 {
 	struct channel ch;
 	int64_t since;
@@ -305,7 +315,7 @@ static enum err changes_in(struct db_conn *c, struct arena *a, const struct acto
 }
 
 enum err changes_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct changes_query *q,
-                      struct changes *out)
+					  struct changes *out)
 {
 	*out = (struct changes){ 0 };
 	enum err e = db_begin_snapshot(c);

@@ -19,20 +19,21 @@ struct page {
 	struct channel channel;
 	struct message *items; /* ascending */
 	size_t n;
-	bool before, after;    /* there are more */
+	bool before, after;     /* there are more */
 	struct event **changes; /* system lines between the first and the last; references of the caller's */
 	size_t n_changes;
-	struct message *refs;  /* quoted ones */
+	struct message *refs; /* quoted ones */
 	size_t n_refs;
-	struct user *users;    /* all who are named */
+	struct user *users; /* all who are named */
 	size_t n_users;
 	uint64_t epoch;
 };
-enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q, struct page *out);
+enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q,
+				   struct page *out);
 void page_release(struct page *p); /* the references */
 
-enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id, int64_t message_id,
-                      struct message *out);
+enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id,
+					  int64_t message_id, struct message *out);
 
 struct changes_query {
 	int64_t channel_id, since_rev, since_message_id; /* since_rev -1: since_message_id counts */
@@ -43,14 +44,15 @@ struct changes {
 	struct event **items; /* references of the caller's */
 	size_t n;
 	bool after;
-	int64_t rev, at;      /* the channel's */
+	int64_t rev, at; /* the channel's */
 	uint64_t epoch;
 };
 /* ERR_RESET: older than what is kept, of another epoch, or above the head. */
 enum err changes_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct changes_query *q,
-                      struct changes *out);
+					  struct changes *out);
 void changes_release(struct changes *p);
 
 /* People by id, ascending; *n those that were found. */
-enum err users_by_id(struct db_conn *c, struct arena *a, const int64_t *ids, size_t n, struct user **out, size_t *found);
+enum err users_by_id(struct db_conn *c, struct arena *a, const int64_t *ids, size_t n, struct user **out,
+					 size_t *found);
 #endif
