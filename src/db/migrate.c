@@ -19,9 +19,9 @@ static bool contracting(const char *name)
 }
 
 static const struct sql
-	sql_table = { "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, "
+	sql_table = { "CREATE TABLE IF NOT EXISTS migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, "
 				  "applied_at BIGINT NOT NULL)",
-				  "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
+				  "CREATE TABLE IF NOT EXISTS migrations (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, "
 				  "applied_at INTEGER NOT NULL) STRICT" },
 	sql_lock = { "SELECT pg_advisory_xact_lock(7813586407931)", NULL },
 	sql_no_timeout = { "SET LOCAL statement_timeout = 0", NULL },

@@ -230,14 +230,7 @@ size_t conn_write_now(struct conn *c, const char *p, size_t n)
 	if (n == 0 || c->out || c->blocked || c->state != CONN_LIVE) return 0;
 	struct iovec iov = { (char *)p, n };
 	ssize_t w = c->transport->write(c, &iov, 1);
-	if (w == IO_AGAIN) {
-		c->blocked = true;
-		if (conn_is_tls(
-				c)) { /* the record is made, and these bytes must follow even if the caller thinks better of it */
-			w = (ssize_t)(n < GATHER_BYTES ? n : GATHER_BYTES);
-			outq_add_copy(conn_queue(c), p, (size_t)w);
-		}
-	}
+	if (w == IO_AGAIN) c->blocked = true;
 	if (c->blocked) conn_block(c);
 	return w > 0 ? (size_t)w : 0; /* a failure is met again by the flush of what the caller now queues */
 }

@@ -10,7 +10,9 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "contract.h"
+#include "faulty_vfs.h"
 
 static char dir[64], url[128];
 
@@ -65,6 +67,147 @@ static void what_cannot_be_opened_says_so(void **state)
 	assert_int_equal(open_url("", &db), ERR_INVALID);
 }
 
+/* When the disk fails
+ * -------------------------------------------------------------------------------------------------- */
+
+static const struct sql drop = { "DROP TABLE IF EXISTS rows", NULL },
+						make = { "CREATE TABLE rows (id INTEGER PRIMARY KEY)", NULL },
+						add = { "INSERT INTO rows (id) VALUES ($1)", NULL },
+						count = { "SELECT count(*) FROM rows", NULL };
+
+struct fixture {
+	struct db *db;
+	struct db_conn *c;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_new(struct fixture);
+	f->db = contract_open();
+	f->c = db_conn_create(f->db, DB_WRITE);
+	must(db_exec(f->c, &drop, DB_NO_ARGS, NULL));
+	must(db_exec(f->c, &make, DB_NO_ARGS, NULL));
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	faulty.write_error = faulty.sync_error = 0;
+	db_conn_destroy(f->c);
+	db_destroy(f->db);
+	mem_free(f);
+	return 0;
+}
+
+static enum err put(struct db_conn *c, int64_t id)
+{
+	return db_exec(c, &add, DB_ARGS(DB_I64(id)), NULL);
+}
+static int64_t rows_in(struct db_conn *c)
+{
+	return one_i64(c, &count, DB_NO_ARGS);
+}
+
+static void each_commit_is_on_disk(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 1; i <= 3; i++) {
+		int before = faulty.log_syncs;
+		must(put(f->c, i));
+		assert_true(faulty.log_syncs > before);
+	}
+	int before = faulty.log_syncs;
+	must(db_begin(f->c));
+	must(put(f->c, 4));
+	must(put(f->c, 5));
+	assert_int_equal(faulty.log_syncs, before);
+	must(db_commit(f->c));
+	assert_true(faulty.log_syncs > before);
+}
+
+static void a_full_disk_takes_nothing_and_harms_nothing(void **state)
+{
+	struct fixture *f = *state;
+	must(put(f->c, 1));
+	faulty.write_error = SQLITE_FULL;
+	assert_int_equal(put(f->c, 2), ERR_UNAVAILABLE);
+	for (int i = 0; i < 2; i++) {
+		must(db_begin(f->c));
+		must(put(f->c, 3)); /* the log is written by the commit */
+		assert_int_equal(db_commit(f->c), ERR_UNAVAILABLE);
+	}
+	assert_int_equal(rows_in(f->c), 1);
+	faulty.write_error = 0;
+	must(db_begin(f->c));
+	must(put(f->c, 4));
+	must(db_commit(f->c));
+	must(put(f->c, 5));
+	assert_int_equal(rows_in(f->c), 3);
+	assert_int_equal(db_conn_generation(f->c), 1);
+}
+
+static void a_statement_may_meet_the_end_of_the_disk_too(void **state)
+{
+	struct fixture *f = *state;
+	static const struct sql fill = {
+		"INSERT INTO rows (id) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+		"i < 600000) SELECT i FROM n",
+		NULL
+	};
+	must(db_script(f->c, "PRAGMA max_page_count = 20"));
+	must(db_begin(f->c));
+	assert_int_equal(db_exec(f->c, &fill, DB_NO_ARGS, NULL), ERR_UNAVAILABLE);
+	assert_int_equal(put(f->c, 1), ERR_UNAVAILABLE);
+	assert_int_equal(db_commit(f->c), ERR_UNAVAILABLE);
+	must(put(f->c, 1));
+	assert_int_equal(rows_in(f->c), 1);
+}
+
+static void a_failed_sync_leaves_the_outcome_open(void **state)
+{
+	struct fixture *f = *state;
+	faulty.sync_error = SQLITE_IOERR_FSYNC;
+	assert_int_equal(put(f->c, 1), ERR_UNKNOWN_OUTCOME);
+	must(db_begin(f->c));
+	must(put(f->c, 2));
+	assert_int_equal(db_commit(f->c), ERR_UNKNOWN_OUTCOME);
+	faulty.sync_error = 0;
+	must(put(f->c, 3));
+	assert_int_equal(rows_in(f->c), 1);
+}
+
+static void a_lock_is_waited_for_so_long_only(void **state)
+{
+	struct db *db = contract_open_with(150, 10);
+	struct db_conn *a = db_conn_create(db, DB_WRITE), *b = db_conn_create(db, DB_WRITE);
+	must(db_begin(a));
+	assert_int_equal(db_begin(b), ERR_UNAVAILABLE);
+	must(db_commit(a));
+	must(db_begin(b));
+	must(db_commit(b));
+	db_conn_destroy(a);
+	db_conn_destroy(b);
+	db_destroy(db);
+}
+
+/* A reader that stays in its snapshot keeps nobody from writing. */
+static void a_long_snapshot_keeps_nobody_from_writing(void **state)
+{
+	struct fixture *f = *state;
+	struct db_conn *r = db_conn_create(f->db, DB_READ);
+	must(db_begin_snapshot(r));
+	assert_int_equal(rows_in(r), 0);
+	for (int i = 1; i <= 300; i++) must(put(f->c, i));
+	assert_int_equal(rows_in(r), 0);
+	must(db_commit(r));
+	assert_int_equal(rows_in(r), 300);
+	db_conn_destroy(r);
+}
+
+#define DISK(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
 static int own_cases(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -72,6 +215,12 @@ static int own_cases(void)
 		cmocka_unit_test(only_its_owner_reads_the_file),
 		cmocka_unit_test(settings_are_durable),
 		cmocka_unit_test(what_cannot_be_opened_says_so),
+		cmocka_unit_test(a_lock_is_waited_for_so_long_only),
+		DISK(each_commit_is_on_disk),
+		DISK(a_full_disk_takes_nothing_and_harms_nothing),
+		DISK(a_statement_may_meet_the_end_of_the_disk_too),
+		DISK(a_failed_sync_leaves_the_outcome_open),
+		DISK(a_long_snapshot_keeps_nobody_from_writing),
 	};
 	return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
 }
@@ -93,6 +242,7 @@ int main(void)
 	if (!mkdtemp(dir)) return 1;
 	snprintf(url, sizeof url, "sqlite:%s/t.db", dir);
 	atexit(remove_files);
+	faulty_vfs_install();
 	log_capture(hush, NULL); /* the cases make errors on purpose */
 	contract_url = url;
 	int failed = contract_run() + own_cases();
