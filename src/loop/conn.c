@@ -232,8 +232,7 @@ void conn_end(struct conn *c, enum conn_end why)
 	deadlines_remove(&c->layer->deadlines, c);
 	if (c->dirty_at != NOWHERE) c->layer->dirty.p[c->dirty_at] = NULL;
 	c->dirty_at = NOWHERE;
-	if (c->fd >= 0) uv_poll_stop(&c->poll);
-	reactor_defer(c->layer->reactor, &c->gone);
+	reactor_defer(c->layer->reactor, &c->gone); /* which also ends the watching */
 }
 
 void conn_close(struct conn *c)

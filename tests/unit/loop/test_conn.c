@@ -339,6 +339,91 @@ static void a_handler_may_close_inside_its_own_call(void **state)
 	assert_int_equal(s.closed, 1);
 }
 
+static struct conn *other_conn;
+static void closes_the_other(struct conn *c, const char *p, size_t n)
+{
+	seen_data(c, p, n);
+	conn_write_copy(other_conn, "never", 5); /* it waits for the flush, and is gone before */
+	conn_close(other_conn);
+}
+
+static void one_may_close_another_that_waits_for_its_flush(void **state)
+{
+	struct conn_handler h = seen_handler;
+	h.data = closes_the_other;
+	struct reactor *r = rig_open();
+	int a[2], b[2], end;
+	char p[8];
+	peer_sockets(a, 0);
+	peer_sockets(b, 0);
+	struct seen s = { 0 }, t = { .stop_on_close = true };
+	conn_adopt(r, a[0], &h, &s);
+	other_conn = adopt(r, &t, b[0]);
+	write(a[1], "x", 1);
+	rig_run(r);
+	assert_int_equal(t.why, CONN_CLOSED_HERE);
+	assert_int_equal(peer_read(b[1], p, sizeof p, &end), 0);
+	close(a[1]);
+	close(b[1]);
+	rig_close(r);
+}
+
+static void tells_the_other(struct conn *c, enum conn_end why)
+{
+	seen_closed(c, why);
+	conn_write_copy(c, "x", 1); /* nothing happens */
+	conn_close(c);
+	conn_write_copy(other_conn, "gone", 4);
+}
+
+static void what_is_written_to_another_in_closed_is_flushed(void **state)
+{
+	struct conn_handler h = seen_handler;
+	h.closed = tells_the_other;
+	struct reactor *r = rig_open();
+	struct conn *c[2];
+	int a[2];
+	peer_sockets(a, 0);
+	struct seen s = { 0 }, t = { 0 }, u = { .stop_at = 4 };
+	conn_pair(r, c);
+	other_conn = c[0];
+	conn_setup(c[0], &seen_handler, &t, NULL);
+	conn_setup(c[1], &seen_handler, &u, NULL);
+	conn_adopt(r, a[0], &h, &s);
+	close(a[1]);
+	rig_run(r);
+	assert_int_equal(s.closed, 1);
+	assert_string_equal(u.text, "gone");
+	rig_close(r);
+}
+
+static int refills;
+static void refills_when_drained(struct conn *c)
+{
+	seen_drained(c);
+	for (int i = 0; i < 2; i++) conn_write_copy(c, block, sizeof block);
+	if (++refills == 50) conn_finish(c);
+}
+
+static void a_download_goes_on_when_drained(void **state)
+{
+	struct conn_handler h = seen_handler;
+	h.drained = refills_when_drained;
+	struct reactor *r = rig_open();
+	struct conn *c[2];
+	struct seen s = { 0 }, t = { .stop_on_close = true };
+	conn_pair(r, c);
+	conn_setup(c[0], &h, &s, NULL);
+	conn_setup(c[1], &seen_handler, &t, NULL);
+	refills = 0;
+	for (int i = 0; i < 2; i++) conn_write_copy(c[0], block, sizeof block);
+	rig_run(r);
+	assert_int_equal(refills, 50);
+	assert_int_equal(t.n, 51 * 2 * sizeof block);
+	assert_int_equal(t.why, CONN_CLOSED_THERE);
+	rig_close(r);
+}
+
 static void closes_when_opened(struct conn *c)
 {
 	conn_close(c);
@@ -489,6 +574,85 @@ static void finishing_discards_only_so_much(void **state)
 	assert_int_equal(s.closed, 1);
 	assert_true(conn_layer_stats(r)->read_bytes >= 256 * 1024);
 	assert_true(conn_layer_stats(r)->read_bytes < 2 * 256 * 1024);
+	close(fd[1]);
+	rig_close(r);
+}
+
+/* ---- under a clock that the test moves */
+
+static int64_t moved_ns_now;
+static int64_t moved_ns(const struct clock *c)
+{
+	return moved_ns_now;
+}
+static int64_t moved_ms(const struct clock *c)
+{
+	return moved_ns_now / 1000000;
+}
+static const struct clock moved = { moved_ms, moved_ns };
+
+static struct reactor *moved_open(void)
+{
+	moved_ns_now = 1000000000;
+	struct reactor *r = reactor_create(&(struct reactor_options){ .clock = &moved });
+	conn_layer_open(r, 65536);
+	return r;
+}
+
+static void pass(struct reactor *r, int64_t ms)
+{
+	moved_ns_now += ms * 1000000;
+	for (int i = 0; i < 3; i++) {
+		reactor_stop(r);
+		reactor_run(r);
+	}
+}
+
+static void finishing_waits_only_so_long_for_the_peers_end(void **state)
+{
+	struct reactor *r = moved_open();
+	int fd[2];
+	peer_sockets(fd, 0);
+	struct seen s = { 0 };
+	struct conn *c = adopt(r, &s, fd[0]);
+	conn_deadline(c, 100, conn_close); /* ends with the finish */
+	conn_write_copy(c, "bye", 3);
+	conn_finish(c);
+	conn_deadline(c, 100, conn_close);
+	pass(r, 0);
+	pass(r, 1990);
+	assert_int_equal(s.closed, 0);
+	pass(r, 20);
+	assert_int_equal(s.closed, 1);
+	assert_int_equal(s.why, CONN_CLOSED_HERE);
+	close(fd[1]);
+	rig_close(r);
+}
+
+static void who_takes_a_little_now_and_then_is_not_closed(void **state)
+{
+	struct reactor *r = moved_open();
+	int fd[2], end;
+	peer_sockets(fd, 8192);
+	struct seen s = { 0 };
+	struct conn *c = adopt(r, &s, fd[0]);
+	const struct conn_limits limits = { .soft = small.soft, .hard = small.hard, .stall_ms = 1000 };
+	conn_setup(c, &seen_handler, &s, &limits);
+	fill(c, 100000);
+	size_t before = conn_queued(c);
+	char p[32768];
+	for (int i = 0; i < 5; i++) {
+		pass(r, 900);
+		size_t queued = conn_queued(c);
+		while (conn_queued(c) == queued) { /* until our kernel has heard that there is room */
+			peer_read(fd[1], p, sizeof p, &end);
+			pass(r, 0);
+		}
+	}
+	assert_int_equal(s.closed, 0);
+	assert_true(conn_queued(c) < before);
+	pass(r, 1100);
+	assert_int_equal(s.why, CONN_SLOW);
 	close(fd[1]);
 	rig_close(r);
 }
@@ -663,12 +827,17 @@ int main(void)
 		cmocka_unit_test(pausing_inside_data_stops_the_reading_at_once),
 		cmocka_unit_test(a_handler_may_be_changed_inside_data),
 		cmocka_unit_test(a_handler_may_close_inside_its_own_call),
+		cmocka_unit_test(one_may_close_another_that_waits_for_its_flush),
+		cmocka_unit_test(what_is_written_to_another_in_closed_is_flushed),
+		cmocka_unit_test(a_download_goes_on_when_drained),
 		cmocka_unit_test(it_may_close_when_opened_and_when_drained),
 		cmocka_unit_test(a_peer_that_ended_may_still_be_answered),
 		cmocka_unit_test(what_came_before_a_reset_is_still_read),
 		cmocka_unit_test(writing_to_one_that_reset_closes_once),
 		cmocka_unit_test(finishing_lets_the_answer_through_before_the_rest_was_read),
 		cmocka_unit_test(finishing_discards_only_so_much),
+		cmocka_unit_test(finishing_waits_only_so_long_for_the_peers_end),
+		cmocka_unit_test(who_takes_a_little_now_and_then_is_not_closed),
 		cmocka_unit_test(a_deadline_fires_once_and_can_be_moved_and_taken_back),
 		cmocka_unit_test(of_many_deadlines_each_fires),
 		cmocka_unit_test(a_refused_connection_is_told_by_closed),
