@@ -114,11 +114,11 @@ struct sample {
 };
 static struct sample sample_take(struct sends *s)
 {
-	struct sample x = { .acked = s->all_acked };
+	struct sample x = { 0 };
 	struct str metrics = get(s, "/metrics");
 	x.batches = tally_number(metrics, "\nlinnet_append_batches_total ");
 	x.changes = tally_number(metrics, "\nlinnet_append_changes_total ");
-	x.at_ns = now_ns(), x.self_ns = cpu_self();
+	x.at_ns = now_ns(), x.self_ns = cpu_self(), x.acked = s->all_acked;
 	if (s->o->server_pid && !cpu_of((pid_t)s->o->server_pid, &x.server_ns)) fail("the server has gone");
 	if (s->o->database_pid && !cpu_of_tree((pid_t)s->o->database_pid, &x.database_ns)) fail("the database has gone");
 	return x;

@@ -88,6 +88,7 @@ postgres_start()
 		! as_postgres "$bin/psql" -h "$dir" -p "$port" -U linnet -d postgres -qc 'CREATE DATABASE linnet' >/dev/null 2>&1 || break
 		sleep 0.05
 	done
+	as_postgres "$bin/psql" -h "$dir" -p "$port" -U linnet -d postgres -qc 'CREATE DATABASE bare' || return 1
 	postgres=$(head -1 "$dir/data/postmaster.pid")
 	postgres_url=postgresql://linnet@127.0.0.1:$port/linnet
 }

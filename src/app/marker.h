@@ -1,15 +1,28 @@
-/* Read markers from sockets: the last one of a person in a channel wins, and what has gathered is written once a second in
- * one transaction that need not wait for the disk (sync: Appending). Any thread. */
+/* Read markers. From sockets the last one of a person in a channel wins, and what has gathered is written once a second
+ * in one transaction that need not wait for the disk (sync: Appending). Any thread. */
 #ifndef LINNET_APP_MARKER_H
 #define LINNET_APP_MARKER_H
+#include "base/clock.h"
 #include "base/err.h"
 #include "bus/bus.h"
 #include "loop/lane.h"
+#include "store/channel.h"
 
 struct markers;
-/* `write` is the lane for writes, its state a struct db_conn; the timer runs on `home`. At most `most` markers wait. */
-struct markers *markers_create(struct lane *write, struct reactor *home, struct bus *bus, size_t most);
-void markers_destroy(struct markers *m); /* writes what waits */
-/* ERR_BUSY past the most. A marker that goes back, of a channel one is not in, or above the last message changes nothing. */
+struct markers_options {
+	struct lane *write;   /* its state a struct db_conn */
+	struct reactor *home; /* where the timer runs */
+	struct bus *bus;
+	const struct clock *clock;
+	size_t most; /* markers waiting */
+};
+struct markers *markers_create(const struct markers_options *o);
+/* Before the lane ends: writes what waits and returns when it is written. Nothing is noted any more. */
+void markers_flush(struct markers *m);
+void markers_destroy(struct markers *m); /* after its reactor has stopped */
+/* ERR_BUSY past the most. A marker that goes back, of a channel one is not in, or above the last message changes
+ * nothing. */
 enum err marker_note(struct markers *m, int64_t user_id, int64_t channel_id, int64_t message_id);
+/* Tells the person's other devices where the marker stands. */
+void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch);
 #endif

@@ -37,7 +37,6 @@ void conn_watch(struct conn *c)
 void conn_on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct conn *c = poll->data;
-	if (c->state == CONN_GOING) return;
 	if (status < 0) { /* an error waits on the socket and libuv stopped: the next call on it will say what */
 		c->armed = 0;
 		events = UV_READABLE | UV_WRITABLE;
@@ -231,7 +230,14 @@ size_t conn_write_now(struct conn *c, const char *p, size_t n)
 	if (n == 0 || c->out || c->blocked || c->state != CONN_LIVE) return 0;
 	struct iovec iov = { (char *)p, n };
 	ssize_t w = c->transport->write(c, &iov, 1);
-	if (w == IO_AGAIN) c->blocked = true;
+	if (w == IO_AGAIN) {
+		c->blocked = true;
+		if (conn_is_tls(
+				c)) { /* the record is made, and these bytes must follow even if the caller thinks better of it */
+			w = (ssize_t)(n < GATHER_BYTES ? n : GATHER_BYTES);
+			outq_add_copy(conn_queue(c), p, (size_t)w);
+		}
+	}
 	if (c->blocked) conn_block(c);
 	return w > 0 ? (size_t)w : 0; /* a failure is met again by the flush of what the caller now queues */
 }

@@ -68,6 +68,7 @@ struct conn {
 	bool finish_asked : 1; /* before it was open */
 	char peer[46];
 };
+_Static_assert(sizeof(struct conn) <= 400, "an idle connection must stay small");
 #define NOWHERE UINT32_MAX
 
 /* Due times apart from their connections, dense, so that looking through all of them is quick. */

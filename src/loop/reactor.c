@@ -376,21 +376,30 @@ static void reactor_close_uv(struct reactor *r)
 	uv_close((uv_handle_t *)&r->alarm, NULL);
 	uv_close((uv_handle_t *)&r->before_sleep, NULL);
 	uv_close((uv_handle_t *)&r->awake, NULL);
-	for (int i = 0; i < 100 && uv_run(&r->uv, UV_RUN_NOWAIT); i++)
-		;
-	int e = uv_loop_close(&r->uv);
-	assert(e == 0); /* UV_EBUSY: a connection or a listener was left */
-	(void)e;
+}
+
+/* Until no mail, nothing deferred and no closing handle is left: each may bring forth another. */
+static void reactor_wind_up(struct reactor *r)
+{
+	bool more = true;
+	for (int i = 0; i < 1000 && more; i++) {
+		reactor_deliver(r);
+		reactor_run_deferred(r);
+		more = !r->is_virtual && uv_run(&r->uv, UV_RUN_NOWAIT);
+		more |= reactor_has_mail(r) || r->deferred;
+	}
 }
 
 void reactor_destroy(struct reactor *r)
 {
 	assert(!atomic_load(&r->running));
-	for (int i = 0; i < 1000 && (reactor_has_mail(r) || r->deferred); i++) {
-		reactor_deliver(r);
-		reactor_run_deferred(r);
-	}
+	r->thread = pthread_self(); /* and it wakes nobody any more */
+	atomic_store(&r->running, true);
 	if (!r->is_virtual) reactor_close_uv(r);
+	reactor_wind_up(r);
+	int e = r->is_virtual ? 0 : uv_loop_close(&r->uv);
+	assert(e == 0); /* UV_EBUSY: a connection or a listener was left */
+	(void)e;
 	while (r->on_destroy) {
 		struct deferred *d = r->on_destroy;
 		r->on_destroy = d->next;

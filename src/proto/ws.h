@@ -23,19 +23,20 @@ void ws_deflate_destroy(struct ws_deflate *d);
 /* One connection's reading side; small: an idle connection holds no buffer. */
 struct ws_parser {
 	uint8_t header[14], header_n, header_need;
-	uint8_t opcode;        /* of the message being gathered; 0 when none */
+	uint8_t opcode; /* of the message being gathered; 0 when none */
 	uint8_t frame_opcode;
 	bool fin, client, deflate_agreed, compressed, in_payload, failed;
+	bool closed; /* a close frame was shown: the rest is dropped */
 	uint8_t control_n;
 	uint32_t mask_at;
 	uint8_t mask[4];
 	struct utf8 utf8;
-	uint64_t left;         /* payload bytes of this frame still to come */
-	uint32_t most;         /* a message's bytes, before and after inflation */
-	char *message;         /* gathered fragments; NULL when none */
+	uint64_t left; /* payload bytes of this frame still to come */
+	uint32_t most; /* a message's bytes, before and after inflation */
+	char *message; /* gathered fragments; NULL when none */
 	uint32_t message_n, message_cap;
-	char *control;         /* 125 bytes, only while a control frame is in pieces */
-	int close_code;        /* why it failed: 1002, 1003, 1007, 1009 */
+	char *control;  /* 125 bytes, only while a control frame is in pieces */
+	int close_code; /* why it failed: 1002, 1003, 1007, 1009 */
 	const char *why;
 };
 void ws_parser_init(struct ws_parser *p, bool client, bool deflate_agreed, uint32_t most);
@@ -43,20 +44,22 @@ void ws_parser_release(struct ws_parser *p);
 
 enum ws_event {
 	WS_NEED_MORE,
-	WS_MESSAGE,  /* *opcode WS_TEXT; *payload valid until the next call (whole, unmasked, inflated, UTF-8 checked) */
-	WS_CONTROL,  /* *opcode WS_CLOSE, WS_PING or WS_PONG */
-	WS_FAILED    /* close with p->close_code */
+	WS_MESSAGE, /* *opcode WS_TEXT; *payload valid until the next call (whole, unmasked, inflated, UTF-8 checked) */
+	WS_CONTROL, /* *opcode WS_CLOSE, WS_PING or WS_PONG */
+	WS_FAILED   /* close with p->close_code */
 };
-/* Takes bytes up to the next event. `data` is unmasked in place. A binary message fails with 1003 (as api says). */
+/* Takes bytes up to the next event; call again while bytes are left. `data` is unmasked in place. A binary message
+ * fails with 1003 (as api says), a close frame that ws_close_parse() would refuse with 1002 or 1007. *payload is valid
+ * until the next call with this parser or this `d`. `d` may be NULL when deflate was not agreed. */
 enum ws_event ws_parser_feed(struct ws_parser *p, struct ws_deflate *d, char *data, size_t n, size_t *used,
-                             enum ws_opcode *opcode, struct str *payload);
+							 enum ws_opcode *opcode, struct str *payload);
 /* A close frame's payload: code (1005 when empty) and reason; false: a code or length that RFC 6455, 7.4 forbids. */
 bool ws_close_parse(struct str payload, int *code, struct str *reason);
 
 /* ---- writing. The server's frames carry no mask and so are the same for every reader. */
 #define WS_HEADER_MOST 14
 size_t ws_header(char out[WS_HEADER_MOST], enum ws_opcode op, bool compressed, size_t payload, const uint8_t *mask);
-void ws_frame_add(struct buf *out, enum ws_opcode op, struct str payload);            /* one whole frame, unmasked */
+void ws_frame_add(struct buf *out, enum ws_opcode op, struct str payload); /* one whole frame, unmasked */
 void ws_frame_add_masked(struct buf *out, enum ws_opcode op, struct str payload, const uint8_t mask[4]);
 /* The compressed form of a text message as one frame; false (nothing added) when it would not be smaller. */
 bool ws_frame_add_deflated(struct buf *out, struct ws_deflate *d, struct str payload);
@@ -65,7 +68,8 @@ void ws_close_add(struct buf *out, int code, struct str reason); /* the reason i
 /* ---- the handshake */
 void ws_accept_key(struct str key, char out[29]); /* Sec-WebSocket-Accept, NUL-terminated */
 bool ws_key_valid(struct str key);                /* 16 bytes in base64 */
-/* Reads Sec-WebSocket-Extensions; true when an offer can be accepted as said above (window bits under 15 are declined). */
+/* Reads Sec-WebSocket-Extensions; true when an offer can be accepted as said above (window bits under 15 are declined).
+ */
 bool ws_offer_deflate(struct str offers);
 #define WS_DEFLATE_ANSWER "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 #endif

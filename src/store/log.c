@@ -16,6 +16,14 @@ static const struct sql SQL_MESSAGES = {
 	"SELECT " MESSAGE_COLUMNS_SQLITE
 	" FROM messages t WHERE t.channel_id = $1 AND t.rev > $2 AND t.rev <= $3 ORDER BY t.rev LIMIT $4",
 };
+#define SYSTEM_FROM                                                                                                    \
+	" FROM changes x LEFT JOIN messages t ON t.channel_id = x.channel_id AND t.message_id = x.message_id "             \
+	"WHERE x.channel_id = $1 AND x.rev > $2 AND x.rev <= $3 AND "                                                      \
+	"x.kind IN ('join', 'leave', 'kick', 'role', 'topic', 'channel', 'pin') ORDER BY x.rev DESC LIMIT $4"
+static const struct sql SQL_SYSTEM = {
+	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS SYSTEM_FROM,
+	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS_SQLITE SYSTEM_FROM,
+};
 static const struct sql SQL_CHANGES = {
 	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS CHANGE_FROM,
 	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS_SQLITE CHANGE_FROM,
@@ -110,6 +118,22 @@ enum err log_read(struct db_conn *c, struct arena *a, const struct log_read *q, 
 	enum err e = read_rows(c, &g, &SQL_MESSAGES, message_event, g.messages, &g.n_messages);
 	if (!e) e = read_rows(c, &g, &SQL_CHANGES, change_event, g.changes, &g.n_changes);
 	merge(&g, *events, n);
+	buf_release(&g.scratch);
+	return e;
+}
+
+enum err log_system(struct db_conn *c, struct arena *a, const struct log_read *q, struct event ***events, size_t *n)
+{
+	struct reading g = { .q = q, .arena = a };
+	*n = 0;
+	buf_init(&g.scratch);
+	*events = arena_array(a, struct event *, q->most);
+	enum err e = read_rows(c, &g, &SQL_SYSTEM, change_event, *events, n);
+	for (size_t i = 0; i < *n / 2; i++) {
+		struct event *last = (*events)[*n - 1 - i];
+		(*events)[*n - 1 - i] = (*events)[i];
+		(*events)[i] = last;
+	}
 	buf_release(&g.scratch);
 	return e;
 }

@@ -14,4 +14,7 @@ struct log_read {
 /* Within a snapshot of the caller's. Events are in the arena, each with a reference of the caller's, also after an
  * error. */
 enum err log_read(struct db_conn *c, struct arena *a, const struct log_read *q, struct event ***events, size_t *n);
+/* Only what is shown as lines of the channel (who came and went, topic, name, pins), the last `most` of them,
+ * ascending. */
+enum err log_system(struct db_conn *c, struct arena *a, const struct log_read *q, struct event ***events, size_t *n);
 #endif

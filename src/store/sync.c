@@ -64,7 +64,7 @@ enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64
 
 static const struct sql SQL_ATTACH = {
 	"SELECT " CHANNEL_ME_COLUMNS " " CHANNEL_FROM "LEFT JOIN members m ON m.channel_id = h.channel_id AND m.user_id = "
-												  "$2 AND m.left_rev IS NULL WHERE h.channel_id = $1",
+	"$2 AND m.left_rev IS NULL WHERE h.channel_id = $1",
 	NULL,
 };
 static const struct sql SQL_TIME_OF_REV = {

@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
+    globalSetup: ['lib/setup.ts'],
+    pool: 'forks',
     // Each file has servers of its own, which share two cores with it.
     maxWorkers: 2,
     testTimeout: 20_000,

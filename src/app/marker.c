@@ -1,0 +1,208 @@
+#include "app/marker.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "proto/json.h"
+#include "store/epoch.h"
+
+#define GATHER_MS 1000
+
+struct noted {
+	struct marker marker;
+	struct noted *next; /* of another channel of the same person */
+};
+
+struct markers {
+	struct markers_options o;
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	struct id_map people; /* user_id -> struct noted */
+	size_t n;
+	bool armed, writing, over;
+	struct mail arm;
+	struct timer timer;
+	struct job job;
+	VEC(struct marker) batch;
+	uint64_t epoch;
+};
+
+/* ---- noting */
+
+static void arm_arrives(struct reactor *r, struct mail *mail)
+{
+	struct markers *m = container_of(mail, struct markers, arm);
+	timer_set(r, &m->timer, GATHER_MS);
+}
+
+static struct noted *find(struct markers *m, int64_t user_id, int64_t channel_id)
+{
+	for (struct noted *n = id_map_get(&m->people, user_id); n; n = n->next)
+		if (n->marker.channel_id == channel_id) return n;
+	return NULL;
+}
+
+static enum err note(struct markers *m, int64_t user_id, int64_t channel_id, int64_t message_id)
+{
+	struct noted *n = find(m, user_id, channel_id);
+	if (!n) {
+		if (m->n >= m->o.most || m->over) return ERR_BUSY;
+		n = mem_new(struct noted);
+		n->marker = (struct marker){ .channel_id = channel_id, .user_id = user_id };
+		n->next = id_map_get(&m->people, user_id);
+		id_map_put(&m->people, user_id, n);
+		m->n++;
+	}
+	if (message_id > n->marker.message_id) n->marker.message_id = message_id;
+	if (!m->armed) {
+		m->armed = true;
+		m->arm.deliver = arm_arrives;
+		reactor_post(m->o.home, &m->arm);
+	}
+	return OK;
+}
+
+enum err marker_note(struct markers *m, int64_t user_id, int64_t channel_id, int64_t message_id)
+{
+	pthread_mutex_lock(&m->lock);
+	enum err e = note(m, user_id, channel_id, message_id);
+	pthread_mutex_unlock(&m->lock);
+	return e;
+}
+
+/* ---- writing */
+
+static const struct sql SQL_NO_WAIT = { "SET LOCAL synchronous_commit TO off", "SELECT 1" };
+
+static void take_all(struct markers *m) /* under the lock */
+{
+	struct id_slot slot;
+	vec_clear(&m->batch);
+	for (size_t i = 0; id_map_next(&m->people, &i, &slot);) {
+		for (struct noted *n = slot.value, *next; n; n = next) {
+			next = n->next;
+			vec_push(&m->batch, n->marker);
+			mem_free(n);
+		}
+	}
+	id_map_release(&m->people);
+	m->people = (struct id_map){ 0 };
+	m->n = 0;
+}
+
+static enum err write_batch(struct markers *m, struct db_conn *c)
+{
+	struct db_rows rows;
+	enum err e = db_begin(c);
+	if (e) return e;
+	e = db_query(c, &SQL_NO_WAIT, DB_NO_ARGS, &rows);
+	if (!e) e = db_end(&rows);
+	if (!e) e = epoch_read(c, &m->epoch);
+	for (size_t i = 0; i < m->batch.n && !e; i++) {
+		e = marker_move(c, &m->batch.p[i], false, clock_wall_ms(m->o.clock));
+		if (e == ERR_NOT_FOUND) e = OK; /* left meanwhile, or never there */
+	}
+	if (!e) return db_commit(c);
+	db_rollback(c);
+	return e;
+}
+
+static void job_run(struct job *j, void *state)
+{
+	struct markers *m = container_of(j, struct markers, job);
+	enum err e = write_batch(m, state);
+	if (e)
+		log_event(LOG_WARN, "marker.write_failed",
+				  LOG_INT("markers", (int64_t)m->batch.n)); /* clients send them again */
+	for (size_t i = 0; i < m->batch.n && !e; i++)
+		if (m->batch.p[i].moved) marker_tell(m->o.bus, &m->batch.p[i], m->epoch);
+}
+
+static void job_done(struct job *j) /* on the lane */
+{
+	struct markers *m = container_of(j, struct markers, job);
+	pthread_mutex_lock(&m->lock);
+	m->writing = false;
+	pthread_cond_broadcast(&m->idle);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void start_writing(struct markers *m) /* under the lock */
+{
+	if (m->writing || !m->n) return;
+	take_all(m);
+	m->writing = true;
+	m->job = (struct job){ .sure = true, .run = job_run, .done = job_done };
+	if (lane_submit(m->o.write, &m->job)) m->writing = false;
+}
+
+static void timer_due(struct reactor *r, struct timer *t)
+{
+	struct markers *m = container_of(t, struct markers, timer);
+	pthread_mutex_lock(&m->lock);
+	start_writing(m);
+	m->armed = m->n > 0; /* the last batch was still being written */
+	if (m->armed) timer_set(r, t, GATHER_MS);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void markers_flush(struct markers *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->over = true;
+	while (m->writing || m->n) {
+		start_writing(m);
+		if (m->writing) pthread_cond_wait(&m->idle, &m->lock);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- telling */
+
+void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch)
+{
+	struct buf b;
+	struct json_out o;
+	buf_init(&b);
+	json_out_init(&o, &b);
+	json_open(&o, '{');
+	json_field_text(&o, "op", "read");
+	json_field_i64(&o, "channel_id", m->channel_id);
+	json_field_i64(&o, "read_id", m->read_id);
+	json_field_i64(&o, "read_seq", m->read_seq);
+	json_field_i64(&o, "mention_count", m->mention_count);
+	json_close(&o, '}');
+	struct user_news *n = user_news_create(b.n);
+	n->user_id = m->user_id;
+	n->epoch = epoch;
+	memcpy(n->json, b.p, b.n);
+	bus_publish_user(bus, n);
+	user_news_unref(n);
+	buf_release(&b);
+}
+
+/* ---- life */
+
+struct markers *markers_create(const struct markers_options *o)
+{
+	struct markers *m = mem_new(struct markers);
+	m->o = *o;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->idle, NULL);
+	timer_init(&m->timer, timer_due);
+	return m;
+}
+
+void markers_destroy(struct markers *m)
+{
+	timer_clear(&m->timer);
+	take_all(m);
+	vec_release(&m->batch);
+	pthread_cond_destroy(&m->idle);
+	pthread_mutex_destroy(&m->lock);
+	mem_free(m);
+}

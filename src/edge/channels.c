@@ -1,0 +1,324 @@
+#include "edge/channels.h"
+
+#include "app/marker.h"
+#include "codec/codec.h"
+#include "edge/append_call.h"
+#include "hub/hub.h"
+#include "model/text.h"
+#include "store/channel.h"
+
+struct list_query {
+	struct str q, cursor;
+	int64_t limit;
+};
+
+/* ---- lists */
+
+enum err channel_list_take(struct request *q)
+{
+	struct list_query *in = arena_new(&q->arena, struct list_query);
+	q->in = in;
+	in->q = in->cursor = STR_NONE;
+	enum err e = request_query_str(q, "q", &in->q);
+	if (!e) e = request_query_str(q, "cursor", &in->cursor);
+	if (!e) e = request_limit(q, 50, 100, &in->limit);
+	if (!e && in->q.n > 256) e = problem_field(&q->problem, "q", "is longer than 256 bytes");
+	return e;
+}
+
+static enum err bad_cursor(struct request *q, enum err e)
+{
+	return e == ERR_INVALID ? problem_field(&q->problem, "cursor", "is none of ours") : e;
+}
+
+static void reply_page(struct request *q, const struct channel_page *page)
+{
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	json_key(&o, "items");
+	json_open(&o, '[');
+	for (size_t i = 0; i < page->n; i++) codec_channel(&o, &page->items[i]);
+	json_close(&o, ']');
+	json_field_str(&o, "next", page->next);
+	json_close(&o, '}');
+}
+
+enum err channel_list_run(struct request *q, struct db_conn *c)
+{
+	const struct list_query *in = q->in;
+	struct channel_page page;
+	enum err e = channel_mine(c, &q->arena, q->actor.user_id, in->cursor, (size_t)in->limit, &page);
+	if (!e) reply_page(q, &page);
+	return bad_cursor(q, e);
+}
+
+enum err channel_browse_run(struct request *q, struct db_conn *c)
+{
+	const struct list_query *in = q->in;
+	struct channel_page page;
+	struct str key = STR_NONE;
+	if (q->actor.role == USER_GUEST)
+		return problem_set(&q->problem, ERR_NOT_ALLOWED, "Guests see their own channels only");
+	if (in->q.n) key = text_fold(&q->arena, in->q);
+	enum err e = channel_browse(c, &q->arena, q->actor.user_id, key, in->cursor, (size_t)in->limit, &page);
+	if (!e) reply_page(q, &page);
+	return bad_cursor(q, e);
+}
+
+/* ---- one */
+
+struct channel_ref {
+	int64_t id;
+	int status;
+};
+
+static enum err reply_channel(struct request *q, struct db_conn *c, const struct channel_ref *ref)
+{
+	struct channel ch;
+	enum err e = channel_read(c, &q->arena, ref->id, &q->actor, false, &ch);
+	if (e) return e;
+	struct json_out o = reply_json(q);
+	codec_channel(&o, &ch);
+	q->reply.status = ref->status;
+	return OK;
+}
+
+enum err channel_id_take(struct request *q)
+{
+	struct channel_ref *ref = arena_new(&q->arena, struct channel_ref);
+	q->in = ref;
+	return request_id_param(q, 0, &ref->id);
+}
+
+enum err channel_get_run(struct request *q, struct db_conn *c)
+{
+	return reply_channel(q, c, q->in);
+}
+
+/* After a change of the channel: its row as it is now. */
+static enum err changed_run(struct request *q, struct db_conn *c)
+{
+	struct append_call *call = q->in;
+	struct channel_ref ref = { call->change.channel_id, 0 };
+	if (call->change.new_channel_id) ref.id = call->change.new_channel_id;
+	if (call->change.create && !call->change.repeated) ref.status = 201;
+	return reply_channel(q, c, &ref);
+}
+
+/* ---- making */
+
+static enum err read_history(struct json_in *in, struct channel_create *create)
+{
+	struct str history;
+	if (!json_in_str(in, "history", JSON_MAY, &history)) return OK;
+	create->history = str_eq(history, STR("joined")) ? HISTORY_JOINED : HISTORY_ALL;
+	if (create->history == HISTORY_JOINED || str_eq(history, STR("all"))) return OK;
+	return problem_field(in->problem, "history", "must be all or joined");
+}
+
+static enum err read_name(struct request *q, struct json_in *in, enum json_need need, struct str *name, struct str *key)
+{
+	struct str given;
+	*name = STR_NONE;
+	if (!json_in_str(in, "name", need, &given)) return OK;
+	return channel_name_check(&q->arena, given, name, key, &q->problem);
+}
+
+static enum err read_topic(struct request *q, struct json_in *in, struct str *topic)
+{
+	*topic = STR_NONE;
+	if (!json_in_str(in, "topic", JSON_MAY, topic)) return OK;
+	*topic = arena_str(&q->arena, *topic);
+	return channel_topic_check(&q->arena, topic, &q->problem);
+}
+
+static enum err first(enum err a, enum err b)
+{
+	return a ? a : b;
+}
+
+enum err channel_create_take(struct request *q)
+{
+	struct append_call *c = append_call(q, CHANGE_CHANNEL, 0);
+	struct json_in in;
+	bool private = false;
+	json_in_open(&in, q->json, &q->problem);
+	enum err e = read_name(q, &in, JSON_NEED, &c->create.name, &c->create.name_key);
+	e = first(e, read_topic(q, &in, &c->create.topic));
+	json_in_bool(&in, "private", JSON_MAY, &private);
+	e = first(e, read_history(&in, &c->create));
+	e = first(json_in_close(&in), e);
+	if (e) return e;
+	c->create.kind = private ? CHANNEL_PRIVATE : CHANNEL_PUBLIC;
+	c->create.dm_key = STR_NONE;
+	c->change.create = &c->create;
+	c->run = changed_run;
+	return append_call_submit(c);
+}
+
+enum err dm_create_take(struct request *q)
+{
+	struct append_call *c = append_call(q, CHANGE_CHANNEL, 0);
+	struct json_in in;
+	json_t *ids = NULL;
+	json_in_open(&in, q->json, &q->problem);
+	json_in_array(&in, "user_ids", JSON_NEED, DM_PEOPLE, &ids);
+	enum err e = json_in_close(&in);
+	if (e) return e;
+	for (size_t i = 0; i < json_array_size(ids); i++) {
+		const json_t *id = json_array_get(ids, i);
+		if (!json_is_integer(id) || json_integer_value(id) < 1 || json_integer_value(id) >= INT64_C(1) << 53)
+			return problem_field(&q->problem, "user_ids", "must be ids of people");
+		c->create.user_ids[c->create.n_users++] = json_integer_value(id);
+	}
+	c->create.kind = CHANNEL_DM;
+	c->create.name = c->create.name_key = c->create.topic = STR_NONE;
+	c->change.create = &c->create; /* the append adds the actor and makes the key */
+	c->run = changed_run;
+	return append_call_submit(c);
+}
+
+/* ---- changing: a name or a topic, each a change of its own */
+
+enum err channel_patch_take(struct request *q)
+{
+	struct json_in in;
+	struct str name, key, topic;
+	int64_t id;
+	enum err e = request_id_param(q, 0, &id);
+	if (e) return e;
+	json_in_open(&in, q->json, &q->problem);
+	e = read_name(q, &in, JSON_MAY, &name, &key);
+	e = first(e, read_topic(q, &in, &topic));
+	e = first(json_in_close(&in), e);
+	if (e) return e;
+	if (!name.p == !topic.p) return problem_field(&q->problem, "name", "name or topic is wanted, one of them");
+	struct append_call *c = append_call(q, name.p ? CHANGE_CHANNEL : CHANGE_TOPIC, id);
+	c->change.text = name.p ? name : topic;
+	if (name.p) c->change.text_key = key;
+	c->run = changed_run;
+	return append_call_submit(c);
+}
+
+enum err channel_join_take(struct request *q)
+{
+	int64_t id;
+	enum err e = request_id_param(q, 0, &id);
+	if (e) return e;
+	struct append_call *c = append_call(q, CHANGE_JOIN, id);
+	c->run = changed_run;
+	return append_call_submit(c);
+}
+
+enum err channel_leave_take(struct request *q)
+{
+	int64_t id;
+	enum err e = request_id_param(q, 0, &id);
+	return e ? e : append_call_submit(append_call(q, CHANGE_LEAVE, id));
+}
+
+/* ---- one's own part */
+
+struct me_query {
+	int64_t id;
+	struct me_patch patch;
+};
+
+static enum err read_muted(struct json_in *in, struct me_patch *p)
+{
+	struct str text;
+	if (json_in_null(in, "muted_until")) {
+		p->has_muted = true;
+	} else if (json_in_str(in, "muted_until", JSON_MAY, &text)) {
+		p->has_muted = true;
+		if (!time_parse(text, &p->muted_until))
+			return problem_field(in->problem, "muted_until", "must be a time or null");
+	}
+	return OK;
+}
+
+enum err channel_me_take_patch(struct request *q)
+{
+	struct me_query *m = arena_new(&q->arena, struct me_query);
+	struct json_in in;
+	struct str level;
+	q->in = m;
+	enum err e = request_id_param(q, 0, &m->id);
+	if (e) return e;
+	json_in_open(&in, q->json, &q->problem);
+	m->patch.has_level = json_in_str(&in, "level", JSON_MAY, &level);
+	if (m->patch.has_level && !notify_level_parse(level, &m->patch.level))
+		e = problem_field(&q->problem, "level", "must be default, all, mentions or none");
+	e = first(e, read_muted(&in, &m->patch));
+	m->patch.has_hidden = json_in_bool(&in, "hidden", JSON_MAY, &m->patch.hidden);
+	return first(json_in_close(&in), e);
+}
+
+static void tell_moved(struct request *q, int64_t user_rev)
+{
+	struct user_news *n = user_news_create(0);
+	n->user_id = q->actor.user_id;
+	n->user_rev = user_rev;
+	n->epoch = hub_epoch(q->pod->hub);
+	n->list_moved = true;
+	bus_publish_user(q->pod->bus, n);
+	user_news_unref(n);
+}
+
+enum err channel_me_run(struct request *q, struct db_conn *c)
+{
+	const struct me_query *m = q->in;
+	struct channel ch;
+	int64_t user_rev;
+	enum err e = channel_read(c, &q->arena, m->id, &q->actor, true, &ch);
+	if (!e) e = member_patch(c, m->id, q->actor.user_id, &m->patch, &user_rev);
+	if (e) return e;
+	tell_moved(q, user_rev);
+	struct channel_ref ref = { m->id, 0 };
+	return reply_channel(q, c, &ref);
+}
+
+/* ---- read markers */
+
+struct mark_query {
+	struct marker marker;
+	struct str epoch;
+};
+
+enum err channel_mark_take(struct request *q)
+{
+	struct mark_query *m = arena_new(&q->arena, struct mark_query);
+	struct json_in in;
+	q->in = m;
+	m->epoch = STR_NONE;
+	enum err e = request_id_param(q, 0, &m->marker.channel_id);
+	if (e) return e;
+	json_in_open(&in, q->json, &q->problem);
+	json_in_i64(&in, "message_id", JSON_NEED, 0, (INT64_C(1) << 53) - 1, &m->marker.message_id);
+	json_in_str(&in, "epoch", JSON_MAY, &m->epoch);
+	return json_in_close(&in);
+}
+
+static enum err mark(struct request *q, struct db_conn *c, bool back)
+{
+	struct mark_query *m = q->in;
+	struct channel ch;
+	uint64_t epoch;
+	if (m->epoch.p && (!codec_epoch_parse(m->epoch, &epoch) || epoch != hub_epoch(q->pod->hub)))
+		return ERR_EPOCH_CHANGED;
+	enum err e = channel_read(c, &q->arena, m->marker.channel_id, &q->actor, true, &ch);
+	m->marker.user_id = q->actor.user_id;
+	if (!e) e = marker_move(c, &m->marker, back, clock_wall_ms(q->pod->clock));
+	if (!e && m->marker.moved) marker_tell(q->pod->bus, &m->marker, hub_epoch(q->pod->hub));
+	return e;
+}
+
+enum err channel_read_run(struct request *q, struct db_conn *c)
+{
+	return mark(q, c, false);
+}
+
+enum err channel_unread_run(struct request *q, struct db_conn *c)
+{
+	return mark(q, c, true);
+}

@@ -1,0 +1,109 @@
+#include "codec/codec.h"
+#include "edge/append_call.h"
+#include "edge/channels.h"
+#include "model/text.h"
+#include "store/channel.h"
+
+struct member_query {
+	int64_t channel_id, limit;
+	struct str q, cursor;
+};
+
+enum err member_list_take(struct request *q)
+{
+	struct member_query *m = arena_new(&q->arena, struct member_query);
+	q->in = m;
+	m->q = m->cursor = STR_NONE;
+	enum err e = request_id_param(q, 0, &m->channel_id);
+	if (!e) e = request_query_str(q, "q", &m->q);
+	if (!e) e = request_query_str(q, "cursor", &m->cursor);
+	if (!e) e = request_limit(q, 50, 100, &m->limit);
+	if (!e && m->q.n > 256) e = problem_field(&q->problem, "q", "is longer than 256 bytes");
+	return e;
+}
+
+static void put_member(struct json_out *o, const struct member *m)
+{
+	json_open(o, '{');
+	json_field_i64(o, "user_id", m->user.id);
+	json_field_text(o, "role", channel_role_name(m->role));
+	json_field_bool(o, "voice", m->voice);
+	json_field_time(o, "joined_at", m->joined_at);
+	json_close(o, '}');
+}
+
+static void reply_members(struct request *q, const struct member_page *page)
+{
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	json_key(&o, "items");
+	json_open(&o, '[');
+	for (size_t i = 0; i < page->n; i++) put_member(&o, &page->items[i]);
+	json_close(&o, ']');
+	json_key(&o, "users");
+	json_open(&o, '[');
+	for (size_t i = 0; i < page->n; i++) codec_user(&o, &page->items[i].user);
+	json_close(&o, ']');
+	json_field_str(&o, "next", page->next);
+	json_close(&o, '}');
+}
+
+enum err member_list_run(struct request *q, struct db_conn *c)
+{
+	const struct member_query *m = q->in;
+	struct channel ch;
+	struct member_page page;
+	enum err e = channel_read(c, &q->arena, m->channel_id, &q->actor, true, &ch);
+	if (e) return e;
+	struct str key = m->q.n ? text_fold(&q->arena, m->q) : STR_NONE;
+	e = member_list(c, &q->arena, m->channel_id, key, m->cursor, (size_t)m->limit, &page);
+	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
+	if (!e) reply_members(q, &page);
+	return e;
+}
+
+static enum err two_ids(struct request *q, int64_t *channel_id, int64_t *user_id)
+{
+	enum err e = request_id_param(q, 0, channel_id);
+	return e ? e : request_id_param(q, 1, user_id);
+}
+
+/* Adds the person, or changes role and voice of one who is a member. */
+enum err member_put_take(struct request *q)
+{
+	int64_t channel_id, user_id;
+	struct str role;
+	bool voice, has_role = false, has_voice = false;
+	enum channel_role value = CHANNEL_MEMBER;
+	enum err e = two_ids(q, &channel_id, &user_id);
+	if (e) return e;
+	if (q->json) {
+		struct json_in in;
+		json_in_open(&in, q->json, &q->problem);
+		has_role = json_in_str(&in, "role", JSON_MAY, &role);
+		if (has_role && !channel_role_parse(role, &value))
+			e = problem_field(&q->problem, "role", "must be member, op or owner");
+		has_voice = json_in_bool(&in, "voice", JSON_MAY, &voice);
+		enum err closed = json_in_close(&in);
+		if (closed || e) return closed ? closed : e;
+	}
+	struct append_call *c = append_call(q, has_role || has_voice ? CHANGE_ROLE : CHANGE_JOIN, channel_id);
+	c->change.user_id = user_id;
+	if (has_role) c->change.role = (int)value;
+	if (has_voice) c->change.voice = voice;
+	return append_call_submit(c);
+}
+
+enum err member_delete_take(struct request *q)
+{
+	int64_t channel_id, user_id;
+	struct str reason = STR_NONE;
+	enum err e = two_ids(q, &channel_id, &user_id);
+	if (!e) e = request_query_str(q, "reason", &reason);
+	if (!e && reason.p) e = channel_topic_check(&q->arena, &reason, &q->problem);
+	if (e) return e;
+	struct append_call *c = append_call(q, CHANGE_KICK, channel_id);
+	c->change.user_id = user_id;
+	c->change.text = reason;
+	return append_call_submit(c);
+}

@@ -1,0 +1,249 @@
+#include "edge/messages.h"
+
+#include "base/clock.h"
+#include "codec/codec.h"
+#include "edge/append_call.h"
+#include "edge/send.h"
+#include "store/history.h"
+
+#define ID_MOST ((INT64_C(1) << 53) - 1)
+
+/* ---- pages */
+
+static enum err take_place(struct request *q, const char *name, enum page_kind kind, struct page_query *p)
+{
+	struct str text = STR_NONE;
+	enum err e = request_query_str(q, name, &text);
+	if (e || !text.p) return e;
+	if (p->kind != PAGE_LAST) return problem_field(&q->problem, name, "one place is enough");
+	p->kind = kind;
+	if (str_i64(text, 0, ID_MOST, &p->message_id)) return OK;
+	if (time_parse(text, &p->time_ms) && p->time_ms > 0) return OK;
+	return problem_field(&q->problem, name, "must be a message_id or a time");
+}
+
+static enum err take_threads(struct request *q, struct page_query *p)
+{
+	struct str text = STR_NONE;
+	enum err e = request_query_str(q, "threads", &text);
+	if (e || !text.p) return e;
+	p->threads = str_eq(text, STR("true"));
+	return p->threads || str_eq(text, STR("false")) ? OK
+													: problem_field(&q->problem, "threads", "must be true or false");
+}
+
+enum err message_list_take(struct request *q)
+{
+	struct page_query *p = arena_new(&q->arena, struct page_query);
+	int64_t limit = 50;
+	q->in = p;
+	enum err e = request_id_param(q, 0, &p->channel_id);
+	if (!e) e = take_place(q, "before", PAGE_BEFORE, p);
+	if (!e) e = take_place(q, "after", PAGE_AFTER, p);
+	if (!e) e = take_place(q, "around", PAGE_AROUND, p);
+	if (!e) e = take_threads(q, p);
+	if (!e) e = request_limit(q, 50, 100, &limit);
+	p->limit = (size_t)limit;
+	return e;
+}
+
+static void put_events(struct json_out *o, const char *name, struct event *const *events, size_t n)
+{
+	json_key(o, name);
+	json_open(o, '[');
+	for (size_t i = 0; i < n; i++) json_put_raw(o, (struct str){ events[i]->json, events[i]->json_n });
+	json_close(o, ']');
+}
+
+static void put_messages(struct json_out *o, const char *name, const struct message *m, size_t n)
+{
+	json_key(o, name);
+	json_open(o, '[');
+	for (size_t i = 0; i < n; i++) codec_message(o, &m[i]);
+	json_close(o, ']');
+}
+
+static void put_position(struct json_out *o, uint64_t epoch, int64_t rev, int64_t at)
+{
+	char text[17];
+	codec_epoch(text, epoch);
+	json_field_text(o, "epoch", text);
+	json_field_i64(o, "rev", rev);
+	if (at) json_field_time(o, "at", at);
+}
+
+static void reply_page(struct request *q, const struct page *p)
+{
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	put_messages(&o, "items", p->items, p->n);
+	json_field_bool(&o, "before", p->before);
+	json_field_bool(&o, "after", p->after);
+	put_events(&o, "changes", p->changes, p->n_changes);
+	put_messages(&o, "refs", p->refs, p->n_refs);
+	json_key(&o, "users");
+	json_open(&o, '[');
+	for (size_t i = 0; i < p->n_users; i++) codec_user(&o, &p->users[i]);
+	json_close(&o, ']');
+	json_key(&o, "mine");
+	json_open(&o, '[');
+	json_close(&o, ']');
+	put_position(&o, p->epoch, p->channel.rev, p->channel.rev_at);
+	json_close(&o, '}');
+}
+
+enum err message_list_run(struct request *q, struct db_conn *c)
+{
+	struct page p;
+	enum err e = page_read(c, &q->arena, &q->actor, q->in, &p);
+	if (e) return e;
+	reply_page(q, &p);
+	page_release(&p);
+	return OK;
+}
+
+/* ---- sending */
+
+static void reply_message(struct append_call *c, int status)
+{
+	struct json_out o = reply_json(c->q);
+	send_answer(&o, &c->change);
+	c->q->reply.status = status;
+}
+
+static void created(struct append_call *c)
+{
+	reply_message(c, c->change.repeated ? 200 : 201);
+}
+
+static void changed(struct append_call *c)
+{
+	reply_message(c, 200);
+}
+
+enum err message_create_take(struct request *q)
+{
+	struct json_in in;
+	struct str epoch = STR_NONE;
+	json_t *attachments = NULL;
+	int64_t id;
+	enum err e = request_id_param(q, 0, &id);
+	if (e) return e;
+	struct append_call *c = append_call(q, CHANGE_MESSAGE, id);
+	json_in_open(&in, q->json, &q->problem);
+	c->send.channel_id = id;
+	send_read(&in, &q->arena, q->pod->config, &c->send);
+	json_in_str(&in, "epoch", JSON_MAY, &epoch);
+	if (json_in_array(&in, "attachments", JSON_MAY, 0, &attachments) && json_array_size(attachments) && !in.err)
+		in.err = problem_field(&q->problem, "attachments", "are not served yet");
+	e = json_in_close(&in);
+	if (!e) e = append_call_epoch(c, epoch);
+	if (e) return e;
+	c->change.send = &c->send;
+	c->then = created;
+	return append_call_submit(c);
+}
+
+/* ---- one message */
+
+struct message_ref {
+	int64_t channel_id, message_id;
+};
+
+static enum err take_ids(struct request *q, struct message_ref *ref)
+{
+	enum err e = request_id_param(q, 0, &ref->channel_id);
+	return e ? e : request_id_param(q, 1, &ref->message_id);
+}
+
+enum err message_id_take(struct request *q)
+{
+	struct message_ref *ref = arena_new(&q->arena, struct message_ref);
+	q->in = ref;
+	return take_ids(q, ref);
+}
+
+enum err message_get_run(struct request *q, struct db_conn *c)
+{
+	const struct message_ref *ref = q->in;
+	struct message m;
+	enum err e = message_read(c, &q->arena, &q->actor, ref->channel_id, ref->message_id, &m);
+	if (e) return e;
+	struct json_out o = reply_json(q);
+	codec_message(&o, &m);
+	return OK;
+}
+
+enum err message_patch_take(struct request *q)
+{
+	struct message_ref ref;
+	struct json_in in;
+	struct str epoch = STR_NONE, body = STR_NONE;
+	enum err e = take_ids(q, &ref);
+	if (e) return e;
+	struct append_call *c = append_call(q, CHANGE_EDIT, ref.channel_id);
+	json_in_open(&in, q->json, &q->problem);
+	if (json_in_str(&in, "body", JSON_NEED, &body)) {
+		body = arena_str(&q->arena, body);
+		e = message_body_check(&q->arena, &body, (size_t)q->pod->config->message_body, &q->problem);
+	}
+	json_in_i64(&in, "if_rev", JSON_MAY, 1, ID_MOST, &c->change.if_body_rev);
+	json_in_str(&in, "epoch", JSON_MAY, &epoch);
+	enum err closed = json_in_close(&in);
+	if (closed || e) return closed ? closed : e;
+	if ((e = append_call_epoch(c, epoch))) return e;
+	c->change.message_id = ref.message_id;
+	c->change.text = body;
+	c->then = changed;
+	return append_call_submit(c);
+}
+
+enum err message_delete_take(struct request *q)
+{
+	struct message_ref ref;
+	struct str epoch = STR_NONE;
+	enum err e = take_ids(q, &ref);
+	if (!e) e = request_query_str(q, "epoch", &epoch);
+	if (e) return e;
+	struct append_call *c = append_call(q, CHANGE_DELETE, ref.channel_id);
+	c->change.message_id = ref.message_id;
+	e = append_call_epoch(c, epoch);
+	return e ? e : append_call_submit(c);
+}
+
+/* ---- catch-up */
+
+enum err change_list_take(struct request *q)
+{
+	struct changes_query *in = arena_new(&q->arena, struct changes_query);
+	struct str epoch = STR_NONE;
+	int64_t limit = 100;
+	q->in = in;
+	in->since_rev = in->since_message_id = -1;
+	enum err e = request_id_param(q, 0, &in->channel_id);
+	if (!e) e = request_query_i64(q, "since_rev", 0, ID_MOST, &in->since_rev);
+	if (!e) e = request_query_i64(q, "since_message_id", 0, ID_MOST, &in->since_message_id);
+	if (!e) e = request_query_str(q, "epoch", &epoch);
+	if (!e) e = request_limit(q, 100, 500, &limit);
+	if (e) return e;
+	if ((in->since_rev < 0) == (in->since_message_id < 0))
+		return problem_field(&q->problem, "since_rev", "one of since_rev and since_message_id is wanted");
+	if (epoch.p && !codec_epoch_parse(epoch, &in->epoch)) return ERR_RESET;
+	in->limit = (size_t)limit;
+	return OK;
+}
+
+enum err change_list_run(struct request *q, struct db_conn *c)
+{
+	struct changes p;
+	enum err e = changes_read(c, &q->arena, &q->actor, q->in, &p);
+	if (e) return e;
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	put_events(&o, "items", p.items, p.n);
+	json_field_bool(&o, "after", p.after);
+	put_position(&o, p.epoch, p.rev, p.at);
+	json_close(&o, '}');
+	changes_release(&p);
+	return OK;
+}

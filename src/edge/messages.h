@@ -1,0 +1,15 @@
+/* Handlers of messages and catch-up (routes.def). */
+#ifndef LINNET_EDGE_MESSAGES_H
+#define LINNET_EDGE_MESSAGES_H
+#include "edge/request.h"
+
+enum err message_list_take(struct request *q);
+enum err message_list_run(struct request *q, struct db_conn *c);
+enum err message_create_take(struct request *q);
+enum err change_list_take(struct request *q);
+enum err change_list_run(struct request *q, struct db_conn *c);
+enum err message_id_take(struct request *q);
+enum err message_get_run(struct request *q, struct db_conn *c);
+enum err message_patch_take(struct request *q);
+enum err message_delete_take(struct request *q);
+#endif

@@ -1,0 +1,179 @@
+#include "store/channel.h"
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "store/rows.h"
+
+#define ME_JOIN "JOIN members m ON m.channel_id = h.channel_id AND m.user_id = $1 AND m.left_rev IS NULL "
+
+static const struct sql SQL_ONE = {
+	"SELECT " CHANNEL_ME_COLUMNS " " CHANNEL_FROM "LEFT " ME_JOIN "WHERE h.channel_id = $2 AND h.deleted_at IS NULL",
+	NULL,
+};
+static const struct sql SQL_MINE = {
+	"SELECT " CHANNEL_ME_COLUMNS " FROM members m JOIN heads h ON h.channel_id = m.channel_id "
+	"JOIN channels c ON c.channel_id = m.channel_id WHERE m.user_id = $1 AND m.left_rev IS NULL AND m.channel_id > $2 "
+	"AND m.channel_id > 0 AND h.deleted_at IS NULL ORDER BY m.channel_id LIMIT $3",
+	NULL,
+};
+static const struct sql SQL_BROWSE = {
+	"SELECT " CHANNEL_ME_COLUMNS " " CHANNEL_FROM "LEFT " ME_JOIN
+	"WHERE h.kind = 0 AND h.deleted_at IS NULL AND c.name_key > $2 AND ($3 = '' OR c.name_key LIKE $4 ESCAPE '!' OR "
+	"lower(c.topic) LIKE $4 ESCAPE '!') ORDER BY c.name_key LIMIT $5",
+	NULL,
+};
+static const struct sql SQL_NAME_KEY = { "SELECT name_key FROM channels WHERE channel_id = $1", NULL };
+static const struct sql SQL_MEMBERS = {
+	"SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM members m JOIN users u ON u.user_id = m.user_id "
+	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' "
+	"OR "
+	"lower(u.display_name) LIKE $4 ESCAPE '!') ORDER BY m.user_id LIMIT $5",
+	NULL,
+};
+
+/* ---- one */
+
+static void take_one(const struct db_rows *r, struct arena *a, struct channel *out)
+{
+	if (db_is_null(r, CHANNEL_COLUMN_COUNT))
+		channel_take(r, 0, a, out);
+	else
+		channel_me_take(r, 0, a, out);
+}
+
+static enum err may_know(const struct channel *ch, const struct actor *who, bool need_member)
+{
+	if (ch->has_me) return OK;
+	if (ch->kind == CHANNEL_PUBLIC && who->role > USER_GUEST) return need_member ? ERR_NOT_MEMBER : OK;
+	if (ch->kind == CHANNEL_PRIVATE && who->role >= USER_ADMIN && !need_member) return OK;
+	return ERR_NOT_FOUND;
+}
+
+enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, bool need_member,
+					  struct channel *out)
+{
+	struct db_rows rows;
+	bool found = false;
+	enum err e = db_query(c, &SQL_ONE, DB_ARGS(DB_I64(who->user_id), DB_I64(id)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) {
+		found = true;
+		take_one(&rows, a, out);
+	}
+	e = db_end(&rows);
+	if (e) return e;
+	return found ? may_know(out, who, need_member) : ERR_NOT_FOUND;
+}
+
+/* ---- lists */
+
+/* Pages are read with one row more than asked for: it tells whether there is a next one. */
+static enum err take_page(struct arena *a, struct db_rows *rows, size_t limit, struct channel_page *out, bool *more)
+{
+	out->n = 0;
+	*more = false;
+	out->items = arena_array(a, struct channel, limit + 1);
+	while (db_next(rows)) {
+		if (out->n < limit)
+			take_one(rows, a, &out->items[out->n++]);
+		else
+			*more = true;
+	}
+	return db_end(rows);
+}
+
+static bool cursor_id(struct str cursor, int64_t *after)
+{
+	*after = 0;
+	return !cursor.p || str_i64(cursor, 0, INT64_MAX, after);
+}
+
+enum err channel_mine(struct db_conn *c, struct arena *a, int64_t user_id, struct str cursor, size_t limit,
+					  struct channel_page *out)
+{
+	struct db_rows rows;
+	int64_t after;
+	bool more;
+	if (!cursor_id(cursor, &after)) return ERR_INVALID;
+	enum err e = db_query(c, &SQL_MINE, DB_ARGS(DB_I64(user_id), DB_I64(after), DB_I64((int64_t)limit + 1)), &rows);
+	if (!e) e = take_page(a, &rows, limit, out, &more);
+	if (!e) out->next = more ? arena_printf(a, "%lld", (long long)out->items[out->n - 1].id) : STR_NONE;
+	return e;
+}
+
+/* `q` as a pattern of LIKE, with ! before what is special. */
+static struct str pattern(struct arena *a, struct str q, bool anywhere)
+{
+	struct buf b;
+	buf_init(&b);
+	if (anywhere) buf_add_byte(&b, '%');
+	for (size_t i = 0; i < q.n; i++) {
+		if (q.p[i] == '%' || q.p[i] == '_' || q.p[i] == '!') buf_add_byte(&b, '!');
+		buf_add_byte(&b, q.p[i]);
+	}
+	buf_add_byte(&b, '%');
+	struct str s = arena_str(a, buf_str(&b));
+	buf_release(&b);
+	return s;
+}
+
+static enum err name_key_of(struct db_conn *c, struct arena *a, struct str cursor, struct str *key)
+{
+	struct db_rows rows;
+	int64_t id;
+	*key = STR("");
+	if (!cursor.p) return OK;
+	if (!cursor_id(cursor, &id)) return ERR_INVALID;
+	enum err e = db_query(c, &SQL_NAME_KEY, DB_ARGS(DB_I64(id)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) *key = arena_str(a, db_str(&rows, 0));
+	if (!key->p) *key = STR("");
+	return db_end(&rows);
+}
+
+enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, struct str q, struct str cursor,
+						size_t limit, struct channel_page *out)
+{
+	struct db_rows rows;
+	struct str after;
+	bool more;
+	if (!q.p) q = STR("");
+	enum err e = name_key_of(c, a, cursor, &after);
+	if (e) return e;
+	e = db_query(
+		c, &SQL_BROWSE,
+		DB_ARGS(DB_I64(user_id), DB_TEXT(after), DB_TEXT(q), DB_TEXT(pattern(a, q, true)), DB_I64((int64_t)limit + 1)),
+		&rows);
+	if (!e) e = take_page(a, &rows, limit, out, &more);
+	if (!e) out->next = more ? arena_printf(a, "%lld", (long long)out->items[out->n - 1].id) : STR_NONE;
+	return e;
+}
+
+enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
+					 size_t limit, struct member_page *out)
+{
+	struct db_rows rows;
+	int64_t after;
+	bool more = false;
+	if (!cursor_id(cursor, &after)) return ERR_INVALID;
+	if (!q.p) q = STR("");
+	enum err e = db_query(c, &SQL_MEMBERS,
+						  DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), DB_TEXT(pattern(a, q, false)),
+								  DB_I64((int64_t)limit + 1)),
+						  &rows);
+	if (e) return e;
+	out->items = arena_array(a, struct member, limit + 1);
+	for (out->n = 0; db_next(&rows);) {
+		if (out->n == limit) {
+			more = true;
+			continue;
+		}
+		struct member *m = &out->items[out->n++];
+		user_take(&rows, 0, a, &m->user);
+		m->role = (enum channel_role)db_i64(&rows, USER_COLUMN_COUNT);
+		m->voice = db_i64(&rows, USER_COLUMN_COUNT + 1) != 0;
+		m->joined_at = db_i64(&rows, USER_COLUMN_COUNT + 2);
+	}
+	out->next = more ? arena_printf(a, "%lld", (long long)out->items[out->n - 1].user.id) : STR_NONE;
+	return db_end(&rows);
+}

@@ -1,0 +1,59 @@
+/* Channels and memberships as requests see them. Strings live in the arena. */
+#ifndef LINNET_STORE_CHANNEL_H
+#define LINNET_STORE_CHANNEL_H
+#include "db/db.h"
+#include "model/channel.h"
+#include "model/user.h"
+
+/* One channel as this person sees it: `me` when a member. ERR_NOT_FOUND: none, deleted, or not to be known of;
+ * ERR_NOT_MEMBER: public, and `need_member`. */
+enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, bool need_member,
+					  struct channel *out);
+
+struct channel_page {
+	struct channel *items;
+	size_t n;
+	struct str next; /* STR_NONE at the end */
+};
+/* One's own, by id; cursor: the last page's next, STR_NONE at first. ERR_INVALID: a cursor that is none. */
+enum err channel_mine(struct db_conn *c, struct arena *a, int64_t user_id, struct str cursor, size_t limit,
+					  struct channel_page *out);
+/* Public ones by name, `me` where one is a member; q: a part of name or topic, folded; STR_NONE: all. */
+enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, struct str q, struct str cursor,
+						size_t limit, struct channel_page *out);
+
+struct member {
+	struct user user;
+	enum channel_role role;
+	bool voice;
+	int64_t joined_at;
+};
+struct member_page {
+	struct member *items;
+	size_t n;
+	struct str next;
+};
+/* By user id; q: how the username or the display name begins, folded. */
+enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
+					 size_t limit, struct member_page *out);
+
+/* ---- one's own part */
+struct me_patch {
+	bool has_level, has_muted, has_hidden;
+	enum notify_level level;
+	int64_t muted_until; /* 0: not muted */
+	bool hidden;
+};
+/* Moves the person's head: *user_rev. ERR_NOT_MEMBER where one is none. */
+enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p,
+					  int64_t *user_rev);
+
+struct marker {
+	int64_t channel_id, user_id, message_id;  /* in */
+	int64_t read_id, read_seq, mention_count; /* out */
+	bool moved;                               /* out */
+};
+/* Forward to message_id; one that is further already stays. back: so that message_id is the first unread one.
+ * ERR_NOT_FOUND: no member, or no such message yet. One statement or two; no transaction of its own. */
+enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now_ms);
+#endif

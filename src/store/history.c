@@ -1,0 +1,332 @@
+#include "store/history.h"
+
+#include <stdlib.h>
+
+#include "base/vec.h"
+#include "store/channel.h"
+#include "store/epoch.h"
+#include "store/log.h"
+#include "store/rows.h"
+
+#define PAGE_CHANGES 100
+#define FLOW " AND (t.seq IS NOT NULL OR $4 = 1) "
+#define PAGE_SQL(columns, where, order)                                                                                \
+	"SELECT " columns " FROM messages t WHERE t.channel_id = $1 AND t.message_id >= $2 AND " where FLOW "ORDER BY "    \
+	"t.message_id " order " LIMIT $5"
+#define PAGE_BOTH(where, order)                                                                                        \
+	{                                                                                                                  \
+		PAGE_SQL(MESSAGE_COLUMNS, where, order), PAGE_SQL(MESSAGE_COLUMNS_SQLITE, where, order)                        \
+	}
+static const struct sql SQL_DOWN = PAGE_BOTH("t.message_id < $3", "DESC");
+static const struct sql SQL_UP = PAGE_BOTH("t.message_id > $3", "ASC");
+
+#define BY_ID "FROM messages t WHERE t.channel_id = $1 AND t.message_id = $2 AND t.message_id >= $3"
+static const struct sql SQL_ONE = { "SELECT " MESSAGE_COLUMNS " " BY_ID, "SELECT " MESSAGE_COLUMNS_SQLITE " " BY_ID };
+#define BY_IDS "FROM messages t WHERE t.channel_id = $1 AND t.message_id >= $3 AND "
+static const struct sql SQL_REFS = {
+	"SELECT " MESSAGE_COLUMNS " " BY_IDS IDS_ANY("t.message_id", "$2"),
+	"SELECT " MESSAGE_COLUMNS_SQLITE " " BY_IDS IDS_ANY_SQLITE("t.message_id", "$2"),
+};
+static const struct sql SQL_AT = {
+	"SELECT t.message_id, t.created_at FROM messages t WHERE t.channel_id = $1 AND t.message_id >= $2 ORDER BY "
+	"t.message_id LIMIT 1",
+	NULL,
+};
+static const struct sql SQL_REV_OF = {
+	"SELECT t.rev FROM messages t WHERE t.channel_id = $1 AND t.message_id <= $2 ORDER BY t.message_id DESC LIMIT 1",
+	NULL,
+};
+static const struct sql SQL_USERS = {
+	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY("u.user_id", "$1") " ORDER BY u.user_id",
+	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY_SQLITE("u.user_id", "$1") " ORDER BY u.user_id",
+};
+
+struct ids {
+	int64_t *p;
+	size_t n, cap;
+};
+
+static enum err end_snapshot(struct db_conn *c, enum err e)
+{
+	if (!e) return db_commit(c);
+	db_rollback(c);
+	return e;
+}
+
+/* The first message, and the rev above which all may be read: what is kept, and under `history: joined` one's
+ * membership. */
+static int64_t first_readable(const struct channel *ch)
+{
+	return ch->history == HISTORY_JOINED && ch->me.first_id > 1 ? ch->me.first_id : 1;
+}
+
+static int64_t first_rev(const struct channel *ch)
+{
+	return ch->history == HISTORY_JOINED && ch->me.joined_rev > ch->min_rev ? ch->me.joined_rev : ch->min_rev;
+}
+
+/* ---- the place */
+
+/* Times ascend with ids: the first message not before time_ms, by halving; last_id + 1 when there is none. */
+static enum err place_of_time(struct db_conn *c, const struct channel *ch, int64_t time_ms, int64_t *id)
+{
+	int64_t lo = 1, hi = ch->last_id + 1;
+	while (lo < hi) {
+		int64_t mid = lo + (hi - lo) / 2, at = INT64_MAX, found = hi;
+		struct db_rows rows;
+		enum err e = db_query(c, &SQL_AT, DB_ARGS(DB_I64(ch->id), DB_I64(mid)), &rows);
+		if (e) return e;
+		while (db_next(&rows)) found = db_i64(&rows, 0), at = db_i64(&rows, 1);
+		if ((e = db_end(&rows))) return e;
+		if (at < time_ms)
+			lo = found + 1;
+		else
+			hi = mid;
+	}
+	*id = lo;
+	return OK;
+}
+
+/* ---- items */
+
+static enum err take_run(struct db_conn *c, struct arena *a, const struct sql *sql, struct db_args args,
+						 struct message *out, size_t most, size_t *n, bool *more)
+{
+	struct db_rows rows;
+	*n = 0;
+	*more = false;
+	enum err e = db_query(c, sql, args, &rows);
+	if (e) return e;
+	while (db_next(&rows)) {
+		if (*n < most)
+			message_take(&rows, 0, a, &out[(*n)++]);
+		else
+			*more = true;
+	}
+	return db_end(&rows);
+}
+
+struct span {             /* messages up to and from a place */
+	int64_t below, above; /* ids: < below, > above */
+	size_t n_below, n_above;
+};
+
+static struct span span_of(const struct page_query *q, int64_t place)
+{
+	struct span s = { 0 };
+	bool by_time = q->time_ms != 0;
+	switch (q->kind) {
+	case PAGE_LAST: s.below = INT64_MAX, s.n_below = q->limit; break;
+	case PAGE_BEFORE: s.below = place, s.n_below = q->limit; break;
+	case PAGE_AFTER: s.above = by_time ? place - 1 : place, s.n_above = q->limit; break;
+	case PAGE_AROUND:
+		s.below = place, s.n_below = q->limit / 2;
+		s.above = place - 1, s.n_above = q->limit - q->limit / 2; /* the place itself is among these */
+	}
+	return s;
+}
+
+static enum err read_items(struct db_conn *c, struct arena *a, const struct page_query *q, const struct span *s,
+						   struct page *out)
+{
+	int64_t first = first_readable(&out->channel);
+	struct message *down = arena_array(a, struct message, s->n_below + 1);
+	size_t n_down = 0, n_up = 0;
+	bool before = false, after = false;
+	enum err e = OK;
+	out->items = arena_array(a, struct message, q->limit + 1);
+	if (s->n_below || s->below)
+		e = take_run(c, a, &SQL_DOWN,
+					 DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->below), DB_BOOL(q->threads),
+							 DB_I64((int64_t)s->n_below + 1)),
+					 down, s->n_below, &n_down, &before);
+	for (size_t i = 0; i < n_down; i++) out->items[i] = down[n_down - 1 - i];
+	if (!e && s->n_above)
+		e = take_run(c, a, &SQL_UP,
+					 DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->above), DB_BOOL(q->threads),
+							 DB_I64((int64_t)s->n_above + 1)),
+					 out->items + n_down, s->n_above, &n_up, &after);
+	out->n = n_down + n_up;
+	out->before = before || (q->kind == PAGE_AFTER && s->above >= first);
+	out->after = after || (q->kind == PAGE_BEFORE && s->below <= out->channel.last_id);
+	return e;
+}
+
+/* ---- what is named */
+
+static void need(struct ids *v, int64_t id)
+{
+	if (id) vec_push(v, id);
+}
+
+static enum err read_refs(struct db_conn *c, struct arena *a, struct page *p)
+{
+	struct ids ids = { 0 };
+	bool more;
+	for (size_t i = 0; i < p->n; i++) need(&ids, p->items[i].reply_to);
+	enum err e = OK;
+	if (ids.n) {
+		p->refs = arena_array(a, struct message, ids.n + 1);
+		struct db_args args =
+			DB_ARGS(DB_I64(p->channel.id), ids_param(c, a, ids.p, ids.n), DB_I64(first_readable(&p->channel)));
+		e = take_run(c, a, &SQL_REFS, args, p->refs, ids.n, &p->n_refs, &more);
+	}
+	vec_release(&ids);
+	return e;
+}
+
+static void name_message(struct ids *v, const struct message *m)
+{
+	need(v, m->author_id);
+	for (size_t i = 0; i < m->n_mentions; i++) need(v, m->mention_ids[i]);
+	for (size_t i = 0; i < m->thread.n_users; i++) need(v, m->thread.user_ids[i]);
+}
+
+static enum err read_users(struct db_conn *c, struct arena *a, struct page *p)
+{
+	struct ids ids = { 0 };
+	for (size_t i = 0; i < p->n; i++) name_message(&ids, &p->items[i]);
+	for (size_t i = 0; i < p->n_refs; i++) name_message(&ids, &p->refs[i]);
+	for (size_t i = 0; i < p->n_changes; i++) need(&ids, p->changes[i]->actor_id), need(&ids, p->changes[i]->user_id);
+	enum err e = users_by_id(c, a, ids.p, ids.n, &p->users, &p->n_users);
+	vec_release(&ids);
+	return e;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+enum err users_by_id(struct db_conn *c, struct arena *a, const int64_t *ids, size_t n, struct user **out, size_t *found)
+{
+	struct db_rows rows;
+	*found = 0;
+	*out = NULL;
+	if (!n) return OK;
+	int64_t *sorted = arena_array(a, int64_t, n);
+	size_t k = 0;
+	for (size_t i = 0; i < n; i++) sorted[i] = ids[i];
+	qsort(sorted, n, sizeof *sorted, by_number);
+	for (size_t i = 0; i < n; i++)
+		if (!k || sorted[k - 1] != sorted[i]) sorted[k++] = sorted[i];
+	*out = arena_array(a, struct user, k);
+	enum err e = db_query(c, &SQL_USERS, DB_ARGS(ids_param(c, a, sorted, k)), &rows);
+	if (e) return e;
+	while (db_next(&rows))
+		if (*found < k) user_take(&rows, 0, a, &(*out)[(*found)++]);
+	return db_end(&rows);
+}
+
+/* ---- a page */
+
+static enum err read_changes(struct db_conn *c, struct arena *a, struct page *p)
+{
+	const struct log_read q = {
+		.channel_id = p->channel.id,
+		.since = p->before && p->n ? p->items[0].rev : first_rev(&p->channel),
+		.upto = p->after && p->n ? p->items[p->n - 1].rev : p->channel.rev,
+		.most = PAGE_CHANGES,
+		.clipped = p->channel.history == HISTORY_JOINED,
+		.epoch = p->epoch,
+	};
+	return log_system(c, a, &q, &p->changes, &p->n_changes);
+}
+
+static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q,
+						struct page *p)
+{
+	int64_t place = q->message_id;
+	enum err e = epoch_read(c, &p->epoch);
+	if (!e) e = channel_read(c, a, q->channel_id, who, true, &p->channel);
+	if (!e && q->time_ms) e = place_of_time(c, &p->channel, q->time_ms, &place);
+	if (e) return e;
+	const struct span s = span_of(q, place);
+	e = read_items(c, a, q, &s, p);
+	if (!e) e = read_changes(c, a, p);
+	if (!e) e = read_refs(c, a, p);
+	if (!e) e = read_users(c, a, p);
+	return e;
+}
+
+enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q,
+				   struct page *out)
+{
+	*out = (struct page){ 0 };
+	enum err e = db_begin_snapshot(c);
+	if (e) return e;
+	e = end_snapshot(c, page_in(c, a, who, q, out));
+	if (e) page_release(out);
+	return e;
+}
+
+void page_release(struct page *p)
+{
+	for (size_t i = 0; i < p->n_changes; i++) event_unref(p->changes[i]);
+	p->n_changes = 0;
+}
+
+/* ---- one message */
+
+enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id,
+					  int64_t message_id, struct message *out)
+{
+	struct channel ch;
+	size_t n = 0;
+	bool more;
+	enum err e = channel_read(c, a, channel_id, who, true, &ch);
+	if (e) return e;
+	struct db_args args = DB_ARGS(DB_I64(channel_id), DB_I64(message_id), DB_I64(first_readable(&ch)));
+	e = take_run(c, a, &SQL_ONE, args, out, 1, &n, &more);
+	return !e && !n ? ERR_NOT_FOUND : e;
+}
+
+/* ---- catch-up */
+
+static enum err since_of(struct db_conn *c, const struct changes_query *q, int64_t *since)
+{
+	struct db_rows rows;
+	*since = q->since_rev;
+	if (q->since_rev >= 0) return OK;
+	*since = 0;
+	enum err e = db_query(c, &SQL_REV_OF, DB_ARGS(DB_I64(q->channel_id), DB_I64(q->since_message_id)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) *since = db_i64(&rows, 0);
+	return db_end(&rows);
+}
+
+static enum err changes_in(struct db_conn *c, struct arena *a, const struct actor *who, const struct changes_query *q,
+						   struct changes *out)
+{
+	struct channel ch;
+	int64_t since;
+	enum err e = epoch_read(c, &out->epoch);
+	if (!e) e = channel_read(c, a, q->channel_id, who, true, &ch);
+	if (!e && q->epoch && q->epoch != out->epoch) e = ERR_RESET;
+	if (!e) e = since_of(c, q, &since);
+	if (!e && (since < first_rev(&ch) || since > ch.rev)) e = ERR_RESET;
+	if (e) return e;
+	const struct log_read l = { ch.id, since, ch.rev, q->limit, ch.history == HISTORY_JOINED, out->epoch };
+	e = log_read(c, a, &l, &out->items, &out->n);
+	out->rev = ch.rev, out->at = ch.rev_at;
+	out->after = out->n && out->items[out->n - 1]->rev < ch.rev;
+	return e;
+}
+
+enum err changes_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct changes_query *q,
+					  struct changes *out)
+{
+	*out = (struct changes){ 0 };
+	enum err e = db_begin_snapshot(c);
+	if (e) return e;
+	e = end_snapshot(c, changes_in(c, a, who, q, out));
+	if (e) changes_release(out);
+	return e;
+}
+
+void changes_release(struct changes *p)
+{
+	for (size_t i = 0; i < p->n; i++) event_unref(p->items[i]);
+	p->n = 0;
+}

@@ -1,0 +1,89 @@
+/* One's own part of a channel: levels and hiding move the person's head, read markers move no rev. */
+#include "store/channel.h"
+#include "store/rows.h"
+
+static const struct sql SQL_USER_HEAD = { "UPDATE user_heads SET rev = rev + 1 WHERE user_id = $1 RETURNING rev",
+										  NULL };
+static const struct sql SQL_USER_MOVED = { "INSERT INTO moves (user_id, rev) VALUES ($1, $2)", NULL };
+static const struct sql SQL_PATCH = {
+	"UPDATE members SET level = coalesce($3, level), muted_until = CASE WHEN $4 = 1 THEN $5 ELSE muted_until END, "
+	"hidden_at = CASE $6 WHEN 1 THEN (SELECT h.last_id FROM heads h WHERE h.channel_id = $1) WHEN 0 THEN NULL "
+	"ELSE hidden_at END, user_rev = $7 WHERE channel_id = $1 AND user_id = $2 AND left_rev IS NULL",
+	NULL,
+};
+#define SEQ_UPTO(id)                                                                                                   \
+	"coalesce((SELECT t.seq FROM messages t WHERE t.channel_id = $1 AND t.message_id <= " id                           \
+	" AND t.seq IS NOT NULL ORDER BY t.message_id DESC LIMIT 1), 0)"
+static const struct sql SQL_FORWARD = {
+	"UPDATE members SET read_id = $3, read_seq = " SEQ_UPTO(
+		"$3") ", read_at = $4 WHERE channel_id = $1 AND user_id = $2 "
+			  "AND left_rev IS NULL AND read_id < $3 AND $3 <= (SELECT h.last_id FROM heads h WHERE h.channel_id = $1)",
+	NULL,
+};
+static const struct sql SQL_BACK = {
+	"UPDATE members SET read_id = $3 - 1, read_seq = " SEQ_UPTO(
+		"$3 - 1") ", read_at = $4 WHERE channel_id = $1 AND "
+				  "user_id = $2 AND left_rev IS NULL AND read_id <> $3 - 1 AND $3 <= (SELECT h.last_id FROM heads h "
+				  "WHERE "
+				  "h.channel_id = $1)",
+	NULL,
+};
+static const struct sql SQL_MARKER = {
+	"SELECT m.read_id, m.read_seq, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "
+	"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), h.last_id "
+	"FROM members m JOIN heads h ON h.channel_id = m.channel_id "
+	"WHERE m.channel_id = $1 AND m.user_id = $2 AND m.left_rev IS NULL",
+	NULL,
+};
+
+static enum err patch_in(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p,
+						 int64_t *user_rev)
+{
+	struct db_rows rows;
+	int64_t changed = 0;
+	enum err e = db_query(c, &SQL_USER_HEAD, DB_ARGS(DB_I64(user_id)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) *user_rev = db_i64(&rows, 0);
+	if ((e = db_end(&rows))) return e;
+	e = db_exec(c, &SQL_PATCH,
+				DB_ARGS(DB_I64(channel_id), DB_I64(user_id), p->has_level ? DB_I64(p->level) : DB_NULL,
+						DB_BOOL(p->has_muted), db_opt(p->muted_until), p->has_hidden ? DB_I64(p->hidden) : DB_I64(-1),
+						DB_I64(*user_rev)),
+				&changed);
+	if (!e && !changed) return ERR_NOT_MEMBER;
+	if (!e) e = db_exec(c, &SQL_USER_MOVED, DB_ARGS(DB_I64(user_id), DB_I64(*user_rev)), NULL);
+	return e;
+}
+
+enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p,
+					  int64_t *user_rev)
+{
+	enum err e = db_begin(c);
+	if (e) return e;
+	*user_rev = 0;
+	e = patch_in(c, channel_id, user_id, p, user_rev);
+	if (!e) return db_commit(c);
+	db_rollback(c);
+	return e;
+}
+
+enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now_ms)
+{
+	struct db_rows rows;
+	int64_t changed = 0, last_id = -1;
+	enum err e =
+		db_exec(c, back ? &SQL_BACK : &SQL_FORWARD,
+				DB_ARGS(DB_I64(m->channel_id), DB_I64(m->user_id), DB_I64(m->message_id), DB_I64(now_ms)), &changed);
+	if (e) return e;
+	m->moved = changed > 0;
+	e = db_query(c, &SQL_MARKER, DB_ARGS(DB_I64(m->channel_id), DB_I64(m->user_id)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) {
+		m->read_id = db_i64(&rows, 0);
+		m->read_seq = db_i64(&rows, 1);
+		m->mention_count = db_i64(&rows, 2);
+		last_id = db_i64(&rows, 3);
+	}
+	e = db_end(&rows);
+	return !e && m->message_id > last_id ? ERR_NOT_FOUND : e;
+}

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Person, person } from './lib/api.ts';
+import { backends, type Server } from './lib/server.ts';
+import type { Channel, List, Member, User } from './lib/types.ts';
+
+type Members = List<Member> & { users: User[] };
+
+describe.each(backends)('channels on $name', ({ start }) => {
+  let server: Server;
+  let owner: Person; // of the server
+  let ann: Person;
+  let bob: Person;
+
+  beforeAll(async () => {
+    server = await start();
+    owner = await person(server.api(), 'owner');
+    ann = await person(server.api(), 'ann');
+    bob = await person(server.api(), 'bob');
+  });
+  afterAll(() => server?.stop());
+
+  const members = (who: Person, id: number, query = {}): Promise<Members> =>
+    who.api.ok<Members>('member_list', { path: { id }, query });
+
+  test('its maker owns a channel and is its only member', async () => {
+    const channel = await ann.api.channel('garden', { topic: 'Plants and soil' });
+    expect(channel).toMatchObject({
+      kind: 'public',
+      name: 'garden',
+      topic: 'Plants and soil',
+      history: 'all',
+      member_count: 1,
+    });
+    expect(channel.me).toMatchObject({ role: 'owner', read_id: 0, mention_count: 0, level: 'default', hidden: false });
+    expect(await ann.api.ok<Channel>('channel_get', { path: { id: channel.id } })).toEqual(channel);
+    const list = await members(ann, channel.id);
+    expect(list.items.map((m) => [m.user_id, m.role])).toEqual([[ann.user.id, 'owner']]);
+    expect(list.users.map((u) => u.username)).toEqual(['ann']);
+  });
+
+  test('names are unique whatever their case or composition', async () => {
+    await ann.api.channel('Größe');
+    for (const name of ['größe', 'GRÖSSE', 'gro\u0308ße'.normalize('NFD')])
+      await bob.api.refused(409, 'name_taken', 'channel_create', { body: { name } });
+  });
+
+  test.each(['', 'with space', 'a,b', '#hash', 'a\u0007', 'a\u200eb', 'x'.repeat(65), '漢'.repeat(43)])(
+    'the name %j is not valid',
+    async (name) => {
+      const problem = await ann.api.refused(422, 'invalid', 'channel_create', { body: { name } });
+      expect(problem.errors?.map((e) => e.field)).toEqual(['name']);
+    },
+  );
+
+  test('two who make one name at once make one channel', async () => {
+    const answers = await Promise.all(
+      [ann, bob, owner].map((p) => p.api.call('channel_create', { body: { name: 'race' } })),
+    );
+    expect(answers.map((a) => a.status).sort()).toEqual([201, 409, 409]);
+  });
+
+  test('a public channel is browsed, joined, left and joined again', async () => {
+    const { id } = await ann.api.channel('open-house');
+    const found = await bob.api.ok<List<Channel>>('channel_browse', { query: { q: 'open-h' } });
+    expect(found.items.map((c) => [c.id, c.me])).toEqual([[id, undefined]]);
+    await bob.api.refused(403, 'not_member', 'message_list', { path: { id } });
+    const joined = await bob.api.ok<Channel>('channel_join', { path: { id } }, 200);
+    expect(joined).toMatchObject({ id, member_count: 2, me: { role: 'member' } });
+    const again = await bob.api.ok<Channel>('channel_join', { path: { id } }, 200);
+    expect(again.rev).toBe(joined.rev); // a change that changes nothing takes no rev
+    await bob.api.ok('channel_leave', { path: { id } }, 204);
+    expect((await ann.api.ok<Channel>('channel_get', { path: { id } })).member_count).toBe(1);
+    await bob.api.refused(403, 'not_member', 'message_list', { path: { id } });
+    expect((await bob.api.ok<Channel>('channel_join', { path: { id } }, 200)).rev).toBe(joined.rev + 2);
+  });
+
+  test('a private channel is nothing to those outside', async () => {
+    const { id } = await ann.api.channel('secret', { private: true });
+    for (const op of ['channel_get', 'message_list', 'member_list', 'channel_join', 'channel_leave'])
+      await bob.api.refused(404, 'not_found', op, { path: { id } });
+    const found = await bob.api.ok<List<Channel>>('channel_browse', { query: { q: 'secret' } });
+    expect(found.items).toEqual([]);
+    await bob.api.refused(404, 'not_found', 'channel_get', { path: { id: 987_654 } }); // the same as for none
+  });
+
+  test('server roles give no reading', async () => {
+    const { id } = await ann.api.channel('private-matters', { private: true });
+    await owner.api.refused(404, 'not_found', 'message_list', { path: { id } });
+  });
+
+  test('who runs a channel adds people and puts them out', async () => {
+    const { id } = await ann.api.channel('team', { private: true });
+    const path = { id, user_id: bob.user.id };
+    await bob.api.refused(404, 'not_found', 'member_put', { path, body: {} });
+    await ann.api.ok('member_put', { path, body: {} }, 204);
+    expect((await bob.api.ok<Channel>('channel_get', { path: { id } })).me?.role).toBe('member');
+    await bob.api.refused(403, 'not_allowed', 'member_delete', { path: { id, user_id: ann.user.id } });
+    await ann.api.ok('member_delete', { path, query: { reason: 'enough' } }, 204);
+    await bob.api.refused(404, 'not_found', 'channel_get', { path: { id } });
+    await ann.api.refused(404, 'not_found', 'member_put', { path: { id, user_id: 987_654 }, body: {} });
+  });
+
+  test('roles are given by owners, not by members', async () => {
+    const { id } = await ann.api.channel('ranks');
+    await bob.api.ok('channel_join', { path: { id } });
+    const bobs = { id, user_id: bob.user.id };
+    await bob.api.refused(403, 'not_allowed', 'member_put', { path: bobs, body: { role: 'op' } });
+    await bob.api.refused(403, 'not_allowed', 'channel_patch', { path: { id }, body: { name: 'mine-now' } });
+    await ann.api.ok('member_put', { path: bobs, body: { role: 'op' } }, 204);
+    const list = await members(ann, id);
+    expect(list.items.find((m) => m.user_id === bob.user.id)?.role).toBe('op');
+    await bob.api.ok('channel_patch', { path: { id }, body: { topic: 'by an op' } }, 200);
+    await ann.api.refused(422, 'invalid', 'member_put', { path: bobs, body: { role: 'emperor' } });
+  });
+
+  test('the only owner cannot leave a channel without one unnoticed', async () => {
+    const { id } = await ann.api.channel('single-owner');
+    await bob.api.ok('channel_join', { path: { id } });
+    const answer = await ann.api.call('channel_leave', { path: { id } });
+    expect([204, 409]).toContain(answer.status);
+  });
+
+  test('topic and name change, each as one rev', async () => {
+    const { id, rev } = await ann.api.channel('names');
+    const topic = await ann.api.ok<Channel>('channel_patch', { path: { id }, body: { topic: 'Ünïcode — topic' } }, 200);
+    expect([topic.topic, topic.rev]).toEqual(['Ünïcode — topic', rev + 1]);
+    const same = await ann.api.ok<Channel>('channel_patch', { path: { id }, body: { topic: 'Ünïcode — topic' } }, 200);
+    expect(same.rev).toBe(rev + 1);
+    const named = await ann.api.ok<Channel>('channel_patch', { path: { id }, body: { name: 'other-names' } }, 200);
+    expect([named.name, named.rev]).toEqual(['other-names', rev + 2]);
+    for (const body of [{ topic: 'two\nlines' }, { topic: 'x'.repeat(391) }, { name: 'a b' }, { slow: 1 }])
+      await ann.api.refused(422, 'invalid', 'channel_patch', { path: { id }, body });
+    await ann.api.channel('occupied');
+    await ann.api.refused(409, 'name_taken', 'channel_patch', { path: { id }, body: { name: 'Occupied' } });
+  });
+
+  test("one's own part: level, mute, hiding", async () => {
+    const { id } = await ann.api.channel('mine');
+    const until = '2040-01-02T03:04:05.678Z';
+    const patched = await ann.api.ok<Channel>(
+      'channel_me_patch',
+      { path: { id }, body: { level: 'mentions', muted_until: until } },
+      200,
+    );
+    expect(patched.me).toMatchObject({ level: 'mentions', muted_until: until });
+    const back = await ann.api.ok<Channel>('channel_me_patch', { path: { id }, body: { muted_until: null } }, 200);
+    expect(back.me).toMatchObject({ level: 'mentions', muted_until: null });
+    for (const body of [{ level: 'loud' }, { muted_until: 'tomorrow' }, { hidden: 'yes' }, { role: 'owner' }])
+      await ann.api.refused(422, 'invalid', 'channel_me_patch', { path: { id }, body });
+  });
+
+  test('members are found by name and read in pages', async () => {
+    const { id } = await ann.api.channel('crowd');
+    for (const p of [bob, owner]) await p.api.ok('channel_join', { path: { id } });
+    expect((await members(ann, id, { q: 'bo' })).items.map((m) => m.user_id)).toEqual([bob.user.id]);
+    const seen: number[] = [];
+    for (let cursor: string | null = null, first = true; first || cursor !== null; first = false) {
+      const page: Members = await members(ann, id, cursor === null ? { limit: 2 } : { limit: 2, cursor });
+      seen.push(...page.items.map((m) => m.user_id));
+      cursor = page.next;
+    }
+    expect(seen.sort((a, b) => a - b)).toEqual([ann, bob, owner].map((p) => p.user.id).sort((a, b) => a - b));
+  });
+
+  test('ids that are none answer 404', async () => {
+    for (const id of ['x', '-1', '1.5', '99999999999999999999', '%20', '1%00'])
+      await ann.api.refused(404, 'not_found', 'channel_get', { path: { id: decodeURIComponent(id) } });
+  });
+});
