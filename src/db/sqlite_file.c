@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -56,10 +57,10 @@ static enum err lock_take(struct sqlite_file *f)
 }
 
 /* Made here, so that only its owner can read it: password hashes are in it. SQLite gives the log the same mode. */
-static enum err file_make(struct sqlite_file *f)
+static enum err file_make(const char *path)
 {
-	int fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0) return file_failed(f->path, "open");
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) return file_failed(path, "open");
 	close(fd);
 	return OK;
 }
@@ -82,9 +83,13 @@ enum err sqlite_file_open(struct db *db)
 	db->impl = f;
 	f->lock_fd = -1;
 	if (!strcmp(path, ":memory:")) return memory_open(db, f);
-	f->path = mem_dup(path, strlen(path) + 1);
-	enum err e = lock_take(f);
-	return e ? e : file_make(f);
+	enum err e = file_make(path);
+	if (e) return e;
+	char *whole = realpath(path, NULL); /* one file has one lock, by whatever links it is reached */
+	if (!whole) return file_failed(path, "realpath");
+	f->path = mem_dup(whole, strlen(whole) + 1);
+	free(whole);
+	return lock_take(f);
 }
 
 void sqlite_file_close(struct db *db)

@@ -71,13 +71,14 @@ static void set_dir(struct postgres *p, const char *dir)
 	if (strlen(p->k.dir) > 80) die(p->k.dir, "is too long for a socket's path");
 }
 
-struct postgres *postgres_start(const char *dir)
+static struct postgres *launch(const char *dir, int from)
 {
 	int fds[2];
 	struct postgres *p = calloc(1, sizeof *p);
 	if (!p) die("memory", "none");
 	set_dir(p, dir);
 	p->k.port = free_port();
+	p->k.from = from;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) die("keeper", "cannot be started");
 	fflush(NULL);
 	p->keeper = fork();
@@ -87,9 +88,19 @@ struct postgres *postgres_start(const char *dir)
 	p->fd = fds[0];
 	command(p, 0);
 	snprintf(p->url, sizeof p->url, "postgresql://linnet@127.0.0.1:%d/linnet", p->k.port);
-	char *url = postgres_database(p, "linnet");
-	free(url);
 	return p;
+}
+
+struct postgres *postgres_start(const char *dir)
+{
+	struct postgres *p = launch(dir, 0);
+	free(postgres_database(p, "linnet"));
+	return p;
+}
+
+struct postgres *postgres_standby(struct postgres *primary)
+{
+	return launch(NULL, primary->k.port);
 }
 
 void postgres_destroy(struct postgres *p)
@@ -131,6 +142,16 @@ void postgres_sql(struct postgres *p, const char *text)
 	PGconn *c = postgres_connect(p);
 	run(c, text);
 	PQfinish(c);
+}
+
+void postgres_promote(struct postgres *standby)
+{
+	postgres_sql(standby, "SELECT pg_promote()"); /* waits */
+}
+
+int postgres_port(const struct postgres *p)
+{
+	return p->k.port;
 }
 
 char *postgres_database(struct postgres *p, const char *name)

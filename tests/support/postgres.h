@@ -9,7 +9,11 @@ struct postgres;
 /* Ready for connections; about a second. dir NULL: one under /tmp. Ends the program with a message when it cannot. Call
  * it before threads are started. */
 struct postgres *postgres_start(const char *dir);
+/* A standby that follows `primary` under the name `standby` (for synchronous_standby_names), ready for reading. */
+struct postgres *postgres_standby(struct postgres *primary);
+void postgres_promote(struct postgres *standby);
 void postgres_destroy(struct postgres *p);
+int postgres_port(const struct postgres *p);
 const char *postgres_url(const struct postgres *p); /* of the database `linnet`; its user is a superuser */
 /* Makes an empty database and says its URL, which the caller frees. */
 char *postgres_database(struct postgres *p, const char *name);

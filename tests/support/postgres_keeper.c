@@ -73,6 +73,18 @@ static int initdb(const struct keeper *k)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
 }
 
+static int copy(const struct keeper *k)
+{
+	char program[160], data[300], from[100];
+	int status;
+	snprintf(program, sizeof program, "%s/pg_basebackup", bin_dir());
+	snprintf(data, sizeof data, "%s/data", k->dir);
+	snprintf(from, sizeof from, "host=127.0.0.1 port=%d user=linnet application_name=standby", k->from);
+	const char *const argv[] = { program, "-D", data, "-d", from, "-R", "-cfast", "-N", NULL };
+	pid_t pid = spawn(k, "log", argv);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
+}
+
 /* ALTER SYSTEM in a test goes before these. */
 static int configure(const struct keeper *k)
 {
@@ -167,7 +179,7 @@ _Noreturn void keeper_run(const struct keeper *k, int fd)
 		if (i != fd) close(i);
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	pid_t server = own_dir(k->dir) == 0 && initdb(k) == 0 && configure(k) == 0 ? start(k) : -1;
+	pid_t server = own_dir(k->dir) == 0 && (k->from ? copy(k) : initdb(k)) == 0 && configure(k) == 0 ? start(k) : -1;
 	char byte = server > 0 ? KEEPER_OK : KEEPER_FAILED;
 	while (write(fd, &byte, 1) == 1 && read(fd, &byte, 1) == 1)
 		byte = obey(k, &server, byte) == 0 ? KEEPER_OK : KEEPER_FAILED;

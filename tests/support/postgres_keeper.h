@@ -12,6 +12,7 @@
 struct keeper {
 	char dir[256];
 	int port;
+	int from; /* not 0: the port of the server whose standby this is */
 };
 /* The keeper's whole life: makes the cluster and starts it, answers on `fd` once it is ready, then obeys, and at the
  * end of `fd` stops the server and removes the directory. Does not return. */

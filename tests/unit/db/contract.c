@@ -69,11 +69,6 @@ struct db *contract_open_with(int timeout_ms, int most)
 	return db;
 }
 
-struct db *contract_open(void)
-{
-	return contract_open_with(10000, 10);
-}
-
 struct fixture {
 	struct db *db;
 	struct db_conn *c; /* DB_WRITE */
@@ -97,7 +92,7 @@ static int setup(void **state)
 
 static int setup_quick(void **state)
 {
-	return setup_with(state, 300, 10);
+	return setup_with(state, 500, 10);
 }
 
 static int setup_two(void **state)

@@ -6,9 +6,8 @@
 /* Where the cases work; two URLs may lead to one database. */
 extern const char *contract_url;
 
-struct db *contract_open(void); /* contract_url, short timeouts */
-struct db *contract_open_with(int timeout_ms, int most);
-int contract_run(void); /* all cases; the count of failures */
+struct db *contract_open_with(int timeout_ms, int most); /* contract_url */
+int contract_run(void);                                  /* all cases; the count of failures */
 
 /* Statements for tests: fails the test on an error. */
 void must(enum err e);

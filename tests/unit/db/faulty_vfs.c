@@ -41,10 +41,12 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int fl
 	struct table *t = flags & SQLITE_OPEN_MAIN_DB ? &data_table : flags & SQLITE_OPEN_WAL ? &log_table : NULL;
 	if (rc != SQLITE_OK || !t || !f->pMethods) return rc;
 	if (t->real && t->real != f->pMethods) abort(); /* this file system has more tables than we thought */
-	t->real = f->pMethods;
-	t->ours = *f->pMethods;
-	t->ours.xWrite = t == &data_table ? data_write : log_write;
-	if (t == &log_table) t->ours.xSync = log_sync;
+	if (!t->real) {
+		t->real = f->pMethods;
+		t->ours = *f->pMethods;
+		t->ours.xWrite = t == &data_table ? data_write : log_write;
+		if (t == &log_table) t->ours.xSync = log_sync;
+	}
 	f->pMethods = &t->ours;
 	return rc;
 }

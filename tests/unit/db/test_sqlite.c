@@ -27,9 +27,14 @@ static enum err open_url(const char *u, struct db **db)
 static void a_file_has_one_owner(void **state)
 {
 	struct db *db, *other;
+	char through[140];
 	must(open_url(url, &db));
 	assert_int_equal(open_url(url, &other), ERR_CONFLICT);
 	assert_null(other);
+	snprintf(through, sizeof through, "%s.link", url);
+	assert_int_equal(symlink(url + strlen("sqlite:"), through + strlen("sqlite:")), 0);
+	assert_int_equal(open_url(through, &other), ERR_CONFLICT);
+	unlink(through + strlen("sqlite:"));
 	db_destroy(db);
 	must(open_url(url, &db)); /* and is free afterwards */
 	db_destroy(db);
@@ -44,7 +49,7 @@ static void only_its_owner_reads_the_file(void **state)
 
 static void settings_are_durable(void **state)
 {
-	struct db *db = contract_open();
+	struct db *db = contract_open_with(10000, 10);
 	struct db_conn *c = db_conn_create(db, DB_WRITE);
 	struct arena a;
 	struct str v;
@@ -83,7 +88,7 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = mem_new(struct fixture);
-	f->db = contract_open();
+	f->db = contract_open_with(10000, 10);
 	f->c = db_conn_create(f->db, DB_WRITE);
 	must(db_exec(f->c, &drop, DB_NO_ARGS, NULL));
 	must(db_exec(f->c, &make, DB_NO_ARGS, NULL));
@@ -222,6 +227,7 @@ static int own_cases(void)
 		DISK(a_failed_sync_leaves_the_outcome_open),
 		DISK(a_long_snapshot_keeps_nobody_from_writing),
 	};
+	faulty_vfs_install();
 	return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
 }
 
@@ -242,7 +248,6 @@ int main(void)
 	if (!mkdtemp(dir)) return 1;
 	snprintf(url, sizeof url, "sqlite:%s/t.db", dir);
 	atexit(remove_files);
-	faulty_vfs_install();
 	log_capture(hush, NULL); /* the cases make errors on purpose */
 	contract_url = url;
 	int failed = contract_run() + own_cases();
