@@ -1,13 +1,18 @@
-/* Routes are rows of routes.def: method, path, operationId, who may call, what it costs. The dispatcher enforces the
- * columns, so that no handler can forget one.
+/* Routes are rows of routes.def: method, path, operationId, who may call, what it costs. The dispatcher enforces the columns,
+ * so that no handler can forget one.
  *
  * R(METHOD, "/path/{id}", operation_id, AUTH, SCOPE, LANE, BODY, RATE, take, run)
  *   AUTH  none: no session is looked for; session: the session's row is read as the first statement of the job
  *   SCOPE read, write, manage, admin, own (under /auth: never by a token)
- *   LANE  read, write, cpu (password hashing first; `run` then gets no connection: see edge/auth.c), inline (run on the
- * reactor, no connection), start (take is the whole: it calls request_finish later) BODY  none, json RATE  requests,
- * login, register, messages
- */
+ *   LANE  read, write, cpu (for hashing passwords: `run` gets no connection; a session is checked on the read lane first),
+ *         inline (run on the reactor, no connection), start (take is the whole: it calls request_finish later, unless it
+ *         returns an error)
+ *   BODY  none (what comes is thrown away), json, form (JSON or application/x-www-form-urlencoded)
+ *   RATE  requests, login, register, messages, none
+ *   take  reactor, after the body was read; NULL where there is nothing to take
+ *   run   on the lane; NULL only with start
+ * R_BARE has the same columns: not served under /api. R_SINK(..., run, sink) has a struct body_sink instead of `take`: its
+ * lane is read or write, for `run`, which may be NULL. Prototypes stand in a header for each area, included by routes.c. */
 #ifndef LINNET_EDGE_ROUTE_H
 #define LINNET_EDGE_ROUTE_H
 #include "edge/request.h"
@@ -20,8 +25,7 @@ enum route_scope {
 	SCOPE_manage = SCOPE_MANAGE,
 	SCOPE_admin = SCOPE_ADMIN
 };
-enum route_lane { LANE_read, LANE_write, LANE_cpu, LANE_inline, LANE_start };
-enum route_body { BODY_none, BODY_json, BODY_form /* JSON or application/x-www-form-urlencoded */ };
+enum route_body { BODY_none, BODY_json, BODY_form, BODY_sink };
 enum route_rate { RATE_requests, RATE_login, RATE_register, RATE_messages, RATE_none };
 
 struct route {
@@ -34,11 +38,18 @@ struct route {
 	enum route_rate rate;
 	enum err (*take)(struct request *q);                   /* reactor; may be NULL */
 	enum err (*run)(struct request *q, struct db_conn *c); /* lane */
+	const struct body_sink *sink;
+	bool bare;
 };
 extern const struct route routes[];
 extern const size_t n_routes;
+
+/* The rows as a tree of path segments. Frozen once made: any thread. The rows outlive it. */
+struct route_table;
+struct route_table *route_table_create(const struct route *rows, size_t n); /* aborts on two rows of one meaning */
+void route_table_destroy(struct route_table *t);
 /* Finds the row: ERR_NOT_FOUND, or ERR_METHOD_NOT_ALLOWED with the methods that are there (a bit each) in *allowed.
- * HEAD finds GET. `bare_only` paths do not answer under /api. */
-enum err route_find(enum http_method m, struct str path, struct arena *a, const struct route **out,
-					struct str params[REQUEST_PARAMS], unsigned *allowed);
+ * HEAD finds GET. A literal segment goes before a {parameter}. params point into path. */
+enum err route_find(const struct route_table *t, enum http_method m, struct str path, const struct route **out,
+                    struct str params[REQUEST_PARAMS], unsigned *allowed);
 #endif

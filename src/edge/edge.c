@@ -1,0 +1,127 @@
+#include "edge/edge.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "edge/http_conn.h"
+
+#define HEADERS_MOST 100
+#define ANSWER_MOST (64u << 20) /* queued bytes of one connection: an answer is bounded by what its handler may put in it */
+
+struct edge_reactor *edge_here(struct reactor *r)
+{
+	return reactor_get(r, SLOT_HTTP);
+}
+
+static void close_idle(struct reactor *r, struct mail *m);
+
+static void reactor_open(struct edge *e, struct edge_reactor *here, struct reactor *r)
+{
+	here->edge = e;
+	here->reactor = r;
+	here->cell = e->pod->metrics ? metrics_cell(e->pod->metrics) : NULL;
+	here->close_idle.deliver = close_idle;
+	list_init(&here->conns);
+	reactor_set(r, SLOT_HTTP, here);
+}
+
+static bool wrong(const char **why, const char *name, struct str value)
+{
+	static const char *const text[] = { "PUBLIC_URL or ALLOWED_ORIGINS has what is no origin (https://chat.example.org)",
+										"TRUSTED_PROXIES has what is no network (10.0.0.0/8)" };
+	*why = text[name[0] == 'T'];
+	log_event(LOG_ERROR, "edge.setting_wrong", LOG_TEXT("setting", name), LOG_STR("value", value));
+	return false;
+}
+
+static bool read_settings(struct edge *e, const struct config *c, const char **why)
+{
+	struct str bad;
+	if (!origins_parse(c->public_url, c->allowed_origins, &e->origins, &bad)) return wrong(why, "ALLOWED_ORIGINS", bad);
+	if (!proxies_parse(c->trusted_proxies, &e->proxies, &bad)) return wrong(why, "TRUSTED_PROXIES", bad);
+	e->http = (struct http_limits){ .head = (size_t)c->header_block, .target = 8192, .headers = HEADERS_MOST };
+	e->conn = (struct conn_limits){ .soft = (size_t)c->conn_soft, .hard = ANSWER_MOST, .stall_ms = (int)c->write_stall_s * 1000 };
+	return true;
+}
+
+struct edge *edge_create(const struct edge_options *o, const char **why)
+{
+	struct edge *e = mem_new(struct edge);
+	e->pod = o->pod;
+	e->session = o->session;
+	if (!read_settings(e, o->pod->config, why)) {
+		origins_release(&e->origins);
+		mem_free(e);
+		return NULL;
+	}
+	e->table = route_table_create(o->routes, o->n_routes);
+	e->n_reactors = o->pod->n_reactors;
+	e->reactors = mem_zalloc(mem_times(e->n_reactors, sizeof *e->reactors));
+	for (size_t i = 0; i < e->n_reactors; i++) reactor_open(e, &e->reactors[i], o->pod->reactors[i]);
+	return e;
+}
+
+void edge_destroy(struct edge *e)
+{
+	if (!e) return;
+	route_table_destroy(e->table);
+	origins_release(&e->origins);
+	proxies_release(&e->proxies);
+	mem_free(e->reactors);
+	mem_free(e);
+}
+
+void edge_serve(struct edge *e, struct conn *c)
+{
+	http_conn_open(&e->reactors[reactor_index(conn_reactor(c))], c);
+}
+
+void edge_accept(struct listener *l, struct conn *c)
+{
+	edge_serve(listener_data(l), c);
+}
+
+/* ---- stopping */
+static void close_idle(struct reactor *r, struct mail *m)
+{
+	struct edge_reactor *here = container_of(m, struct edge_reactor, close_idle);
+	atomic_store(&here->closing_idle, false);
+	for (struct list *i = here->conns.next; i != &here->conns; i = i->next) {
+		struct http_conn *h = container_of(i, struct http_conn, link);
+		if (!http_conn_is_idle(h)) continue;
+		http_conn_state(h, HTTP_OVER);
+		conn_finish(h->conn);
+	}
+}
+
+void edge_close_idle(struct edge *e)
+{
+	for (size_t i = 0; i < e->n_reactors; i++)
+		if (!atomic_exchange(&e->reactors[i].closing_idle, true))
+			reactor_post(e->reactors[i].reactor, &e->reactors[i].close_idle);
+}
+
+int64_t edge_pending(const struct edge *e)
+{
+	int64_t sum = 0;
+	for (size_t i = 0; i < e->n_reactors; i++) sum += atomic_load(&e->reactors[i].pending);
+	return sum;
+}
+
+/* ---- */
+const char *edge_date(struct edge_reactor *here)
+{
+	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	int64_t now = reactor_wall_ms(here->reactor) / 1000;
+	if (now == here->date_s && here->date[0]) return here->date;
+	time_t t = (time_t)now;
+	struct tm tm;
+	gmtime_r(&t, &tm);
+	snprintf(here->date, sizeof here->date, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
+			 (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+			 (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+	here->date_s = now;
+	return here->date;
+}
