@@ -238,7 +238,7 @@ void dispatch_done(struct request *q)
 }
 
 /* ---- the job */
-static enum err check_session(struct request *q, struct db_conn *c)
+enum err dispatch_session(struct request *q, struct db_conn *c)
 {
 	struct actor *a = &q->actor;
 	enum err e = q->core->here->edge->session(c, &q->credential, clock_wall_ms(q->pod->clock), a);
@@ -253,7 +253,7 @@ static void job_run(struct job *j, void *state)
 	struct request_core *core = container_of(j, struct request_core, job);
 	struct request *q = &core->request;
 	struct db_conn *c = core->lane == LANE_cpu ? NULL : state;
-	enum err e = core->lane != LANE_cpu && q->route->auth == AUTH_session ? check_session(q, c) : OK;
+	enum err e = core->lane != LANE_cpu && q->route->auth == AUTH_session ? dispatch_session(q, c) : OK;
 	if (!e && core->run) e = core->run(q, c);
 	if (!e && !core->next_run && !core->after) reply_pack(q);
 	core->verdict = e;
@@ -388,6 +388,15 @@ void request_finish(struct request *q, enum err e)
 		log_access(q, 0, 0, reactor_now_ns(request_reactor(q)) - q->core->started_ns);
 	request_destroy(q);
 	if (h && h->state != HTTP_OVER) http_conn_answered(h, false);
+}
+
+void dispatch_upgraded(struct request *q)
+{
+	learn(q, OK);
+	q->reply.status = 101;
+	account(q, 0);
+	q->core->http->request = NULL;
+	request_destroy(q);
 }
 
 void dispatch_failed(struct request *q, enum err e, const char *detail)

@@ -80,6 +80,8 @@ void dispatch_gone(struct request *q);                    /* the client went bef
 /* Runs the session check and `run` on a lane, then `after` here. */
 void dispatch_job(struct request *q, enum route_lane lane, enum err (*run)(struct request *, struct db_conn *),
                   void (*after)(struct request *q, enum err e));
+enum err dispatch_session(struct request *q, struct db_conn *c); /* lane: who it is, and the route's scope */
+void dispatch_upgraded(struct request *q);                /* 101 is written: q ends, its connection goes on */
 
 /* credential.c: Authorization, the cookie. `subprotocol` is a token out of Sec-WebSocket-Protocol, or STR_NONE. */
 void credential_read(struct request *q, struct str subprotocol);

@@ -38,7 +38,7 @@ struct str jwt_sign(const struct pod *pod, struct arena *a, int64_t user_id, str
 	char *text = ok ? jwt_encode_str(jwt) : NULL;
 	if (!text) abort(); /* out of memory, or a key that start would have refused */
 	out = arena_str(a, str_of(text));
-	jwt_free_str(text);
+	free(text); /* jwt_free_str() is newer than 1.10 */
 	jwt_free(jwt);
 	return out;
 }

@@ -7,4 +7,5 @@ enum err ops_health(struct request *q, struct db_conn *c);
 enum err ops_ready(struct request *q, struct db_conn *c);
 enum err ops_metrics(struct request *q, struct db_conn *c);
 enum err ops_version(struct request *q, struct db_conn *c);
+enum err ops_openapi(struct request *q, struct db_conn *c);
 #endif
