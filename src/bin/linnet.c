@@ -1,4 +1,54 @@
-int main(void)
+/* The program: its commands, a row each. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "bin/commands.h"
+
+static const struct command {
+	const char *name, *arguments, *help;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "serve", "[--SETTING VALUE]...", "everything in one process, on SQLite in a data directory", command_serve },
+	{ "backend", "[--SETTING VALUE]...", "the API and its sockets, on the database of DATABASE_URL", command_backend },
+	{ "migrate", "[--contract] [--SETTING VALUE]...", "brings the database up to date, and ends", command_migrate },
+	{ "admin", "create-user --count N --prefix P --tokens FILE [--SETTING VALUE]...",
+	  "makes N people P1 .. PN, each with an API token", command_admin },
+	{ "config", "[ROLE] [--SETTING VALUE]...", "prints every setting: its value, where it came from, what it is for",
+	  command_config },
+	{ "version", "", "prints the version", command_version },
+	{ "help", "", "prints this", command_help },
+};
+
+int command_help(int argc, char **argv)
 {
+	puts("linnet COMMAND [ARGUMENT]...\n");
+	for (size_t i = 0; i < countof(commands); i++)
+		printf("  %s %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+	puts("\nSettings come from flags, then the environment, then the file that LINNET_CONFIG names.");
 	return 0;
+}
+
+int command_version(int argc, char **argv)
+{
+	if (argc) {
+		fprintf(stderr, "linnet: version takes no arguments\n");
+		return 2;
+	}
+	puts("linnet " LINNET_VERSION);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+	if (strcmp(name, "--version") == 0) name = "version";
+	for (size_t i = 0; i < countof(commands); i++)
+		if (strcmp(commands[i].name, name) == 0) return commands[i].run(argc - 2, argv + 2);
+	if (*name)
+		fprintf(stderr, "linnet: there is no command \"%s\"; `linnet help` names them\n", name);
+	else
+		fprintf(stderr, "linnet: a command is missing; `linnet help` names them\n");
+	return 2;
 }

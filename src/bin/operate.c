@@ -1,0 +1,59 @@
+/* The operator's small commands: config, migrate. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "bin/commands.h"
+#include "bin/process.h"
+
+extern char **environ;
+
+static void print_line(void *arg, struct str line)
+{
+	printf(STR_FMT "\n", STR_ARG(line));
+}
+
+static enum role role_named(const char *name)
+{
+	for (unsigned r = 1; r < ROLE_ALL; r <<= 1)
+		if (strcmp(role_name((enum role)r), name) == 0) return (enum role)r;
+	return (enum role)0;
+}
+
+int command_config(int argc, char **argv)
+{
+	struct config c;
+	const char *why = "";
+	enum role role = argc ? role_named(argv[0]) : (enum role)0;
+	if (role) argc--, argv++;
+	if (!role) role = ROLE_SERVE;
+	bool ok = config_load(&c, role, argc, argv, environ, &why);
+	if (ok)
+		config_print(&c, role, print_line, NULL);
+	else
+		fprintf(stderr, "linnet: %s\n", why);
+	config_release(&c);
+	return ok ? 0 : 2;
+}
+
+/* Takes a word out of the arguments; false: it was not there. */
+static bool take_word(int *argc, char **argv, const char *word)
+{
+	for (int i = 0; i < *argc; i++) {
+		if (strcmp(argv[i], word) != 0) continue;
+		memmove(argv + i, argv + i + 1, sizeof *argv * (size_t)(*argc - i - 1));
+		--*argc;
+		return true;
+	}
+	return false;
+}
+
+int command_migrate(int argc, char **argv)
+{
+	struct process p;
+	bool contract = take_word(&argc, argv, "--contract");
+	int status = process_open(&p, ROLE_SERVE, PROCESS_TOOL, argc, argv);
+	if (!status && process_migrate(&p, contract)) status = 1;
+	process_close(&p);
+	return status;
+}

@@ -1,0 +1,223 @@
+/* The parts of a pod that serves, made in the order in which they need each other and taken down in reverse. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cpus.h"
+#include "base/log.h"
+#include "bin/process.h"
+#include "edge/ws_gate.h"
+#include "hub/hub.h"
+
+#define EPH_KEYS 200000
+#define READ_BUFFER 65536
+#define WRITE_WAIT_MS 5000 /* a write that waited longer is not begun: its client has given up */
+
+/* ---- lanes */
+static void *open_write(void *arg, int thread)
+{
+	return db_conn_create(arg, DB_WRITE);
+}
+
+static void *open_read(void *arg, int thread)
+{
+	return db_conn_create(arg, DB_READ);
+}
+
+static void *open_append(void *arg, int thread)
+{
+	return db_conn_create(arg, DB_APPEND);
+}
+
+static void close_conn(void *state)
+{
+	db_conn_destroy(state);
+}
+
+static struct lane *make_lane(struct process *p, const char *name, int threads, int64_t wait_ms, void *(*open)(void *, int))
+{
+	const struct lane_options o = {
+		.name = name,
+		.threads = threads,
+		.most_queued = (size_t)(p->config.lane_queue * threads),
+		.most_wait_ms = wait_ms,
+		.open = open,
+		.close = open ? close_conn : NULL,
+		.arg = p->pod.db,
+	};
+	return p->lanes[p->n_lanes++] = lane_create(&o);
+}
+
+static void open_lanes(struct process *p)
+{
+	const struct config *c = &p->config;
+	struct pod *pod = &p->pod;
+	bool sqlite = db_kind(pod->db) == DB_SQLITE;
+	pod->write = make_lane(p, "write", 1, WRITE_WAIT_MS, open_write);
+	pod->read = make_lane(p, "read", (int)c->read_threads, 0, open_read);
+	pod->sync = make_lane(p, "sync", (int)c->sync_threads, 0, open_read);
+	pod->cpu = make_lane(p, "cpu", cpus_granted(""), 0, NULL);
+	p->append_lane = sqlite ? pod->write : make_lane(p, "append", 1, 0, open_append);
+	log_event(LOG_INFO, "process.lanes_opened", LOG_INT("database_connections", 1 + !sqlite + c->read_threads + c->sync_threads));
+}
+
+/* ---- numbers that others hold */
+static void write_gauges(void *arg, struct buf *out)
+{
+	struct process *p = arg;
+	char labels[64];
+	static const char *const names[] = { "write", "read", "sync", "cpu", "append" }; /* as open_lanes makes them */
+	for (size_t i = 0; i < p->n_lanes; i++) {
+		snprintf(labels, sizeof labels, "lane=\"%s\"", names[i]);
+		metrics_line(out, METRIC_LANE_WAITING, labels, (int64_t)lane_depth(p->lanes[i]));
+	}
+	for (size_t i = 0; i < p->pod.n_reactors; i++) {
+		const struct conn_stats *s = conn_layer_stats(p->pod.reactors[i]);
+		metrics_line(out, METRIC_CONN_OPEN, NULL, s->open);
+		metrics_line(out, METRIC_CONN_READ_BYTES, NULL, s->read_bytes);
+		metrics_line(out, METRIC_CONN_WRITTEN_BYTES, NULL, s->written_bytes);
+	}
+}
+
+/* ---- reactors */
+static void open_reactors(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	pod->n_reactors = (size_t)(p->config.reactors ? p->config.reactors : cpus_granted(""));
+	pod->reactors = mem_zalloc(mem_times(pod->n_reactors, sizeof(struct reactor *)));
+	for (size_t i = 0; i < pod->n_reactors; i++) {
+		const struct reactor_options o = { .index = (int)i };
+		pod->reactors[i] = reactor_create(&o);
+		conn_layer_open(pod->reactors[i], READ_BUFFER);
+	}
+}
+
+static void open_hub(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const struct hub_options o = {
+		.config = pod->config,
+		.metrics = pod->metrics,
+		.bus = pod->bus,
+		.sync = pod->sync,
+		.reactors = pod->reactors,
+		.n_reactors = pod->n_reactors,
+		.epoch = pod->epoch,
+	};
+	pod->hub = hub_create(&o);
+}
+
+static enum err open_tls(struct process *p)
+{
+	struct config *c = &p->config;
+	if (!c->tls_cert.n) return OK;
+	return tls_server_create(arena_cstr(&c->arena, c->tls_cert), arena_cstr(&c->arena, c->tls_key), &p->tls);
+}
+
+enum err pod_open(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const char *why = "";
+	enum err e = process_migrate(p, false);
+	if (!e) e = open_tls(p);
+	if (e) return e;
+	pod->metrics = metrics_create();
+	pod->bus = bus_local_create();
+	pod->eph = eph_local_create(pod->clock, EPH_KEYS);
+	open_lanes(p);
+	open_reactors(p);
+	open_hub(p);
+	metrics_source(pod->metrics, write_gauges, p);
+	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes };
+	p->edge = edge_create(&o, &why);
+	if (p->edge) return OK;
+	fprintf(stderr, "linnet: %s\n", why);
+	return ERR_INVALID;
+}
+
+/* ---- listening */
+static bool parse_listen(struct str s, struct str *host, int64_t *port)
+{
+	const char *colon = s.n ? memrchr(s.p, ':', s.n) : NULL;
+	if (!colon || !str_i64(str_from(s, (size_t)(colon + 1 - s.p)), 0, 65535, port)) return false;
+	*host = str_upto(s, (size_t)(colon - s.p));
+	if (host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']') *host = str_upto(str_from(*host, 1), host->n - 2);
+	if (str_eq(*host, STR("*"))) *host = STR("");
+	return true;
+}
+
+static bool is_loopback(struct str host)
+{
+	return str_eq(host, STR("localhost")) || str_eq(host, STR("::1")) || str_starts(host, STR("127."));
+}
+
+static void say_listening(const struct process *p, struct str host)
+{
+	char address[320];
+	bool v6 = str_has(host, ':');
+	if (!host.n) host = STR("0.0.0.0");
+	snprintf(address, sizeof address, "%s" STR_FMT "%s:%d", v6 ? "[" : "", STR_ARG(host), v6 ? "]" : "", p->port);
+	log_event(LOG_INFO, "listening", LOG_TEXT("address", address), LOG_BOOL("tls", p->tls != NULL),
+			  LOG_INT("reactors", (int64_t)p->pod.n_reactors));
+}
+
+enum err pod_listen(struct process *p)
+{
+	struct config *c = &p->config;
+	struct pod *pod = &p->pod;
+	struct str host;
+	int64_t port;
+	if (!parse_listen(c->listen, &host, &port)) {
+		fprintf(stderr, "linnet: --listen (LINNET_LISTEN): give ADDRESS:PORT, as 127.0.0.1:8002 or [::]:8002\n");
+		return ERR_INVALID;
+	}
+	pod->local = is_loopback(host) && !c->public_url.n;
+	const struct listener_options o = {
+		.host = arena_cstr(&c->arena, host),
+		.port = (int)port,
+		.reuse_port = true,
+		.tls = p->tls,
+		.most_conns = (size_t)c->connections,
+		.accept = edge_accept,
+		.data = p->edge,
+	};
+	enum err e = listen_open(pod->reactors, pod->n_reactors, &o, &p->listener, &p->port);
+	if (e) return e;
+	for (size_t i = 0; i < pod->n_reactors; i++) reactor_start(pod->reactors[i]);
+	p->running = true;
+	atomic_store(&pod->ready, true);
+	say_listening(p, host);
+	return OK;
+}
+
+int64_t pod_connections(const struct process *p)
+{
+	int64_t open = 0;
+	for (size_t i = 0; i < p->pod.n_reactors; i++) open += conn_layer_stats(p->pod.reactors[i])->open;
+	return open;
+}
+
+/* ---- the end */
+static void close_reactors(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_stop(pod->reactors[i]);
+	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_join(pod->reactors[i]);
+	for (size_t i = 0; i < p->n_lanes; i++) lane_destroy(p->lanes[i]);
+	for (size_t i = 0; i < pod->n_reactors; i++) {
+		conn_layer_close(pod->reactors[i]);
+		reactor_destroy(pod->reactors[i]);
+	}
+	mem_free(pod->reactors);
+}
+
+void pod_close(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	close_reactors(p);
+	if (pod->hub) hub_destroy(pod->hub);
+	edge_destroy(p->edge);
+	if (pod->eph) pod->eph->ops->destroy(pod->eph);
+	if (pod->bus) pod->bus->ops->destroy(pod->bus);
+	if (pod->metrics) metrics_destroy(pod->metrics);
+	if (p->tls) tls_destroy(p->tls);
+}

@@ -1,0 +1,45 @@
+/* One process of a role: its settings, its pod, and what holds them together. Only src/bin knows which implementations
+ * there are. */
+#ifndef LINNET_BIN_PROCESS_H
+#define LINNET_BIN_PROCESS_H
+#include "app/pod.h"
+#include "edge/edge.h"
+#include "loop/tls.h"
+
+struct process {
+	struct config config;
+	struct pod pod;
+	struct lane *append_lane; /* Postgres; SQLite has one writer, whose lane is pod.write */
+	struct lane *lanes[8];    /* all of them */
+	size_t n_lanes;
+	struct edge *edge;
+	struct tls_context *tls;  /* NULL: plain */
+	struct listener *listener;
+	int port;                 /* taken */
+	int lock;                 /* of the data directory or SQLite file; -1: none */
+	bool running;             /* the reactors' threads */
+	struct str database_url;  /* as it is used, in config.arena */
+};
+
+/* ---- process.c: settings, log, data, database; enough for `migrate` and `admin` */
+/* Says on stderr what is wrong, returns the exit status (0: go on). process_close is due in either case. */
+enum process_use { PROCESS_SERVES, PROCESS_TOOL /* no keys; with a DATABASE_URL no data directory either */ };
+int process_open(struct process *p, enum role role, enum process_use use, int argc, char **argv);
+void process_close(struct process *p);
+enum err process_migrate(struct process *p, bool contract);
+/* A connection for the operator's commands, outside of any lane. */
+struct db_conn *process_conn(struct process *p);
+
+/* ---- pod.c: what serves */
+enum err pod_open(struct process *p);   /* logged why not */
+enum err pod_listen(struct process *p);
+int64_t pod_connections(const struct process *p);
+void pod_close(struct process *p);      /* all is quiet: nobody is connected, nothing is being done */
+
+/* ---- data.c */
+/* The directory, 0700, and its lock, so that no two processes use it. -1: said why not. */
+int data_lock(const char *dir);
+int file_lock(const char *path);
+/* What the file holds; made of 32 random bytes in hex, mode 0600, where there is none. */
+enum err data_secret(const char *dir, const char *name, struct arena *a, struct str *out);
+#endif
