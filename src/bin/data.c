@@ -44,7 +44,8 @@ int data_lock(const char *dir)
 		return failed(dir, "the data directory");
 	}
 	/* What is inside is for nobody else; a directory that belongs to somebody else is theirs to look after. */
-	if (st.st_uid == geteuid() && (st.st_mode & 077) && chmod(dir, 0700) < 0) return failed(dir, "cannot be made private");
+	if (st.st_uid == geteuid() && (st.st_mode & 077) && chmod(dir, 0700) < 0)
+		return failed(dir, "cannot be made private");
 	if (snprintf(path, sizeof path, "%s/lock", dir) >= (int)sizeof path) {
 		errno = ENAMETOOLONG;
 		return failed(dir, "the data directory");

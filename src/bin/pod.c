@@ -5,8 +5,6 @@
 #include "base/cpus.h"
 #include "base/log.h"
 #include "bin/process.h"
-#include "edge/ws_gate.h"
-#include "hub/hub.h"
 
 #define EPH_KEYS 200000
 #define READ_BUFFER 65536
@@ -33,7 +31,8 @@ static void close_conn(void *state)
 	db_conn_destroy(state);
 }
 
-static struct lane *make_lane(struct process *p, const char *name, int threads, int64_t wait_ms, void *(*open)(void *, int))
+static struct lane *make_lane(struct process *p, const char *name, int threads, int64_t wait_ms,
+							  void *(*open)(void *, int))
 {
 	const struct lane_options o = {
 		.name = name,
@@ -57,7 +56,8 @@ static void open_lanes(struct process *p)
 	pod->sync = make_lane(p, "sync", (int)c->sync_threads, 0, open_read);
 	pod->cpu = make_lane(p, "cpu", cpus_granted(""), 0, NULL);
 	p->append_lane = sqlite ? pod->write : make_lane(p, "append", 1, 0, open_append);
-	log_event(LOG_INFO, "process.lanes_opened", LOG_INT("database_connections", 1 + !sqlite + c->read_threads + c->sync_threads));
+	log_event(LOG_INFO, "process.lanes_opened",
+			  LOG_INT("database_connections", 1 + !sqlite + c->read_threads + c->sync_threads));
 }
 
 /* ---- numbers that others hold */
@@ -91,21 +91,6 @@ static void open_reactors(struct process *p)
 	}
 }
 
-static void open_hub(struct process *p)
-{
-	struct pod *pod = &p->pod;
-	const struct hub_options o = {
-		.config = pod->config,
-		.metrics = pod->metrics,
-		.bus = pod->bus,
-		.sync = pod->sync,
-		.reactors = pod->reactors,
-		.n_reactors = pod->n_reactors,
-		.epoch = pod->epoch,
-	};
-	pod->hub = hub_create(&o);
-}
-
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -125,7 +110,6 @@ enum err pod_open(struct process *p)
 	pod->eph = eph_local_create(pod->clock, EPH_KEYS);
 	open_lanes(p);
 	open_reactors(p);
-	open_hub(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes };
 	p->edge = edge_create(&o, &why);
@@ -140,7 +124,8 @@ static bool parse_listen(struct str s, struct str *host, int64_t *port)
 	const char *colon = s.n ? memrchr(s.p, ':', s.n) : NULL;
 	if (!colon || !str_i64(str_from(s, (size_t)(colon + 1 - s.p)), 0, 65535, port)) return false;
 	*host = str_upto(s, (size_t)(colon - s.p));
-	if (host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']') *host = str_upto(str_from(*host, 1), host->n - 2);
+	if (host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']')
+		*host = str_upto(str_from(*host, 1), host->n - 2);
 	if (str_eq(*host, STR("*"))) *host = STR("");
 	return true;
 }
@@ -214,7 +199,6 @@ void pod_close(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	close_reactors(p);
-	if (pod->hub) hub_destroy(pod->hub);
 	edge_destroy(p->edge);
 	if (pod->eph) pod->eph->ops->destroy(pod->eph);
 	if (pod->bus) pod->bus->ops->destroy(pod->bus);

@@ -49,7 +49,8 @@ static bool open_keys(struct process *p)
 	struct config *c = &p->config;
 	struct pod *pod = &p->pod;
 	struct str secret = c->jwt_secret;
-	if (!secret.n && pod->role == ROLE_SERVE && data_secret(arena_cstr(&c->arena, c->data), "jwt-secret", &c->arena, &secret))
+	if (!secret.n && pod->role == ROLE_SERVE &&
+		data_secret(arena_cstr(&c->arena, c->data), "jwt-secret", &c->arena, &secret))
 		return false;
 	if (secret.n && !jwt_key(secret, pod->jwt_key, &pod->jwt_key_n)) {
 		fprintf(stderr, "linnet: the secret for access tokens has fewer than %d bytes\n", JWT_SECRET_LEAST);
@@ -61,7 +62,8 @@ static bool open_keys(struct process *p)
 
 static int db_most(const struct config *c)
 {
-	return (int)(1 + 1 + c->read_threads + c->sync_threads + 1 + 1); /* append, write, read, sync, slow, an operator's */
+	return (int)(1 + 1 + c->read_threads + c->sync_threads + 1 +
+				 1); /* append, write, read, sync, slow, an operator's */
 }
 
 static bool open_database(struct process *p)

@@ -13,12 +13,12 @@ struct process {
 	struct lane *lanes[8];    /* all of them */
 	size_t n_lanes;
 	struct edge *edge;
-	struct tls_context *tls;  /* NULL: plain */
+	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;
-	int port;                 /* taken */
-	int lock;                 /* of the data directory or SQLite file; -1: none */
-	bool running;             /* the reactors' threads */
-	struct str database_url;  /* as it is used, in config.arena */
+	int port;                /* taken */
+	int lock;                /* of the data directory or SQLite file; -1: none */
+	bool running;            /* the reactors' threads */
+	struct str database_url; /* as it is used, in config.arena */
 };
 
 /* ---- process.c: settings, log, data, database; enough for `migrate` and `admin` */
@@ -31,10 +31,10 @@ enum err process_migrate(struct process *p, bool contract);
 struct db_conn *process_conn(struct process *p);
 
 /* ---- pod.c: what serves */
-enum err pod_open(struct process *p);   /* logged why not */
+enum err pod_open(struct process *p); /* logged why not */
 enum err pod_listen(struct process *p);
 int64_t pod_connections(const struct process *p);
-void pod_close(struct process *p);      /* all is quiet: nobody is connected, nothing is being done */
+void pod_close(struct process *p); /* all is quiet: nobody is connected, nothing is being done */
 
 /* ---- data.c */
 /* The directory, 0700, and its lock, so that no two processes use it. -1: said why not. */

@@ -3,9 +3,9 @@
  *   SIGHUP           the certificate is read again
  *   SIGUSR2          memory that is free goes back to the kernel (for measurements)
  *
- * Stopping: not ready at once, so that nobody new is sent here; for drain_accept_s connections are still taken, since not
- * everybody has heard yet, and told to go elsewhere; then the listener takes what waits in its queue and closes, sockets are
- * asked to go, spread over drain_s, and requests get their answers. It ends as soon as nothing is left. */
+ * Stopping: not ready at once, so that nobody new is sent here; for drain_accept_s connections are still taken, since
+ * not everybody has heard yet, and told to go elsewhere; then the listener takes what waits in its queue and closes,
+ * sockets are asked to go, spread over drain_s, and requests get their answers. It ends as soon as nothing is left. */
 #include <malloc.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -17,9 +17,8 @@
 #include "base/log.h"
 #include "bin/commands.h"
 #include "bin/process.h"
-#include "hub/hub.h"
 
-#define TICK_MS 10 /* between looks at what is left, while stopping */
+#define TICK_MS 10     /* between looks at what is left, while stopping */
 #define SETTLE_MS 2000 /* for what is being written when time is up */
 
 static void prepare_process(void)
@@ -29,9 +28,9 @@ static void prepare_process(void)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	mallopt(M_ARENA_MAX, 4);                /* one for each thread would keep what each has freed */
+	mallopt(M_ARENA_MAX, 4); /* one for each thread would keep what each has freed */
 	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
-	mallopt(M_MMAP_THRESHOLD, 256 * 1024);  /* fixed: else it grows with the largest answer ever given */
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024); /* fixed: else it grows with the largest answer ever given */
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -118,7 +117,8 @@ static void stop(struct process *p, const sigset_t *set)
 {
 	const struct config *c = &p->config;
 	bool embedded = p->pod.role == ROLE_SERVE;
-	int64_t accept_ms = seconds_or(c->drain_accept_s, embedded ? 0 : 5), drain_ms = seconds_or(c->drain_s, embedded ? 1 : 20);
+	int64_t accept_ms = seconds_or(c->drain_accept_s, embedded ? 0 : 5),
+			drain_ms = seconds_or(c->drain_s, embedded ? 1 : 20);
 	struct stopping s = { .p = p, .set = set };
 	log_event(LOG_INFO, "process.stopping", LOG_INT("connections", pod_connections(p)), LOG_INT("accept_ms", accept_ms),
 			  LOG_INT("drain_ms", drain_ms));
@@ -127,7 +127,6 @@ static void stop(struct process *p, const sigset_t *set)
 	wait_while_left(&s, accept_ms);
 	close_listener(&s);
 	if (!s.hurry) {
-		hub_drain(p->pod.hub, drain_ms);
 		edge_close_idle(p->edge);
 		wait_while_left(&s, drain_ms + SETTLE_MS);
 	}

@@ -46,8 +46,10 @@ static enum err refused(struct request *q, struct str origin)
 	log_event(LOG_WARN, "edge.origin_refused", LOG_STR("origin", origin), LOG_STR("host", q->head->host),
 			  LOG_STR("public_url", c->public_url), LOG_STR("allowed_origins", c->allowed_origins),
 			  LOG_TEXT("request_id", q->id));
-	if (!origin.p) return problem_set(&q->problem, ERR_BAD_ORIGIN, "A request with the session cookie must say its Origin");
-	return problem_set(&q->problem, ERR_BAD_ORIGIN, "The origin is neither this server's own, nor PUBLIC_URL's, nor one of ALLOWED_ORIGINS");
+	if (!origin.p)
+		return problem_set(&q->problem, ERR_BAD_ORIGIN, "A request with the session cookie must say its Origin");
+	return problem_set(&q->problem, ERR_BAD_ORIGIN,
+					   "The origin is neither this server's own, nor PUBLIC_URL's, nor one of ALLOWED_ORIGINS");
 }
 
 enum err origin_check(struct request *q, bool always)

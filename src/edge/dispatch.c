@@ -1,6 +1,6 @@
 /* A request's way, in the order of the functions: its head is judged by everything that a head can tell (origin, route,
- * limits, sizes, type, credential); a verdict found there is answered once the body was read away, or at once and with the
- * end of the connection where that could take long. Then the body, `take`, the job on its lane, the answer. */
+ * limits, sizes, type, credential); a verdict found there is answered once the body was read away, or at once and with
+ * the end of the connection where that could take long. Then the body, `take`, the job on its lane, the answer. */
 #include <assert.h>
 #include <string.h>
 
@@ -48,8 +48,12 @@ static struct limit_ask ask_of(struct request *q, enum route_rate rate)
 	const struct config *c = q->pod->config;
 	static const char *const names[] = { "requests", "login", "register", "messages" };
 	const struct rate *const rates[] = { &c->rate_requests, &c->rate_login, &c->rate_register, &c->rate_messages };
-	return (struct limit_ask){ .eph = q->pod->eph, .rate = rates[rate], .what = names[rate], .credential = &q->credential,
-							   .address = &q->core->address, .by_address = rate == RATE_login || rate == RATE_register,
+	return (struct limit_ask){ .eph = q->pod->eph,
+							   .rate = rates[rate],
+							   .what = names[rate],
+							   .credential = &q->credential,
+							   .address = &q->core->address,
+							   .by_address = rate == RATE_login || rate == RATE_register,
 							   .now_ms = reactor_now_ms(request_reactor(q)) };
 }
 
@@ -109,7 +113,8 @@ static enum err judge(struct request *q)
 	struct request_core *core = q->core;
 	credential_read(q, STR_NONE);
 	enum err e = origin_check(q, false);
-	if (!e) e = route_find(core->here->edge->table, q->head->method, q->head->path, &q->route, q->params, &core->allowed);
+	if (!e)
+		e = route_find(core->here->edge->table, q->head->method, q->head->path, &q->route, q->params, &core->allowed);
 	if (!e) e = take_token(q);
 	if (!e && q->route->auth == AUTH_session && q->credential.kind == CREDENTIAL_NONE)
 		e = core->bad_jwt ? problem_set(&q->problem, ERR_UNAUTHENTICATED, "The access token is wrong or has expired")
@@ -122,7 +127,8 @@ static enum err judge(struct request *q)
 static bool soon_over(const struct request *q)
 {
 	const struct http_head *head = q->head;
-	return !head->has_body || (!head->expect_continue && head->length >= 0 && head->length <= q->pod->config->json_body);
+	return !head->has_body ||
+		   (!head->expect_continue && head->length >= 0 && head->length <= q->pod->config->json_body);
 }
 
 static void ask_for_body(struct request *q)
@@ -131,8 +137,8 @@ static void ask_for_body(struct request *q)
 	if (q->head->expect_continue && q->head->has_body) conn_write_copy(q->core->http->conn, line, sizeof line - 1);
 }
 
-/* What may be done here at all: told to pages of other origins (a preflight), and to who asks; unless a row of the table
- * has an answer of its own. False: it has. */
+/* What may be done here at all: told to pages of other origins (a preflight), and to who asks; unless a row of the
+ * table has an answer of its own. False: it has. */
 static bool answer_options(struct request *q, enum err *e)
 {
 	struct request_core *core = q->core;
@@ -244,7 +250,9 @@ enum err dispatch_session(struct request *q, struct db_conn *c)
 	enum err e = q->core->here->edge->session(c, &q->credential, clock_wall_ms(q->pod->clock), a);
 	if (e) return e;
 	if (q->route->scope == SCOPE_own)
-		return a->session_kind == SESSION_TOKEN ? problem_set(&q->problem, ERR_SCOPE_MISSING, "API tokens cannot do this") : OK;
+		return a->session_kind == SESSION_TOKEN
+				   ? problem_set(&q->problem, ERR_SCOPE_MISSING, "API tokens cannot do this")
+				   : OK;
 	return (a->scopes & q->route->scope) == q->route->scope ? OK : ERR_SCOPE_MISSING;
 }
 
@@ -324,7 +332,9 @@ static void log_access(const struct request *q, int status, size_t bytes, int64_
 	/* An invite's code is as good as a password: the row's path stands for it. */
 	bool secret = q->route && strstr(q->route->path, "{code}");
 	log_event(LOG_INFO, "http.request", LOG_TEXT("method", head ? http_method_name(head->method) : NULL),
-			  LOG_STR("path", secret ? str_of(q->route->path) : head ? head->path : STR_NONE),
+			  LOG_STR("path", secret ? str_of(q->route->path)
+							  : head ? head->path
+									 : STR_NONE),
 			  LOG_TEXT("operation", q->route ? q->route->operation : NULL), LOG_INT("status", status),
 			  LOG_REAL("ms", (double)ns / 1e6), LOG_INT("bytes", (int64_t)bytes), LOG_STR("address", q->address),
 			  LOG_INT("user_id", q->actor.user_id), LOG_TEXT("request_id", q->id),

@@ -8,7 +8,8 @@
 #include "edge/http_conn.h"
 
 #define HEADERS_MOST 100
-#define ANSWER_MOST (64u << 20) /* queued bytes of one connection: an answer is bounded by what its handler may put in it */
+#define ANSWER_MOST                                                                                                    \
+	(64u << 20) /* queued bytes of one connection: an answer is bounded by what its handler may put in it */
 
 struct edge_reactor *edge_here(struct reactor *r)
 {
@@ -29,8 +30,10 @@ static void reactor_open(struct edge *e, struct edge_reactor *here, struct react
 
 static bool wrong(const char **why, const char *name, struct str value)
 {
-	static const char *const text[] = { "PUBLIC_URL or ALLOWED_ORIGINS has what is no origin (https://chat.example.org)",
-										"TRUSTED_PROXIES has what is no network (10.0.0.0/8)" };
+	static const char *const text[] = {
+		"PUBLIC_URL or ALLOWED_ORIGINS has what is no origin (https://chat.example.org)",
+		"TRUSTED_PROXIES has what is no network (10.0.0.0/8)"
+	};
 	*why = text[name[0] == 'T'];
 	log_event(LOG_ERROR, "edge.setting_wrong", LOG_TEXT("setting", name), LOG_STR("value", value));
 	return false;
@@ -42,7 +45,9 @@ static bool read_settings(struct edge *e, const struct config *c, const char **w
 	if (!origins_parse(c->public_url, c->allowed_origins, &e->origins, &bad)) return wrong(why, "ALLOWED_ORIGINS", bad);
 	if (!proxies_parse(c->trusted_proxies, &e->proxies, &bad)) return wrong(why, "TRUSTED_PROXIES", bad);
 	e->http = (struct http_limits){ .head = (size_t)c->header_block, .target = 8192, .headers = HEADERS_MOST };
-	e->conn = (struct conn_limits){ .soft = (size_t)c->conn_soft, .hard = ANSWER_MOST, .stall_ms = (int)c->write_stall_s * 1000 };
+	e->conn = (struct conn_limits){ .soft = (size_t)c->conn_soft,
+									.hard = ANSWER_MOST,
+									.stall_ms = (int)c->write_stall_s * 1000 };
 	return true;
 }
 
@@ -120,8 +125,8 @@ const char *edge_date(struct edge_reactor *here)
 	struct tm tm;
 	gmtime_r(&t, &tm);
 	snprintf(here->date, sizeof here->date, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
-			 (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
-			 (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+			 (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon, (unsigned)(tm.tm_year + 1900) % 10000,
+			 (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 	here->date_s = now;
 	return here->date;
 }

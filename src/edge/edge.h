@@ -1,5 +1,5 @@
-/* The HTTP server of a pod: its routes on every reactor. Made by src/bin after the pod's other parts, before the reactors
- * run. A connection is served from head to head by http_conn.c, a request by dispatch.c. */
+/* The HTTP server of a pod: its routes on every reactor. Made by src/bin after the pod's other parts, before the
+ * reactors run. A connection is served from head to head by http_conn.c, a request by dispatch.c. */
 #ifndef LINNET_EDGE_EDGE_H
 #define LINNET_EDGE_EDGE_H
 #include "app/pod.h"
@@ -22,6 +22,6 @@ void edge_accept(struct listener *l, struct conn *c); /* for listener_options.ac
 void edge_serve(struct edge *e, struct conn *c);      /* a connection made otherwise */
 
 /* Stopping; any thread. pod->draining is set before: every answer then ends its connection. */
-void edge_close_idle(struct edge *e);          /* kept-alive connections without a request are closed */
-int64_t edge_pending(const struct edge *e);    /* requests between their head and their answer */
+void edge_close_idle(struct edge *e);       /* kept-alive connections without a request are closed */
+int64_t edge_pending(const struct edge *e); /* requests between their head and their answer */
 #endif

@@ -13,7 +13,7 @@ struct edge_reactor { /* reactor */
 	struct edge *edge;
 	struct reactor *reactor;
 	struct metrics_cell *cell;
-	struct list conns;       /* of struct http_conn, those that speak HTTP */
+	struct list conns; /* of struct http_conn, those that speak HTTP */
 	struct limiter limiter;
 	_Atomic int64_t pending; /* written here, read by any thread */
 	int64_t date_s;

@@ -1,10 +1,10 @@
-/* Bytes come in, requests go out to dispatch.c one at a time. Between two requests, and while a body is not wanted, what
- * has been read already waits in `later` (at most one read buffer's worth) and reading is paused; so a client that
- * pipelines is slowed by TCP. While a handler is at work and nothing waits, reading goes on, so that a client that went is
- * noticed.
+/* Bytes come in, requests go out to dispatch.c one at a time. Between two requests, and while a body is not wanted,
+ * what has been read already waits in `later` (at most one read buffer's worth) and reading is paused; so a client that
+ * pipelines is slowed by TCP. While a handler is at work and nothing waits, reading goes on, so that a client that went
+ * is noticed.
  *
- * http_conn_pump() is the one place that feeds the parser. Answers given within it (by inline handlers) do not recurse: they
- * set the state, and the loop goes on. */
+ * http_conn_pump() is the one place that feeds the parser. Answers given within it (by inline handlers) do not recurse:
+ * they set the state, and the loop goes on. */
 #include "edge/http_conn.h"
 
 #include <assert.h>
@@ -39,7 +39,8 @@ static void timed_out(struct conn *c)
 	h->wait = WAIT_NONE;
 	if (h->state == HTTP_OVER) return;
 	if (wait == WAIT_HEAD || wait == WAIT_BODY)
-		dispatch_failed(h->request, ERR_REQUEST_TIMEOUT, wait == WAIT_HEAD ? "the head did not arrive in time" : "the body did not arrive in time");
+		dispatch_failed(h->request, ERR_REQUEST_TIMEOUT,
+						wait == WAIT_HEAD ? "the head did not arrive in time" : "the body did not arrive in time");
 	else
 		conn_close(c); /* nobody asked anything: an answer would be taken for that of the next request */
 }
@@ -57,9 +58,12 @@ static void set_deadline(struct http_conn *h)
 {
 	const struct config *c = h->here->edge->pod->config;
 	enum http_wait want = WAIT_NONE;
-	if (h->state == HTTP_READ_BODY) want = WAIT_BODY;
-	else if (h->state == HTTP_READ_HEAD && h->request) want = WAIT_HEAD;
-	else if (h->state == HTTP_READ_HEAD) want = h->wait == WAIT_FIRST ? WAIT_FIRST : WAIT_IDLE;
+	if (h->state == HTTP_READ_BODY)
+		want = WAIT_BODY;
+	else if (h->state == HTTP_READ_HEAD && h->request)
+		want = WAIT_HEAD;
+	else if (h->state == HTTP_READ_HEAD)
+		want = h->wait == WAIT_FIRST ? WAIT_FIRST : WAIT_IDLE;
 	if (want == h->wait && want != WAIT_BODY) return; /* a head must be whole in time, a body only go forward */
 	h->wait = want;
 	switch (want) {
@@ -156,7 +160,7 @@ static void settle(struct http_conn *h)
 	if (h->state == HTTP_OVER) return;
 	if (h->peer_ended && h->later.n == 0 && (h->state == HTTP_READ_HEAD || h->state == HTTP_READ_BODY)) {
 		struct request *q = h->request; /* the rest of it will not come */
-		if (q) dispatch_gone(q); /* h->request is NULL then */
+		if (q) dispatch_gone(q);        /* h->request is NULL then */
 		http_conn_state(h, HTTP_OVER);
 		conn_finish(h->conn);
 		return;

@@ -7,9 +7,9 @@
 enum http_state {
 	HTTP_READ_HEAD, /* between requests, or within a head */
 	HTTP_READ_BODY,
-	HTTP_HELD,      /* the body is not wanted now */
-	HTTP_SERVE,     /* the request is whole, its answer is awaited */
-	HTTP_OVER       /* finished, closed or upgraded */
+	HTTP_HELD,  /* the body is not wanted now */
+	HTTP_SERVE, /* the request is whole, its answer is awaited */
+	HTTP_OVER   /* finished, closed or upgraded */
 };
 enum http_wait { WAIT_NONE, WAIT_FIRST, WAIT_IDLE, WAIT_HEAD, WAIT_BODY };
 
@@ -20,10 +20,10 @@ struct http_conn {
 	struct http_parser *parser;
 	struct request *request; /* from the first byte of its head to its answer; NULL between */
 	enum http_state state;
-	enum http_wait wait;     /* what the connection's deadline is set for */
-	bool pumping;            /* the loop over its bytes is running further up the stack */
-	bool peer_ended;         /* no more bytes will come */
-	struct buf later;        /* bytes that cannot be used yet; reading is paused as long as there are any */
+	enum http_wait wait; /* what the connection's deadline is set for */
+	bool pumping;        /* the loop over its bytes is running further up the stack */
+	bool peer_ended;     /* no more bytes will come */
+	struct buf later;    /* bytes that cannot be used yet; reading is paused as long as there are any */
 	size_t later_at;
 };
 
@@ -33,23 +33,23 @@ struct request_core {
 	struct edge_reactor *here;
 	_Atomic bool gone;
 	_Atomic bool peer_ended;
-	bool decided;           /* the answer is known, the body is only read away */
-	enum err verdict;       /* what it is then, and what the job came to */
-	bool whole;             /* the body is there */
-	bool pending;           /* counted in here->pending */
-	bool packed;            /* compression was considered */
+	bool decided;     /* the answer is known, the body is only read away */
+	enum err verdict; /* what it is then, and what the job came to */
+	bool whole;       /* the body is there */
+	bool pending;     /* counted in here->pending */
+	bool packed;      /* compression was considered */
 	bool gzip, vary;
-	bool bad_jwt;           /* a Bearer was given that is none */
-	bool handed;            /* a job or handler has it: request_finish() will come */
+	bool bad_jwt;              /* a Bearer was given that is none */
+	bool handed;               /* a job or handler has it: request_finish() will come */
 	bool streaming, sink_over; /* a sink is at it; it has had its last call */
 	struct address address;
-	unsigned allowed;       /* methods of the path, for Allow */
+	unsigned allowed; /* methods of the path, for Allow */
 	struct buf body;
-	int64_t body_n;         /* bytes of it that came */
+	int64_t body_n; /* bytes of it that came */
 	int64_t started_ns;
 	int64_t body_deadline_ms;
 	struct job job;
-	enum route_lane lane;   /* where the job runs */
+	enum route_lane lane; /* where the job runs */
 	enum err (*run)(struct request *q, struct db_conn *c);
 	enum err (*next_run)(struct request *q, struct db_conn *c); /* request_then */
 	enum route_lane next_lane;
@@ -59,12 +59,12 @@ struct request_core {
 
 void http_conn_open(struct edge_reactor *here, struct conn *c);
 bool http_conn_is_idle(const struct http_conn *h);
-void http_conn_pump(struct http_conn *h);               /* goes on with what can be read now */
+void http_conn_pump(struct http_conn *h); /* goes on with what can be read now */
 void http_conn_state(struct http_conn *h, enum http_state to);
 /* The answer is written: on to the next request, or the end of the connection. */
 void http_conn_answered(struct http_conn *h, bool close);
-/* Takes the connection away from HTTP; *later are bytes that came behind the request (to be released). The caller sets a
- * new handler at once. */
+/* Takes the connection away from HTTP; *later are bytes that came behind the request (to be released). The caller sets
+ * a new handler at once. */
 struct conn *http_conn_leave(struct http_conn *h, struct buf *later);
 
 /* request.c */
@@ -72,16 +72,16 @@ struct request *request_create(struct edge_reactor *here, struct http_conn *h);
 void request_destroy(struct request *q);
 
 /* dispatch.c */
-void dispatch_head(struct request *q);                    /* the head is there: every check that it allows */
+void dispatch_head(struct request *q); /* the head is there: every check that it allows */
 void dispatch_body(struct request *q, struct str piece);
-void dispatch_done(struct request *q);                    /* the body is there as well */
+void dispatch_done(struct request *q);                                   /* the body is there as well */
 void dispatch_failed(struct request *q, enum err e, const char *detail); /* answered, then the connection ends */
-void dispatch_gone(struct request *q);                    /* the client went before the answer */
+void dispatch_gone(struct request *q);                                   /* the client went before the answer */
 /* Runs the session check and `run` on a lane, then `after` here. */
 void dispatch_job(struct request *q, enum route_lane lane, enum err (*run)(struct request *, struct db_conn *),
-                  void (*after)(struct request *q, enum err e));
+				  void (*after)(struct request *q, enum err e));
 enum err dispatch_session(struct request *q, struct db_conn *c); /* lane: who it is, and the route's scope */
-void dispatch_upgraded(struct request *q);                /* 101 is written: q ends, its connection goes on */
+void dispatch_upgraded(struct request *q);                       /* 101 is written: q ends, its connection goes on */
 
 /* credential.c: Authorization, the cookie. `subprotocol` is a token out of Sec-WebSocket-Protocol, or STR_NONE. */
 void credential_read(struct request *q, struct str subprotocol);
@@ -91,7 +91,7 @@ enum err origin_check(struct request *q, bool always);
 
 /* reply.c */
 void reply_problem(struct request *q, enum err e);
-void reply_pack(struct request *q);                 /* compresses a body that is worth it; lane or reactor */
-size_t reply_send(struct request *q, bool close);   /* to its connection; the body's bytes. q->reply.status is set */
+void reply_pack(struct request *q);               /* compresses a body that is worth it; lane or reactor */
+size_t reply_send(struct request *q, bool close); /* to its connection; the body's bytes. q->reply.status is set */
 
 #endif

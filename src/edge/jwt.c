@@ -1,5 +1,5 @@
-/* libjwt decodes and checks the signature, but takes any algorithm that the token names: it is compared here, and "none"
- * never gets that far because a key is always given. */
+/* libjwt decodes and checks the signature, but takes any algorithm that the token names: it is compared here, and
+ * "none" never gets that far because a key is always given. */
 #include "edge/jwt.h"
 
 #include <jwt.h>
@@ -31,8 +31,7 @@ struct str jwt_sign(const struct pod *pod, struct arena *a, int64_t user_id, str
 	if (jwt_new(&jwt)) abort();
 	snprintf(subject, sizeof subject, "%lld", (long long)user_id);
 	bool ok = jwt_set_alg(jwt, JWT_ALG_HS256, pod->jwt_key, (int)pod->jwt_key_n) == 0 &&
-			  jwt_add_grant(jwt, "sub", subject) == 0 &&
-			  jwt_add_grant(jwt, "sid", arena_cstr(a, session_id)) == 0 &&
+			  jwt_add_grant(jwt, "sub", subject) == 0 && jwt_add_grant(jwt, "sid", arena_cstr(a, session_id)) == 0 &&
 			  jwt_add_grant_int(jwt, "iat", (long)(now_ms / 1000)) == 0 &&
 			  jwt_add_grant_int(jwt, "exp", (long)(now_ms / 1000 + JWT_LIFE_S)) == 0;
 	char *text = ok ? jwt_encode_str(jwt) : NULL;

@@ -1,6 +1,7 @@
-/* How often somebody may ask: a person who is known by their credential is counted as that person, anybody else by their
- * address. Which credential belongs to whom is learnt from answers; a credential that turned out to be none counts for the
- * address, and unknown ones from an address that has used up its share are then refused without a look at the database. */
+/* How often somebody may ask: a person who is known by their credential is counted as that person, anybody else by
+ * their address. Which credential belongs to whom is learnt from answers; a credential that turned out to be none
+ * counts for the address, and unknown ones from an address that has used up its share are then refused without a look
+ * at the database. */
 #ifndef LINNET_EDGE_LIMIT_H
 #define LINNET_EDGE_LIMIT_H
 #include <stdint.h>

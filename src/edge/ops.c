@@ -31,7 +31,8 @@ enum err ops_openapi(struct request *q, struct db_conn *c)
 	return OK;
 }
 
-/* Loopback and private addresses, when no proxy stands between; or anybody with the token. To others there is nothing. */
+/* Loopback and private addresses, when no proxy stands between; or anybody with the token. To others there is nothing.
+ */
 static enum err for_operators(struct request *q)
 {
 	struct str token = q->pod->config->metrics_token, given = http_header_get(q->head, "authorization");

@@ -69,7 +69,10 @@ bool origins_parse(struct str public_url, struct str allowed, struct origins *ou
 	return true;
 }
 
-void origins_release(struct origins *o) { vec_release(&o->list); }
+void origins_release(struct origins *o)
+{
+	vec_release(&o->list);
+}
 
 bool origins_have(const struct origins *o, struct str origin)
 {

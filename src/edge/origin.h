@@ -21,7 +21,7 @@ struct origins {
 bool origins_parse(struct str public_url, struct str allowed, struct origins *out, struct str *wrong);
 void origins_release(struct origins *o);
 bool origins_have(const struct origins *o, struct str origin);
-/* Is it the host and port that the request was sent to? A Host without a port behind something that ends TLS for us may be
- * that of either scheme. */
+/* Is it the host and port that the request was sent to? A Host without a port behind something that ends TLS for us may
+ * be that of either scheme. */
 bool origin_is_own(struct str origin, struct str host, bool https);
 #endif

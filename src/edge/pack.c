@@ -1,5 +1,5 @@
-/* Compression of answers, where the client takes it and it pays. Runs on the lane that made the answer, or on the reactor
- * for what was made there. */
+/* Compression of answers, where the client takes it and it pays. Runs on the lane that made the answer, or on the
+ * reactor for what was made there. */
 #include <zlib.h>
 
 #include "base/mem.h"

@@ -32,7 +32,10 @@ bool address_parse(struct str s, struct address *out)
 	return inet_pton(AF_INET, text, out->b + 12) == 1;
 }
 
-bool address_is_v4(const struct address *a) { return memcmp(a->b, v4_prefix, 12) == 0; }
+bool address_is_v4(const struct address *a)
+{
+	return memcmp(a->b, v4_prefix, 12) == 0;
+}
 
 void address_format(const struct address *a, char out[ADDRESS_TEXT])
 {
@@ -51,10 +54,14 @@ static bool in_network(const struct network *n, const struct address *a)
 bool address_is_private(const struct address *a)
 {
 	static const struct network nets[] = {
-		{ { { [10] = 0xff, 0xff, 127 } }, 104 },		{ { { [10] = 0xff, 0xff, 10 } }, 104 },
-		{ { { [10] = 0xff, 0xff, 172, 16 } }, 108 },	{ { { [10] = 0xff, 0xff, 192, 168 } }, 112 },
-		{ { { [10] = 0xff, 0xff, 169, 254 } }, 112 },	{ { { [15] = 1 } }, 128 },
-		{ { { 0xfc } }, 7 },							{ { { 0xfe, 0x80 } }, 10 },
+		{ { { [10] = 0xff, 0xff, 127 } }, 104 },
+		{ { { [10] = 0xff, 0xff, 10 } }, 104 },
+		{ { { [10] = 0xff, 0xff, 172, 16 } }, 108 },
+		{ { { [10] = 0xff, 0xff, 192, 168 } }, 112 },
+		{ { { [10] = 0xff, 0xff, 169, 254 } }, 112 },
+		{ { { [15] = 1 } }, 128 },
+		{ { { 0xfc } }, 7 },
+		{ { { 0xfe, 0x80 } }, 10 },
 	};
 	for (size_t i = 0; i < countof(nets); i++)
 		if (in_network(&nets[i], a)) return true;
@@ -75,8 +82,10 @@ static bool network_parse(struct str s, struct network *out)
 	int64_t bits = 0;
 	if (!str_split(&rest, '/', &base) || !address_parse(base, &out->base)) return false;
 	int64_t most = address_is_v4(&out->base) && !str_has(base, ':') ? 32 : 128;
-	if (!rest.p) bits = most;
-	else if (!str_i64(rest, 0, most, &bits)) return false;
+	if (!rest.p)
+		bits = most;
+	else if (!str_i64(rest, 0, most, &bits))
+		return false;
 	out->bits = (int)(most == 32 ? bits + 96 : bits);
 	return true;
 }
@@ -99,7 +108,10 @@ bool proxies_parse(struct str list, struct proxies *out, struct str *wrong)
 	return true;
 }
 
-void proxies_release(struct proxies *p) { vec_release(&p->list); }
+void proxies_release(struct proxies *p)
+{
+	vec_release(&p->list);
+}
 
 bool proxies_trust(const struct proxies *p, const struct address *a)
 {
@@ -130,7 +142,8 @@ static bool item_from_right(const struct http_head *head, const char *name, size
 
 static bool has_forwarding(const struct http_head *head)
 {
-	static const char *const names[] = { "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip" };
+	static const char *const names[] = { "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+										 "x-real-ip" };
 	for (size_t i = 0; i < countof(names); i++)
 		if (http_header_get(head, names[i]).p) return true;
 	return false;

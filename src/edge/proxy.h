@@ -14,10 +14,10 @@ struct address {
 	uint8_t b[16];
 };
 #define ADDRESS_TEXT 46
-bool address_parse(struct str s, struct address *out);        /* also [v6]:port, v4:port */
+bool address_parse(struct str s, struct address *out);                /* also [v6]:port, v4:port */
 void address_format(const struct address *a, char out[ADDRESS_TEXT]); /* NUL-terminated */
 bool address_is_v4(const struct address *a);
-bool address_is_private(const struct address *a);             /* loopback, RFC 1918, link-local, unique local */
+bool address_is_private(const struct address *a); /* loopback, RFC 1918, link-local, unique local */
 /* What limits are counted by: an IPv4 address, or the /64 of an IPv6 one. */
 struct str address_limit_key(const struct address *a, char out[ADDRESS_TEXT]);
 

@@ -57,7 +57,8 @@ enum err request_query_str(struct request *q, const char *name, struct str *out)
 	bool ok = true;
 	struct str value = http_query_get(&q->arena, q->head->query, name, &ok);
 	*out = value;
-	return ok ? OK : problem_set(&q->problem, ERR_MALFORMED, "The query parameter %s is badly escaped or not UTF-8", name);
+	return ok ? OK
+			  : problem_set(&q->problem, ERR_MALFORMED, "The query parameter %s is badly escaped or not UTF-8", name);
 }
 
 enum err request_query_i64(struct request *q, const char *name, int64_t min, int64_t max, int64_t *out)
@@ -95,9 +96,10 @@ void reply_cookie(struct request *q, struct str token)
 {
 	const char *name = q->https ? "__Host-linnet_session" : "linnet_session";
 	const char *secure = q->https ? "; Secure" : "";
-	struct str value = token.p ? arena_printf(&q->arena, "%s=" STR_FMT "; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", name,
-											  STR_ARG(token), COOKIE_S, secure)
-							   : arena_printf(&q->arena, "%s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s", name, secure);
+	struct str value = token.p
+						   ? arena_printf(&q->arena, "%s=" STR_FMT "; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s",
+										  name, STR_ARG(token), COOKIE_S, secure)
+						   : arena_printf(&q->arena, "%s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s", name, secure);
 	reply_header(q, "Set-Cookie", value);
 }
 

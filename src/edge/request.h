@@ -1,6 +1,6 @@
-/* One HTTP request on its way: the reactor reads it and finds its route, `take` turns its body into a struct, `run` is the
- * use case on a lane, and the answer goes out on the reactor. All its memory is one arena. Belongs to its connection's
- * reactor, but while `run` is at it to that lane's thread. */
+/* One HTTP request on its way: the reactor reads it and finds its route, `take` turns its body into a struct, `run` is
+ * the use case on a lane, and the answer goes out on the reactor. All its memory is one arena. Belongs to its
+ * connection's reactor, but while `run` is at it to that lane's thread. */
 #ifndef LINNET_EDGE_REQUEST_H
 #define LINNET_EDGE_REQUEST_H
 #include "app/pod.h"
@@ -20,25 +20,25 @@ enum route_lane { LANE_read, LANE_write, LANE_cpu, LANE_inline, LANE_start };
 #define REQUEST_ID 64
 #define REPLY_HEADERS 12
 
-/* For routes that take their body in pieces (uploads). Before `begin` the session was checked and route->run, if there is
- * one, has run on its lane. Once `begin` was OK exactly one request_finish() must come, whenever; after it nothing is called
- * any more, so a sink that fails in the middle says request_finish(q, e): the answer goes out, the rest of the body is
- * thrown away and the connection ends. All on the reactor. */
+/* For routes that take their body in pieces (uploads). Before `begin` the session was checked and route->run, if there
+ * is one, has run on its lane. Once `begin` was OK exactly one request_finish() must come, whenever; after it nothing
+ * is called any more, so a sink that fails in the middle says request_finish(q, e): the answer goes out, the rest of
+ * the body is thrown away and the connection ends. All on the reactor. */
 struct body_sink {
 	enum err (*begin)(struct request *q); /* may set body_most; an error is the answer */
 	/* Takes all of it; valid during the call. request_pause() inside it, or later, stops the flow. */
 	void (*piece)(struct request *q, struct str piece);
-	void (*end)(struct request *q);       /* that was all */
-	void (*gone)(struct request *q);      /* instead of end: the client went, or took too long */
+	void (*end)(struct request *q);  /* that was all */
+	void (*gone)(struct request *q); /* instead of end: the client went, or took too long */
 };
 
 struct reply {
-	int status;               /* 0: 200, or 204 when the body is empty */
+	int status; /* 0: 200, or 204 when the body is empty */
 	struct buf body;
 	const char *content_type; /* NULL: application/json */
 	struct http_header headers[REPLY_HEADERS];
 	size_t n_headers;
-	struct chunk *shared;     /* instead of body: bytes that others use too */
+	struct chunk *shared; /* instead of body: bytes that others use too */
 	bool no_gzip, close;
 };
 
@@ -55,9 +55,9 @@ struct request {
 	bool forwarded;                    /* carries a forwarding header at all */
 	char id[REQUEST_ID + 1];           /* X-Request-Id: the client's if it is a sane one, else a ULID */
 	struct credential credential;
-	struct actor actor;                /* set before `run`, as the session's row said (AUTH_SESSION) */
-	void *in;                          /* what `take` made, in the arena */
-	int64_t body_most;                 /* bytes of body that are taken; 413 past it */
+	struct actor actor; /* set before `run`, as the session's row said (AUTH_SESSION) */
+	void *in;           /* what `take` made, in the arena */
+	int64_t body_most;  /* bytes of body that are taken; 413 past it */
 	struct problem problem;
 	struct reply reply;
 	/* plumbing of edge/dispatch.c */
@@ -65,18 +65,18 @@ struct request {
 };
 
 /* ---- for handlers */
-enum err request_id_param(struct request *q, int i, int64_t *id);   /* a path's id; ERR_NOT_FOUND when it is none */
+enum err request_id_param(struct request *q, int i, int64_t *id); /* a path's id; ERR_NOT_FOUND when it is none */
 /* Query parameters: absent leaves *out alone; a wrong one is ERR_INVALID with the field's fault. */
 enum err request_query_i64(struct request *q, const char *name, int64_t min, int64_t max, int64_t *out);
-enum err request_query_str(struct request *q, const char *name, struct str *out); /* decoded; STR_NONE absent */
+enum err request_query_str(struct request *q, const char *name, struct str *out);    /* decoded; STR_NONE absent */
 enum err request_limit(struct request *q, int64_t dflt, int64_t most, int64_t *out); /* ?limit= */
 /* The value lives as long as the request. Headers set here go out with an error too. */
 void reply_header(struct request *q, const char *name, struct str value);
 struct json_out reply_json(struct request *q); /* writes into the reply's body */
 /* Sets the session's cookie, or clears it (STR_NONE). `__Host-` and Secure on https. */
 void reply_cookie(struct request *q, struct str token);
-/* Asynchronous handlers (route->start): answers when it is time, on the request's reactor. The client may have gone: then
- * nothing is sent and the request is freed all the same. */
+/* Asynchronous handlers (route->start): answers when it is time, on the request's reactor. The client may have gone:
+ * then nothing is sent and the request is freed all the same. */
 void request_finish(struct request *q, enum err e);
 struct reactor *request_reactor(struct request *q);
 /* Called in `run`: when it returns OK the request is not answered but goes on to that lane (read, write, cpu) with that

@@ -1,5 +1,5 @@
-/* Paths are few and short: a tree of segments whose children are searched one by one. Of a segment's children literals are
- * tried first; a parameter takes any segment that is not empty. */
+/* Paths are few and short: a tree of segments whose children are searched one by one. Of a segment's children literals
+ * are tried first; a parameter takes any segment that is not empty. */
 #include "edge/route.h"
 
 #include <stdio.h>

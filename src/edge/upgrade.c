@@ -44,7 +44,8 @@ static enum err check_handshake(struct request *q)
 static bool offers_deflate(const struct http_head *head)
 {
 	for (size_t i = 0; i < head->n_headers; i++)
-		if (str_eq_nocase(head->headers[i].name, STR("sec-websocket-extensions")) && ws_offer_deflate(head->headers[i].value))
+		if (str_eq_nocase(head->headers[i].name, STR("sec-websocket-extensions")) &&
+			ws_offer_deflate(head->headers[i].value))
 			return true;
 	return false;
 }
@@ -55,8 +56,10 @@ static void write_switch(struct request *q, bool deflate)
 	char accept[29];
 	ws_accept_key(http_header_get(q->head, "sec-websocket-key"), accept);
 	buf_init(&out);
-	buf_printf(&out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
-			   accept);
+	buf_printf(
+		&out,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
+		accept);
 	if (http_header_has_token(q->head, "sec-websocket-protocol", SUBPROTOCOL))
 		buf_printf(&out, "Sec-WebSocket-Protocol: %s\r\n", SUBPROTOCOL);
 	if (deflate) buf_printf(&out, "Sec-WebSocket-Extensions: %s\r\n", WS_DEFLATE_ANSWER);
