@@ -9,7 +9,8 @@
  * Statements are constants; each connection prepares one at its first use and keeps it. Errors: ERR_UNAVAILABLE (no
  * connection, or lost before anything was sent or in a read; disk full; statement timeout), ERR_UNKNOWN_OUTCOME (lost
  * while a commit was on its way, or committed with a warning of class 01), ERR_CONFLICT (a unique key), ERR_INTERNAL
- * (our fault). Each is logged once, here. */
+ * (our fault). Each is logged once, here. Outside a transaction whatever a connection that is not DB_READ was doing
+ * when it broke counts as a commit. Text must be UTF-8 without NUL (ERR_INTERNAL). */
 #ifndef LINNET_DB_DB_H
 #define LINNET_DB_DB_H
 #include <stdbool.h>
@@ -116,7 +117,7 @@ enum err db_exec(struct db_conn *c, const struct sql *q, struct db_args args, in
 /* Exactly one row wanted: ERR_NOT_FOUND when there is none. `take` copies what it needs. */
 enum err db_one(struct db_conn *c, const struct sql *q, struct db_args args,
 				void (*take)(const struct db_rows *, void *), void *arg);
-/* Several statements in one text without parameters: migrations, tests. */
+/* Several statements in one text without parameters, all or nothing: migrations, tests. */
 enum err db_script(struct db_conn *c, const char *text);
 
 /* READ COMMITTED in Postgres; BEGIN IMMEDIATE on SQLite's writer, a snapshot on its readers. */
@@ -126,7 +127,10 @@ enum err db_begin_snapshot(struct db_conn *c);
 enum err db_commit(struct db_conn *c); /* OK only after ReadyForQuery; a failure rolls back */
 void db_rollback(struct db_conn *c);   /* also when nothing is open */
 
-/* A statement that fails inside a transaction aborts it in Postgres; between savepoint and release it does not. */
+/* A statement that fails inside a transaction aborts it, in SQLite too: until it is rolled back, statements and commit
+ * return that first error. Between savepoint and rollback_to it aborts only what came since. They nest; each savepoint
+ * is ended by one release or one rollback_to. A transaction whose connection broke stays lost until commit or rollback.
+ */
 enum err db_savepoint(struct db_conn *c);
 enum err db_release(struct db_conn *c);
 enum err db_rollback_to(struct db_conn *c);
