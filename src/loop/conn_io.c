@@ -37,6 +37,7 @@ void conn_watch(struct conn *c)
 void conn_on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct conn *c = poll->data;
+	if (c->state == CONN_GOING) return;
 	if (status < 0) { /* an error waits on the socket and libuv stopped: the next call on it will say what */
 		c->armed = 0;
 		events = UV_READABLE | UV_WRITABLE;
