@@ -38,6 +38,9 @@ static void check(const struct row *r)
 	transcript(&first, &limits, r->text.p, r->text.n, 0, &taken);
 	if (!matches(buf_str(&first), r->wanted))
 		fail_msg(STR_FMT "\ngives\n" STR_FMT "\nnot\n%s", STR_ARG(r->text), STR_ARG(buf_str(&first)), r->wanted);
+	/* llhttp is a witness only: the scanner has to see each fault by itself. */
+	if (memmem(first.p, first.n, "read in two ways", 16))
+		fail_msg(STR_FMT "\nwas refused by llhttp alone", STR_ARG(r->text));
 	for (size_t step = 1; step < r->text.n; step++) {
 		other.n = 0;
 		transcript(&other, &limits, r->text.p, r->text.n, step, &taken_other);
