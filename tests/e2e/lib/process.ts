@@ -83,6 +83,13 @@ export class Program {
       throw new Error(`it ended with ${signalCode ?? exitCode}:\n${this.lines.slice(-60).join('\n')}`);
   }
 
+  /** Ends its input, upon which it is to end by itself. */
+  async finish(): Promise<void> {
+    this.wanted = true;
+    this.child.stdin?.end();
+    if (!this.over) await once(this.child, 'close');
+  }
+
   get crashed(): boolean {
     return this.over && !this.wanted;
   }

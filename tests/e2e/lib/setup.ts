@@ -1,5 +1,5 @@
 // One PostgreSQL for the whole run; each server under test makes a database of its own in it.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import type { TestProject } from 'vitest/node';
 import { Program, root } from './process.ts';
@@ -11,7 +11,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dir = await mkdtemp(`${tmpdir()}/linnet-pg-`);
+  const dir = `${tmpdir()}/linnet-pg-${randomBytes(6).toString('hex')}`; // made and removed by pgserver
   const program = new Program(`${root}build-asan/tests/pgserver`, [dir]);
   let url = '';
   try {
@@ -21,8 +21,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   project.provide('postgresUrl', url);
   return async () => {
-    program.child.stdin?.end();
-    await program.stop().catch(() => {});
-    await rm(dir, { recursive: true, force: true });
+    await program.finish();
   };
 }
