@@ -52,11 +52,11 @@ build_tsan()
 
 build_fuzz()
 {
-	local clang
-	clang=$(clang)
-	CC=$clang setup build-fuzz --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true \
-		-Dtests=false -Dbench=false
-	compile build-fuzz
+	local cc
+	cc=$(clang_path)
+	CC=$cc setup build-fuzz --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true \
+		-Dbench=false
+	compile build-fuzz fuzz
 }
 
 # fuzz_all [TARGET] [SECONDS]: new inputs go to build-fuzz/corpus, a crash into build-fuzz/.
@@ -89,7 +89,7 @@ lint_all()
 {
 	local rc=0
 	say 'layout of C'
-	c_files | xargs -0 "$(clang_format)" --dry-run -Werror || rc=1
+	c_files | xargs -0 "$(clang_format_path)" --dry-run -Werror || rc=1
 	say 'layout of TypeScript'
 	"$node" node_modules/prettier/bin/prettier.cjs --log-level warn --check $(ts_globs) || rc=1
 	say 'types'

@@ -29,7 +29,8 @@ libllhttp-dev|node-llhttp'
 packages_tests='libcmocka-dev
 postgresql
 redis-server'
-packages_fuzz='clang|clang-14|clang-19
+packages_fuzz='libcmocka-dev
+clang|clang-14|clang-19
 libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev'
 packages_lint='clang-format-14|clang-format'
 
@@ -110,12 +111,12 @@ llvm_tool()
 {
 	local name
 	for name in "$@"; do
-		if command -v "$name" >/dev/null; then
+		if type -P "$name" >/dev/null; then
 			echo "$name"
 			return
 		fi
 	done
 	die "none of $* is installed"
 }
-clang_format() { llvm_tool clang-format-14 clang-format; }
-clang() { llvm_tool clang clang-14 clang-19; }
+clang_format_path() { llvm_tool clang-format-14 clang-format; }
+clang_path() { llvm_tool clang clang-14 clang-19; }

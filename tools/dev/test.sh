@@ -93,9 +93,7 @@ test_all()
 	filter=${1-}
 	suite build built build_release
 	suite asan built build_asan
-	suite unit meson_suite build-asan '^unit:'
-	suite fuzz meson_suite build-asan '^fuzz:'
-	suite contract meson_suite build-asan '^contract:'
+	suite unit meson_suite build-asan .
 	suite tsan tsan
 	suite checks checks
 	suite e2e e2e
