@@ -1,6 +1,6 @@
 /* Turns migrations into a C file: embed OUTPUT NNNN_name.sql... Each file is written in Postgres's words and gives two
  * texts. For SQLite the words BIGINT and BYTEA become INTEGER and BLOB. A line that ends in --pg or --sqlite stands in
- * that text alone, without the mark. Runs at build time, so it depends on nothing of the project. */
+ * that text alone, without the mark; so does what stands between the lines --pg{ and --pg}. Runs at build time, so it depends on nothing of the project. */
 #include <ctype.h>
 #include <libgen.h>
 #include <stdbool.h>
@@ -64,12 +64,18 @@ static void put_line(FILE *out, const char *line, bool sqlite)
 static void put_text(FILE *out, const char *path, bool sqlite)
 {
 	char line[4096];
+	bool pg_block = false;
 	FILE *in = fopen(path, "r");
 	if (!in) fail(path, "cannot be read");
 	while (fgets(line, sizeof line, in)) {
 		size_t n = strlen(line);
 		if (n == 0 || line[n - 1] != '\n') fail(path, "a line is too long or has no end");
 		line[n - 1] = 0;
+		if (!strcmp(line, "--pg{") || !strcmp(line, "--pg}")) {
+			pg_block = line[4] == '{';
+			continue;
+		}
+		if (pg_block && sqlite) continue;
 		bool pg_only = cut_mark(line, "--pg"), sqlite_only = cut_mark(line, "--sqlite");
 		if (!(sqlite ? pg_only : sqlite_only)) put_line(out, line, sqlite);
 	}

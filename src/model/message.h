@@ -32,7 +32,7 @@ struct message {
 	} thread;
 };
 
-/* What a client asks to send, before it is judged. */
+/* What a client asks to send, before it is judged. Whom it mentions is found when it is written (model/mention.h). */
 struct send {
 	int64_t channel_id;
 	uint8_t nonce[16];
@@ -40,11 +40,7 @@ struct send {
 	struct str body;
 	int64_t reply_to, thread_id;
 	bool in_channel;
-	int64_t mention_ids[MESSAGE_MENTIONS];
-	size_t n_mentions;
-	bool mention_all;
-	uint8_t request_hash[16]; /* of what the client said (who was found mentioned may differ at a retry): another request
-	                           * under the same nonce is refused */
+	uint8_t request_hash[16]; /* of all above: another request under the same nonce is refused */
 };
 /* UTF-8 without controls but tab and newline, not blank, within `most` bytes. CRLF becomes LF. The body may be rewritten in
  * the arena. ERR_INVALID or ERR_TOO_LARGE with the field's fault. */

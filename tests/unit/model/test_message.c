@@ -58,7 +58,7 @@ static void hashes(void **state)
 {
 	struct send a = { .channel_id = 7, .body = STR("x") }, b = a;
 	send_hash(&a);
-	b.n_mentions = 1, b.mention_ids[0] = 5; /* found by the server, not said by the client */
+	b.nonce[0] = 1; /* not of the request: what it stands under */
 	send_hash(&b);
 	assert_memory_equal(a.request_hash, b.request_hash, 16);
 	struct send others[] = { a, a, a, a, a, a };

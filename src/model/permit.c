@@ -1,0 +1,169 @@
+#include "model/permit.h"
+
+static struct permit_answer yes(void)
+{
+	return (struct permit_answer){ .err = OK };
+}
+
+static struct permit_answer nothing(void)
+{
+	return (struct permit_answer){ .err = OK, .nothing = true };
+}
+
+static struct permit_answer no(enum err e, const char *why)
+{
+	return (struct permit_answer){ .err = e, .why = why };
+}
+
+static struct permit_answer audited(bool audit)
+{
+	return (struct permit_answer){ .err = OK, .audit = audit };
+}
+
+static bool admin(const struct permit *p)
+{
+	return p->actor->role >= USER_ADMIN;
+}
+
+bool permit_operates(const struct permit *p)
+{
+	return p->member && (p->role >= CHANNEL_OP || admin(p));
+}
+
+/* What one who is not in the channel learns of it: public ones can be browsed but by guests, private ones are known to
+ * admins, a DM to nobody. */
+static struct permit_answer outside(const struct permit *p)
+{
+	enum channel_kind k = p->channel->kind;
+	bool known = (k == CHANNEL_PUBLIC && p->actor->role != USER_GUEST) || (k == CHANNEL_PRIVATE && admin(p));
+	return no(known ? ERR_NOT_MEMBER : ERR_NOT_FOUND, NULL);
+}
+
+static struct permit_answer permit_create(const struct permit *p)
+{
+	if (p->actor->role == USER_GUEST) return no(ERR_NOT_ALLOWED, "guests do not make channels");
+	if (p->sets_default && !admin(p)) return no(ERR_NOT_ALLOWED, "only admins choose what everybody joins");
+	if (p->dm && !p->person) return no(ERR_NOT_FOUND, "one of these people does not exist");
+	if (p->dm && p->blocked) return no(ERR_NOT_ALLOWED, NULL);
+	return yes();
+}
+
+/* To say something in the channel: read-only ones leave that to operators and those with voice. */
+static struct permit_answer may_speak(const struct permit *p)
+{
+	if (p->channel->archived) return no(ERR_NOT_ALLOWED, "the channel is archived");
+	if (p->silenced_until > p->now_ms) return no(ERR_NOT_ALLOWED, "you were silenced here");
+	if (p->channel->read_only && !p->voice && !permit_operates(p))
+		return no(ERR_NOT_ALLOWED, "the channel is read-only");
+	if (p->blocked && p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, NULL);
+	return yes();
+}
+
+static struct permit_answer permit_send(const struct permit *p)
+{
+	struct permit_answer a = may_speak(p);
+	int64_t free_at = p->slow_at + p->channel->slow_mode_s * 1000;
+	if (a.err || !p->channel->slow_mode_s || !p->slow_at || permit_operates(p)) return a;
+	if (free_at <= p->now_ms) return a;
+	a = no(ERR_RATE_LIMITED, "the channel is in slow mode");
+	a.retry_ms = free_at - p->now_ms;
+	return a;
+}
+
+static struct permit_answer permit_edit(const struct permit *p)
+{
+	if (!p->message || p->message_deleted) return no(ERR_NOT_FOUND, NULL);
+	if (!p->own_message) return no(ERR_NOT_ALLOWED, "only its author edits a message");
+	return may_speak(p);
+}
+
+static struct permit_answer permit_delete(const struct permit *p)
+{
+	if (!p->message) return no(ERR_NOT_FOUND, NULL);
+	bool operates = p->channel->kind != CHANNEL_DM && permit_operates(p);
+	if (!p->own_message && !operates) return no(ERR_NOT_ALLOWED, NULL);
+	return p->message_deleted ? nothing() : audited(!p->own_message);
+}
+
+static struct permit_answer permit_join(const struct permit *p)
+{
+	if (p->member) return nothing();
+	if (p->channel->kind == CHANNEL_PUBLIC && p->actor->role != USER_GUEST) return yes();
+	if (p->channel->kind == CHANNEL_PRIVATE && admin(p)) return audited(true);
+	return no(ERR_NOT_FOUND, NULL);
+}
+
+static struct permit_answer permit_add(const struct permit *p)
+{
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "the people of a direct message stay the same");
+	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators add people");
+	if (!p->person) return no(ERR_NOT_FOUND, "there is no such person");
+	if (p->target_member) return nothing();
+	if (p->blocked) return no(ERR_NOT_ALLOWED, NULL);
+	return audited(true);
+}
+
+static struct permit_answer permit_leave(const struct permit *p)
+{
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "a direct message can be hidden, not left");
+	return yes();
+}
+
+static struct permit_answer permit_kick(const struct permit *p)
+{
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, NULL);
+	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators kick");
+	if (!p->other) return no(ERR_NOT_ALLOWED, "to go, leave");
+	if (!p->target_member) return nothing();
+	if (p->target_role == CHANNEL_OWNER && p->role != CHANNEL_OWNER && !admin(p))
+		return no(ERR_NOT_ALLOWED, "only an owner kicks an owner");
+	return audited(true);
+}
+
+static struct permit_answer permit_role(const struct permit *p)
+{
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, NULL);
+	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators change roles");
+	if (!p->target_member) return no(ERR_NOT_FOUND, "this person is not in the channel");
+	bool owners = p->target_role == CHANNEL_OWNER || p->new_role == CHANNEL_OWNER;
+	if (owners && p->role != CHANNEL_OWNER && !admin(p))
+		return no(ERR_NOT_ALLOWED, "only an owner makes or unmakes owners");
+	return audited(true);
+}
+
+static struct permit_answer permit_operate(const struct permit *p)
+{
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "a direct message has no name, topic or settings");
+	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, NULL);
+	if (p->sets_default && !admin(p)) return no(ERR_NOT_ALLOWED, "only admins choose what everybody joins");
+	return audited(p->kind == CHANGE_CHANNEL);
+}
+
+static struct permit_answer inside(const struct permit *p)
+{
+	switch (p->kind) {
+	case CHANGE_MESSAGE: return permit_send(p);
+	case CHANGE_EDIT: return permit_edit(p);
+	case CHANGE_DELETE: return permit_delete(p);
+	case CHANGE_JOIN: return permit_add(p);
+	case CHANGE_LEAVE: return permit_leave(p);
+	case CHANGE_KICK: return permit_kick(p);
+	case CHANGE_ROLE: return permit_role(p);
+	case CHANGE_TOPIC:
+	case CHANGE_CHANNEL: return permit_operate(p);
+	default: return no(ERR_NOT_ALLOWED, NULL);
+	}
+}
+
+struct permit_answer permit(const struct permit *p)
+{
+	if (p->need_scope & ~p->actor->scopes) return no(ERR_SCOPE_MISSING, NULL);
+	if (p->creates) return permit_create(p);
+	if (!p->channel || p->channel->deleted) return no(ERR_NOT_FOUND, NULL);
+	if (p->channel->kind == CHANNEL_SERVER)
+		return no(p->actor->role == USER_GUEST ? ERR_NOT_FOUND : ERR_NOT_ALLOWED, "only the server writes here");
+	if (p->kind == CHANGE_JOIN && !p->other) return permit_join(p);
+	if (p->member) return inside(p);
+	struct permit_answer a = outside(p);
+	return p->kind == CHANGE_LEAVE && (p->left || a.err == ERR_NOT_MEMBER) ? nothing() : a;
+}

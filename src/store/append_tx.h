@@ -1,0 +1,88 @@
+/* One batch as a transaction of plain statements, the same over both databases: heads are locked (ascending, skipping
+ * what others hold), everybody's session is read, people are locked (ascending), then each change is judged and
+ * written, and at last each head that moved is written once. Belongs to its lane's thread. */
+#ifndef LINNET_STORE_APPEND_TX_H
+#define LINNET_STORE_APPEND_TX_H
+#include "base/map.h"
+#include "model/permit.h"
+#include "store/append.h"
+
+struct tx_channel {
+	struct channel row; /* the head; name, topic and default only where they were read */
+	bool there, skipped, moved;
+	int64_t at; /* the time of what is written now: the clock under the lock, never below the last */
+};
+struct tx_person {
+	int64_t user_id, rev;
+	bool moved;
+};
+struct tx_member {
+	bool row; /* there is a row: a member, or one who has left */
+	bool member;
+	enum channel_role role;
+	bool voice;
+	int64_t silenced_until, sent_at, first_id;
+};
+struct append_tx {
+	struct appender *w;
+	struct db_conn *c;
+	struct append_batch *b;
+	struct arena *a; /* of the batch */
+	uint64_t epoch;
+	int64_t now_ms;
+	struct actor *actors; /* of each change; user_id 0: none, its err says why */
+	struct id_map channels, people;
+	VEC(int64_t) channel_ids; /* ascending */
+	VEC(int64_t) person_ids;  /* ascending */
+};
+
+/* Runs the batch in the open transaction. What it returns is the database's fault; verdicts are in the changes. */
+enum err append_tx_run(struct append_tx *tx);
+void append_tx_release(struct append_tx *tx);
+
+/* ---- for those who write one kind of change. They return the database's error; a verdict goes into c->err, before
+ * anything is written. */
+struct tx_ask {
+	struct append_tx *tx;
+	struct change *c;
+	struct tx_channel *ch; /* NULL: a creation */
+	const struct actor *actor;
+	struct tx_member me, target;
+	struct permit permit;
+};
+enum err write_send(struct tx_ask *q);
+enum err write_edit(struct tx_ask *q);
+enum err write_delete(struct tx_ask *q);
+enum err write_join(struct tx_ask *q);
+enum err write_leave(struct tx_ask *q); /* and kick */
+enum err write_role(struct tx_ask *q);
+enum err write_topic(struct tx_ask *q);
+enum err write_channel(struct tx_ask *q);
+enum err write_create(struct tx_ask *q);
+
+/* Asks permit(); false: c->err has the verdict, or there is nothing to do. */
+bool tx_permitted(struct tx_ask *q, bool *audit);
+enum err tx_member_read(struct append_tx *tx, int64_t channel_id, int64_t user_id, struct tx_member *out);
+/* Takes the channel's next rev. */
+int64_t tx_rev(struct append_tx *tx, struct tx_channel *ch);
+/* Moves a person's head; the rev. */
+int64_t tx_person_rev(struct append_tx *tx, int64_t user_id);
+/* Writes a row of `changes` at the channel's next rev, and lets the event be made from it. data: the members of a JSON
+ * object, or STR_NONE. */
+enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data);
+enum err tx_audit(struct tx_ask *q, const char *action, struct str target, struct str before, struct str after);
+/* Reads the message into the change; ERR_NOT_FOUND. */
+enum err message_of_change(struct append_tx *tx, struct change *c, int64_t message_id);
+void message_event(struct change *c);                      /* of c->message */
+enum err tx_ask_speech(struct tx_ask *q);                  /* has the other one of a DM blocked the actor? */
+enum err tx_ask_person(struct tx_ask *q, int64_t user_id); /* are they active, and have they blocked the actor? */
+enum err tx_channels_left(struct tx_ask *q, int64_t user_id, bool *out); /* may be in one more? */
+enum err tx_member_add(struct tx_ask *q, int64_t user_id, int64_t joined_rev, int64_t user_rev);
+/* Makes JSON text in the batch's arena: the inside of an object. */
+struct tx_json {
+	struct buf buf;
+	struct json_out out;
+};
+void tx_json_open(struct tx_json *j);
+struct str tx_json_close(struct tx_json *j, struct arena *a); /* STR_NONE when nothing was put */
+#endif

@@ -1,0 +1,68 @@
+/* One change of a channel on its way through the append: what is asked, the verdict, and what came of it. */
+#ifndef LINNET_STORE_CHANGE_H
+#define LINNET_STORE_CHANGE_H
+#include "codec/codec.h"
+#include "loop/reactor.h"
+#include "model/channel.h"
+#include "model/message.h"
+#include "model/user.h"
+
+/* CHANGE_MESSAGE: send. CHANGE_EDIT, CHANGE_DELETE: message_id (+ body, if_body_rev). CHANGE_JOIN: actor == user: join;
+ * else the actor adds the user. CHANGE_LEAVE, CHANGE_KICK (reason in text), CHANGE_ROLE (role, voice), CHANGE_TOPIC
+ * (text), CHANGE_CHANNEL (name / flags). Creation of a channel or DM: `create`. */
+struct channel_create {
+	int kind; /* enum channel_kind */
+	struct str name, name_key, topic, dm_key;
+	int history;
+	bool is_default;
+	int64_t user_ids[DM_PEOPLE];
+	size_t n_users; /* members made with it: the actor first; a DM all its people */
+};
+/* Flags of CHANGE_CHANNEL; -1: as it is. */
+struct channel_patch {
+	int64_t slow_mode_s;
+	int read_only, archived, is_default;
+	int make_private; /* 1; a private channel never becomes public again */
+	int history;      /* HISTORY_JOINED; what was clipped never becomes open again */
+};
+#define CHANNEL_PATCH_NONE ((struct channel_patch){ -1, -1, -1, -1, -1, -1 })
+
+struct change {
+	/* in; strings live until `done` */
+	enum change_kind kind;
+	const struct channel_create *create; /* not NULL: a creation (kind CHANGE_CHANNEL); alone in its transaction */
+	int64_t channel_id;
+	struct credential credential; /* judged under the lock, by the session's row */
+	int need_scope;               /* enum scope */
+	int64_t user_id;              /* whom it is about (join, leave, kick, role); 0: the actor */
+	const struct send *send;
+	int64_t message_id, if_body_rev;   /* if_body_rev 0: whatever */
+	uint64_t epoch;                    /* of the history that message_id belongs to; 0: the present */
+	struct str text;                   /* the new body, topic, name or the kick's reason */
+	struct str text_key;               /* of a name */
+	int role, voice;                   /* CHANGE_ROLE: enum channel_role; -1: as it is */
+	const struct channel_patch *patch; /* CHANGE_CHANNEL: flags; NULL: only the name */
+	struct str address, request_id;    /* for the audit */
+	/* out */
+	enum err err;
+	struct problem problem;      /* its arena is `arena` */
+	struct arena arena;          /* inited (zero) before append_submit, may hold the input; released by its owner */
+	struct event_fields *fields; /* what the event is made from, in `arena` or `own_fields`; NULL: no event */
+	struct event *event;         /* NULL: nothing changed (or a retry); owned by the change until done returns */
+	struct message message;      /* of send, edit, delete: as it is now; in `arena` */
+	bool repeated;               /* a retry, or a DM that was there: answered from what was there */
+	bool bare;                   /* a retry by one who is no member any more: ids, nonce and created_at only */
+	int64_t actor_id, new_channel_id, user_rev;
+	uint64_t now_epoch;
+	/* plumbing */
+	struct mail mail;
+	struct change *next;
+	struct reactor *home;
+	void (*done)(struct change *c); /* on home; owns c */
+	size_t bytes;
+	int64_t queued_ns;
+	int skips;         /* how often its channel was held elsewhere */
+	_Atomic bool gone; /* set by its owner when nobody waits any more: dropped, unless a batch has taken it */
+	struct event_fields own_fields;
+};
+#endif
