@@ -231,9 +231,9 @@ void dispatch_done(struct request *q)
 	}
 	if (!core->decided) e = read_body(q);
 	if (!core->decided && !e && q->route->take) {
-		core->handed = q->route->lane == LANE_start;
+		bool start = core->handed = q->route->lane == LANE_start;
 		e = q->route->take(q);
-		if (!e && q->route->lane == LANE_start) return; /* q may be gone already */
+		if (!e && start) return; /* q may be gone already */
 	}
 	if (core->decided || e)
 		request_finish(q, e);

@@ -1,5 +1,5 @@
-/* An edge on a virtual reactor: its time stands still unless the test moves it, its lanes' jobs run when the test says so
- * (by default at once), its clients are the other ends of loopback pairs. */
+/* An edge on a virtual reactor: its time stands still unless the test moves it, its lanes' jobs run when the test says
+ * so (by default at once), its clients are the other ends of loopback pairs. */
 #ifndef LINNET_TESTS_EDGE_RIG_H
 #define LINNET_TESTS_EDGE_RIG_H
 #include <setjmp.h>
@@ -36,8 +36,14 @@ struct rig {
 };
 static struct rig *rig_now; /* for callbacks that get nothing of ours */
 
-static inline int64_t rig_wall_ms(const struct clock *c) { return 1700000000000 + ((const struct rig *)c)->ns / 1000000; }
-static inline int64_t rig_monotonic_ns(const struct clock *c) { return ((const struct rig *)c)->ns; }
+static inline int64_t rig_wall_ms(const struct clock *c)
+{
+	return 1700000000000 + ((const struct rig *)c)->ns / 1000000;
+}
+static inline int64_t rig_monotonic_ns(const struct clock *c)
+{
+	return ((const struct rig *)c)->ns;
+}
 
 static inline void rig_log(void *arg, struct str line)
 {
@@ -168,7 +174,7 @@ static inline void rig_close(struct rig *r)
 struct client {
 	struct conn *conn; /* NULL: closed */
 	struct buf got;
-	size_t at; /* what answers were taken from it */
+	size_t at;  /* what answers were taken from it */
 	bool ended; /* the server sends no more */
 };
 
@@ -184,7 +190,9 @@ static inline void client_closed(struct conn *c, enum conn_end why)
 {
 	((struct client *)conn_data(c))->conn = NULL;
 }
-static const struct conn_handler client_handler = { .data = client_data, .ended = client_ended, .closed = client_closed };
+static const struct conn_handler client_handler = { .data = client_data,
+													.ended = client_ended,
+													.closed = client_closed };
 
 static inline void client_open(struct rig *r, struct client *k)
 {
@@ -248,7 +256,7 @@ static inline void assert_str(struct str got, const char *want)
 
 static inline bool str_contains(struct str s, const char *part)
 {
-	return s.n && memmem(s.p, s.n, part, strlen(part)) != NULL;
+	return !*part || (s.n && memmem(s.p, s.n, part, strlen(part)));
 }
 
 static inline void assert_answer(struct client *k, int status, const char *part)
@@ -256,7 +264,8 @@ static inline void assert_answer(struct client *k, int status, const char *part)
 	struct answer a;
 	if (!client_answer(k, &a)) fail_msg("no answer, but: " STR_FMT, STR_ARG(str_from(buf_str(&k->got), k->at)));
 	if (a.status != status || !str_contains(a.body, part))
-		fail_msg("%d with \"%s\" was expected, not\n" STR_FMT "\n" STR_FMT, status, part, STR_ARG(a.head), STR_ARG(a.body));
+		fail_msg("%d with \"%s\" was expected, not\n" STR_FMT "\n" STR_FMT, status, part, STR_ARG(a.head),
+				 STR_ARG(a.body));
 }
 
 /* Sends one request on a connection of its own and looks at what comes. */

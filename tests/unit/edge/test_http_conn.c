@@ -64,7 +64,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
 	struct client k;
 	open(&r);
 	client_open(&r, &k);
-	client_send(&r, &k, GET("/lane?1") GET("/inline?2") POST("Content-Length: 3\r\n\r\n[3]") GET("/lane?4") GET("/inline?5"));
+	client_send(&r, &k,
+				GET("/lane?1") GET("/inline?2") POST("Content-Length: 3\r\n\r\n[3]") GET("/lane?4") GET("/inline?5"));
 	assert_answer(&k, 200, "1");
 	assert_answer(&k, 200, "2");
 	assert_answer(&k, 200, "[3]");
@@ -119,7 +120,8 @@ static void requests_come_in_any_pieces(void **state)
 	struct client k;
 	open(&r);
 	client_open(&r, &k);
-	static const char text[] = "\r\n" GET("/lane?1") POST("Transfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n") GET("/inline?2");
+	static const char text[] = "\r\n" GET("/lane?1")
+		POST("Transfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n") GET("/inline?2");
 	for (size_t i = 0; i < sizeof text - 1; i++) client_send(&r, &k, (char[2]){ text[i], 0 });
 	assert_answer(&k, 200, "1");
 	assert_answer(&k, 200, "[1,2]");
@@ -169,7 +171,8 @@ static void who_asks_for_the_end_gets_it(void **state)
 {
 	struct rig r;
 	open(&r);
-	static const char *const asks[] = { "GET /lane HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "GET /lane HTTP/1.0\r\n\r\n" };
+	static const char *const asks[] = { "GET /lane HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+										"GET /lane HTTP/1.0\r\n\r\n" };
 	for (size_t i = 0; i < countof(asks); i++) {
 		struct client k;
 		struct answer a;
@@ -297,8 +300,9 @@ static void a_client_that_goes_while_a_job_runs_is_harmless(void **state)
 	struct client k;
 	open(&r);
 	r.hold_jobs = true;
-	static const char *const asks[] = { GET("/lane"), POST("Content-Length: 2\r\n\r\n[]"), POST("Content-Length: 2\r\n\r\n["),
-										"GET /lane HTT", GET("/lane") GET("/lane") };
+	static const char *const asks[] = { GET("/lane"), POST("Content-Length: 2\r\n\r\n[]"),
+										POST("Content-Length: 2\r\n\r\n["), "GET /lane HTT",
+										GET("/lane") GET("/lane") };
 	for (size_t i = 0; i < countof(asks); i++) {
 		client_open(&r, &k);
 		client_send(&r, &k, asks[i]);
@@ -367,7 +371,8 @@ static void a_fault_of_the_framing_ends_it(void **state)
 		{ "GET /inline HTTP/2.0\r\nHost: x\r\n\r\n", 505, CODE("version_not_supported") },
 		{ POST("Transfer-Encoding: chunked\r\n\r\nzz\r\n"), 400, CODE("malformed") },
 		{ POST("Content-Length: 2\r\nExpect: a-miracle\r\n\r\n"), 417, CODE("expectation_failed") },
-		{ POST("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") GET("/inline"), 400, CODE("malformed") },
+		{ POST("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") GET("/inline"), 400,
+		  CODE("malformed") },
 	};
 	for (size_t i = 0; i < countof(cases); i++) {
 		struct client k;
