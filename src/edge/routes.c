@@ -14,7 +14,9 @@ const struct route routes[] = {
 #define R_SINK(method, path, operation, auth, scope, lane, rate, run, sink)                                            \
 	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
 	  BODY_sink,     RATE_##rate, NULL,       run,         &sink,         false },
+#define SOCKET R
 #include "edge/routes.def"
+#undef SOCKET
 #undef R
 #undef R_BARE
 #undef R_SINK

@@ -227,6 +227,7 @@ static inline bool client_answer(struct client *k, struct answer *a)
 {
 	struct str rest = str_from(buf_str(&k->got), k->at);
 	const char *end = rest.n ? memmem(rest.p, rest.n, "\r\n\r\n", 4) : NULL;
+	*a = (struct answer){ 0 };
 	if (!end) return false;
 	*a = (struct answer){ .head = str_upto(rest, (size_t)(end + 2 - rest.p)) };
 	assert_true(str_starts(a->head, STR("HTTP/1.1 ")));
