@@ -33,7 +33,7 @@ struct sql {
 	const char *sqlite;
 };
 
-enum db_type { DB_T_NULL, DB_T_I64, DB_T_TEXT, DB_T_BYTES };
+enum db_type { DB_T_NULL, DB_T_I64, DB_T_TEXT, DB_T_BYTES, DB_T_ARRAY /* db/array.h */ };
 struct db_value {
 	enum db_type type;
 	int64_t i;

@@ -16,6 +16,9 @@ enum {
 	OID_TEXT = 25,
 	OID_OID = 26,
 	OID_XID = 28,
+	OID_BYTEAS = 1001,
+	OID_TEXTS = 1009,
+	OID_INT8S = 1016,
 	OID_NUMERIC = 1700,
 	OID_XID8 = 5069
 };
@@ -23,6 +26,17 @@ enum {
 static Oid oid_of(int64_t type)
 {
 	return type == DB_T_I64 ? OID_INT8 : type == DB_T_TEXT ? OID_TEXT : type == DB_T_BYTES ? OID_BYTEA : 0;
+}
+
+static Oid array_oid_of(int64_t type)
+{
+	return type == DB_T_I64 ? OID_INT8S : type == DB_T_TEXT ? OID_TEXTS : OID_BYTEAS;
+}
+
+static Oid value_oid(const struct db_value *v)
+{
+	if (v->type == DB_T_ARRAY) return array_oid_of(v->i);
+	return oid_of(v->type == DB_T_NULL ? v->i : (int64_t)v->type);
 }
 
 static void scratch_grow(struct pg_conn *p, size_t n)
@@ -42,7 +56,7 @@ void pg_bind(struct pg_conn *p, struct db_args args)
 	for (size_t i = 0; i < args.n; i++) {
 		const struct db_value *v = &args.v[i];
 		p->formats[i] = 1;
-		p->types[i] = oid_of(v->type == DB_T_NULL ? v->i : (int64_t)v->type);
+		p->types[i] = value_oid(v);
 		p->values[i] = NULL;
 		p->lengths[i] = 0;
 		if (v->type == DB_T_I64) {

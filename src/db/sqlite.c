@@ -81,6 +81,7 @@ static int bind_one(sqlite3_stmt *stmt, int at, const struct db_value *v, sqlite
 		if (!text_ok(v->s)) return SQLITE_MISMATCH;
 		return sqlite3_bind_text64(stmt, at, v->s.p, v->s.n, keep, SQLITE_UTF8);
 	case DB_T_BYTES: return sqlite3_bind_blob64(stmt, at, v->s.p, v->s.n, keep);
+	case DB_T_ARRAY: return SQLITE_MISMATCH; /* has none */
 	}
 	return SQLITE_MISUSE;
 }

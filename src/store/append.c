@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/append_pg.h"
 #include "store/append_tx.h"
 #include "store/epoch.h"
 
@@ -22,6 +23,7 @@ void appender_init(struct appender *w, const char *id, const struct clock *clock
 void appender_release(struct appender *w)
 {
 	arena_release(&w->scratch);
+	for (size_t i = 0; i < countof(w->columns); i++) db_array_release(&w->columns[i]);
 }
 
 /* ---- the appender's row */
@@ -110,7 +112,7 @@ enum err append_write(struct appender *w, struct db_conn *c, struct append_batch
 	arena_release(&w->scratch);
 	if (!w->known) e = appender_register(w, c);
 	if (e) return e;
-	e = plain_write(w, c, b);
+	e = b->sends && db_conn_kind(c) == DB_POSTGRES ? append_pg_sends(w, c, b) : plain_write(w, c, b);
 	if (!e)
 		w->batch++;
 	else if (e != ERR_UNKNOWN_OUTCOME)
@@ -149,6 +151,8 @@ enum err append_settle(struct appender *w, struct db_conn *c, struct append_batc
 		return ERR_EPOCH_CHANGED;
 	}
 	if (batch == w->batch + 1) {
+		if (e) return e;
+		if (b->sends && db_conn_kind(c) == DB_POSTGRES) e = append_pg_sent(w, c, b);
 		if (e) return e;
 		w->batch++;
 		*out = SETTLED_WRITTEN;

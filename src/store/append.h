@@ -5,6 +5,7 @@
 #define LINNET_STORE_APPEND_H
 #include "base/clock.h"
 #include "base/vec.h"
+#include "db/array.h"
 #include "db/db.h"
 #include "store/change.h"
 
@@ -21,6 +22,8 @@ struct append_batch { /* lane */
 };
 void append_batch_release(struct append_batch *b);
 
+#define APPEND_COLUMNS 14
+
 /* One writer of a process: its row in `appenders` counts its batches, so that one of unknown outcome can be settled. */
 struct appender { /* lane */
 	char id[27];
@@ -29,6 +32,7 @@ struct appender { /* lane */
 	const struct clock *clock;
 	int64_t channels_per_person;
 	struct arena scratch;
+	struct db_array columns[APPEND_COLUMNS]; /* Postgres: of the batch */
 };
 void appender_init(struct appender *w, const char *id, const struct clock *clock, int64_t channels_per_person);
 void appender_release(struct appender *w);

@@ -27,7 +27,7 @@ static enum err ask_about(struct tx_ask *q)
 {
 	struct change *c = q->c;
 	if (!q->permit.channel || !q->me.member || c->message_id < q->me.first_id) return OK;
-	enum err e = message_of_change(q->tx, c, c->message_id);
+	enum err e = message_of_change(q->tx->c, c, c->message_id);
 	if (e == ERR_NOT_FOUND) return OK;
 	q->permit.message = !e;
 	q->permit.own_message = c->message.author_id == c->actor_id;

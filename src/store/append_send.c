@@ -63,9 +63,9 @@ static void message_row(const struct db_rows *r, void *arg)
 	message_take(r, 0, &c->arena, &c->message);
 }
 
-enum err message_of_change(struct append_tx *tx, struct change *c, int64_t message_id)
+enum err message_of_change(struct db_conn *conn, struct change *c, int64_t message_id)
 {
-	return db_one(tx->c, &SQL_MESSAGE, DB_ARGS(DB_I64(c->channel_id), DB_I64(message_id)), message_row, c);
+	return db_one(conn, &SQL_MESSAGE, DB_ARGS(DB_I64(c->channel_id), DB_I64(message_id)), message_row, c);
 }
 
 static enum err answer_retry(struct tx_ask *q, const struct earlier *was)
@@ -77,7 +77,7 @@ static enum err answer_retry(struct tx_ask *q, const struct earlier *was)
 	}
 	c->repeated = true;
 	c->bare = !q->me.member || was->message_id < q->me.first_id;
-	return message_of_change(q->tx, c, was->message_id);
+	return message_of_change(q->tx->c, c, was->message_id);
 }
 
 static enum err find_retry(struct tx_ask *q, bool *found)

@@ -72,7 +72,7 @@ int64_t tx_person_rev(struct append_tx *tx, int64_t user_id);
 enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data);
 enum err tx_audit(struct tx_ask *q, const char *action, struct str target, struct str before, struct str after);
 /* Reads the message into the change; ERR_NOT_FOUND. */
-enum err message_of_change(struct append_tx *tx, struct change *c, int64_t message_id);
+enum err message_of_change(struct db_conn *conn, struct change *c, int64_t message_id);
 void message_event(struct change *c);                      /* of c->message */
 enum err tx_ask_speech(struct tx_ask *q);                  /* has the other one of a DM blocked the actor? */
 enum err tx_ask_person(struct tx_ask *q, int64_t user_id); /* are they active, and have they blocked the actor? */
