@@ -203,9 +203,9 @@ static void idle_report(void)
 		printf("\nan idle WebSocket in %d channel%s: %.0f bytes resident (slope from %.0f to %.0f connections, %d "
 			   "rounds)%s\n",
 			   channels, channels > 1 ? "s" : "", bytes, median(&k, "from", NULL), median(&k, "to", NULL), rounds,
-			   channels > 1          ? ""
-			   : bytes <= 1.2 * 1024 ? "; target 1.2 KB: met"
-									 : "; target 1.2 KB: MISSED");
+			   channels > 1    ? ""
+			   : bytes <= 1200 ? "; target 1.2 KB: met"
+							   : "; target 1.2 KB: MISSED");
 	}
 }
 

@@ -2,12 +2,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/marker.h"
 #include "base/cpus.h"
 #include "base/log.h"
 #include "bin/process.h"
+#include "edge/ws_gate.h"
+#include "hub/hub.h"
+#include "store/account.h"
 
 #define EPH_KEYS 200000
 #define READ_BUFFER 65536
+#define MARKERS_MOST 100000
 #define WRITE_WAIT_MS 5000 /* a write that waited longer is not begun: its client has given up */
 
 /* ---- lanes */
@@ -91,6 +96,51 @@ static void open_reactors(struct process *p)
 	}
 }
 
+static void open_hub(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const struct hub_options o = {
+		.config = pod->config,
+		.metrics = pod->metrics,
+		.bus = pod->bus,
+		.sync = pod->sync,
+		.reactors = pod->reactors,
+		.n_reactors = pod->n_reactors,
+		.dialects = ws_dialects,
+		.n_dialects = WS_DIALECTS,
+		.epoch = pod->epoch,
+	};
+	pod->hub = hub_create(&o);
+}
+
+static void epoch_changed(void *arg, uint64_t epoch)
+{
+	hub_epoch_changed(arg, epoch);
+}
+
+static void open_writers(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const struct append_options a = {
+		.config = pod->config,
+		.lane = p->append_lane,
+		.bus = pod->bus,
+		.clock = pod->clock,
+		.metrics = pod->metrics,
+		.epoch_changed = epoch_changed,
+		.arg = pod->hub,
+	};
+	const struct markers_options m = {
+		.write = pod->write,
+		.home = pod->reactors[0],
+		.bus = pod->bus,
+		.clock = pod->clock,
+		.most = MARKERS_MOST,
+	};
+	pod->append = append_create(&a, &pod->epoch);
+	pod->markers = markers_create(&m);
+}
+
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -98,11 +148,20 @@ static enum err open_tls(struct process *p)
 	return tls_server_create(arena_cstr(&c->arena, c->tls_cert), arena_cstr(&c->arena, c->tls_key), &p->tls);
 }
 
+static enum err open_epoch(struct process *p)
+{
+	struct db_conn *c = process_conn(p);
+	enum err e = epoch_open(c, &p->pod.epoch);
+	db_conn_destroy(c);
+	return e;
+}
+
 enum err pod_open(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	const char *why = "";
 	enum err e = process_migrate(p, false);
+	if (!e) e = open_epoch(p);
 	if (!e) e = open_tls(p);
 	if (e) return e;
 	pod->metrics = metrics_create();
@@ -110,8 +169,10 @@ enum err pod_open(struct process *p)
 	pod->eph = eph_local_create(pod->clock, EPH_KEYS);
 	open_lanes(p);
 	open_reactors(p);
+	open_hub(p);
+	open_writers(p);
 	metrics_source(pod->metrics, write_gauges, p);
-	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes };
+	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
 	p->edge = edge_create(&o, &why);
 	if (p->edge) return OK;
 	fprintf(stderr, "linnet: %s\n", why);
@@ -198,7 +259,12 @@ static void close_reactors(struct process *p)
 void pod_close(struct process *p)
 {
 	struct pod *pod = &p->pod;
+	if (pod->append) append_drain(pod->append);
+	if (pod->markers) markers_flush(pod->markers);
+	if (pod->append) append_destroy(pod->append);
 	close_reactors(p);
+	if (pod->markers) markers_destroy(pod->markers);
+	if (pod->hub) hub_destroy(pod->hub);
 	edge_destroy(p->edge);
 	if (pod->eph) pod->eph->ops->destroy(pod->eph);
 	if (pod->bus) pod->bus->ops->destroy(pod->bus);

@@ -14,9 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/marker.h"
 #include "base/log.h"
 #include "bin/commands.h"
 #include "bin/process.h"
+#include "hub/hub.h"
 
 #define TICK_MS 10     /* between looks at what is left, while stopping */
 #define SETTLE_MS 2000 /* for what is being written when time is up */
@@ -127,6 +129,7 @@ static void stop(struct process *p, const sigset_t *set)
 	wait_while_left(&s, accept_ms);
 	close_listener(&s);
 	if (!s.hurry) {
+		hub_drain(p->pod.hub, drain_ms);
 		edge_close_idle(p->edge);
 		wait_while_left(&s, drain_ms + SETTLE_MS);
 	}
@@ -137,6 +140,8 @@ static void stop(struct process *p, const sigset_t *set)
 static void end(struct process *p)
 {
 	bool quiet = nothing_left(p);
+	append_drain(p->pod.append);
+	markers_flush(p->pod.markers);
 	log_event(LOG_INFO, "process.stopped", LOG_INT("connections", pod_connections(p)), LOG_BOOL("quiet", quiet));
 	if (!quiet) _exit(0);
 }

@@ -231,9 +231,9 @@ void dispatch_done(struct request *q)
 	}
 	if (!core->decided) e = read_body(q);
 	if (!core->decided && !e && q->route->take) {
-		core->handed = q->route->lane == LANE_start;
+		bool start = core->handed = q->route->lane == LANE_start;
 		e = q->route->take(q);
-		if (!e && q->route->lane == LANE_start) return; /* q may be gone already */
+		if (!e && start) return; /* q may be gone already */
 	}
 	if (core->decided || e)
 		request_finish(q, e);
@@ -275,7 +275,7 @@ static bool job_unwanted(const struct job *j)
 	const struct request_core *core = container_of(j, struct request_core, job);
 	if (core->lane != LANE_read) return false;
 	if (atomic_load(&core->gone)) return true;
-	return atomic_load(&core->peer_ended) && clock_monotonic_ns(&clock_real) - j->queued_ns > HALF_GONE_NS;
+	return atomic_load(&core->peer_ended) && clock_monotonic_ns(core->request.pod->clock) - j->queued_ns > HALF_GONE_NS;
 }
 
 static void submit(struct request *q, enum route_lane lane, enum err (*run)(struct request *, struct db_conn *));

@@ -19,9 +19,15 @@ static bool can_read(const struct http_conn *h)
 	return h->state == HTTP_READ_HEAD && (h->request || !conn_full(h->conn));
 }
 
+/* An empty line may stand before a request and begins none. */
+static bool head_begun(const struct http_conn *h)
+{
+	return h->request && !http_parser_idle(h->parser);
+}
+
 bool http_conn_is_idle(const struct http_conn *h)
 {
-	return h->state == HTTP_READ_HEAD && !h->request && h->later.n == 0;
+	return h->state == HTTP_READ_HEAD && !head_begun(h) && h->later.n == 0;
 }
 
 void http_conn_state(struct http_conn *h, enum http_state to)
@@ -60,9 +66,9 @@ static void set_deadline(struct http_conn *h)
 	enum http_wait want = WAIT_NONE;
 	if (h->state == HTTP_READ_BODY)
 		want = WAIT_BODY;
-	else if (h->state == HTTP_READ_HEAD && h->request)
+	else if (h->state == HTTP_READ_HEAD && head_begun(h))
 		want = WAIT_HEAD;
-	else if (h->state == HTTP_READ_HEAD)
+	else if (h->state == HTTP_READ_HEAD && !conn_full(h->conn)) /* else the answer is still on its way */
 		want = h->wait == WAIT_FIRST ? WAIT_FIRST : WAIT_IDLE;
 	if (want == h->wait && want != WAIT_BODY) return; /* a head must be whole in time, a body only go forward */
 	h->wait = want;
@@ -111,12 +117,7 @@ static bool step(struct http_conn *h, struct str *bytes)
 	enum http_event event = http_parser_feed(h->parser, bytes->p, bytes->n, &used, &piece);
 	*bytes = str_from(*bytes, used);
 	switch (event) {
-	case HTTP_NEED_MORE:
-		if (h->state == HTTP_READ_HEAD && http_parser_idle(h->parser)) { /* an empty line between requests */
-			request_destroy(h->request);
-			h->request = NULL;
-		}
-		return false;
+	case HTTP_NEED_MORE: return false;
 	case HTTP_HEAD_DONE: head_done(h); break;
 	case HTTP_BODY: dispatch_body(h->request, piece); break;
 	case HTTP_DONE:

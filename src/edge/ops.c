@@ -45,7 +45,7 @@ static enum err for_operators(struct request *q)
 /* Writing that waits is the first to show that the database is away or slow. */
 static bool database_ok(const struct pod *pod)
 {
-	return true;
+	return !pod->append || append_state(pod->append).oldest_ms < DEGRADED_MS;
 }
 
 enum err ops_ready(struct request *q, struct db_conn *c)

@@ -165,10 +165,8 @@ static void add_head(struct buf *out, struct request *q, size_t body, bool close
 	const struct reply *r = &q->reply;
 	const struct request_core *core = q->core;
 	buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->status, reason_of(r->status), edge_date(core->here));
-	if (has_length(r->status)) {
-		add_default(out, r, "Content-Type", r->content_type ? r->content_type : "application/json");
-		buf_printf(out, "Content-Length: %zu\r\n", body);
-	}
+	if (body) add_default(out, r, "Content-Type", r->content_type ? r->content_type : "application/json");
+	if (has_length(r->status)) buf_printf(out, "Content-Length: %zu\r\n", body);
 	if (core->gzip) add(out, "Content-Encoding", STR("gzip"));
 	if (core->vary) add(out, "Vary", STR("Accept-Encoding"));
 	if (r->status == 405 || (q->head && q->head->method == HTTP_OPTIONS && r->status == 204))

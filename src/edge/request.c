@@ -10,6 +10,7 @@ struct request *request_create(struct edge_reactor *here, struct http_conn *h)
 	struct request_core *core = mem_new(struct request_core);
 	struct request *q = &core->request;
 	core->http = h;
+	core->peer_ended = h->peer_ended;
 	core->here = here;
 	core->started_ns = reactor_now_ns(here->reactor);
 	q->core = core;

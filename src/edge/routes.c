@@ -6,15 +6,17 @@
 
 const struct route routes[] = {
 #define R(method, path, operation, auth, scope, lane, body, rate, take, run)                                           \
-	{ HTTP_##method, path, #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane, BODY_##body, RATE_##rate, take, run,   \
-	  NULL, false },
+	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
+	  BODY_##body,   RATE_##rate, take,       run,         NULL,          false },
 #define R_BARE(method, path, operation, auth, scope, lane, body, rate, take, run)                                      \
-	{ HTTP_##method, path, #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane, BODY_##body, RATE_##rate, take, run,   \
-	  NULL, true },
+	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
+	  BODY_##body,   RATE_##rate, take,       run,         NULL,          true },
 #define R_SINK(method, path, operation, auth, scope, lane, rate, run, sink)                                            \
-	{ HTTP_##method, path, #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane, BODY_sink, RATE_##rate, NULL, run,     \
-	  &sink, false },
+	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
+	  BODY_sink,     RATE_##rate, NULL,       run,         &sink,         false },
+#define SOCKET R
 #include "edge/routes.def"
+#undef SOCKET
 #undef R
 #undef R_BARE
 #undef R_SINK

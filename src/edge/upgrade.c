@@ -26,18 +26,17 @@ static struct str offered_token(const struct http_head *head)
 static enum err check_handshake(struct request *q)
 {
 	const struct http_head *head = q->head;
-	if (head->method != HTTP_GET || !head->upgrade_websocket) {
+	if (head->method != HTTP_GET || !head->upgrade_websocket || head->has_body) {
 		reply_header(q, "Upgrade", STR("websocket"));
 		reply_header(q, "Connection", STR("Upgrade"));
 		return ERR_UPGRADE_REQUIRED;
 	}
 	if (!str_eq(http_header_get(head, "sec-websocket-version"), STR("13"))) {
-		reply_header(q, "Sec-WebSocket-Version", STR("13"));
-		return problem_set(&q->problem, ERR_MALFORMED, "Only version 13 of WebSocket is spoken here");
+		reply_header(q, "Sec-WebSocket-Version", STR("13")); /* RFC 6455, 4.4 */
+		return problem_set(&q->problem, ERR_UPGRADE_REQUIRED, "Only version 13 of WebSocket is spoken here");
 	}
 	if (!ws_key_valid(http_header_get(head, "sec-websocket-key")))
 		return problem_set(&q->problem, ERR_MALFORMED, "Sec-WebSocket-Key must be 16 bytes in base64");
-	if (head->has_body) return problem_set(&q->problem, ERR_MALFORMED, "An upgrade has no body");
 	return OK;
 }
 
