@@ -24,7 +24,7 @@ enum err session_open(struct reactor *r, const struct session_ops *ops, void *da
 	s->conn = conn;
 	s->dialect = (uint8_t)dialect;
 	s->user_id = user_id;
-	memcpy(s->session_id, session_id, sizeof s->session_id - 1);
+	memcpy(s->session_id, session_id, strnlen(session_id, SESSION_ID));
 	list_add_tail(&hr->sessions, &s->link);
 	person_join(hr, s);
 	atomic_fetch_add_explicit(&hr->hub->sessions, 1, memory_order_relaxed);

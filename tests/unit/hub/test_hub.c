@@ -135,10 +135,10 @@ static void a_cursor_out_of_reach_is_reset(void **state)
 	write_change(w, 3, "topic", 0);
 	run_sql(w, "UPDATE heads SET min_rev = 2 WHERE channel_id = 3");
 	const struct cursor at[] = {
-		{ 1, 5, 0 },    /* too far behind */
-		{ 2, 100, 0 },  /* above the head */
-		{ 3, 1, 0 },    /* below what is kept */
-		{ 4, 1, 777 },  /* another history: the row at 1 has another time */
+		{ 1, 5, 0 },   /* too far behind */
+		{ 2, 100, 0 }, /* above the head */
+		{ 3, 1, 0 },   /* below what is kept */
+		{ 4, 1, 777 }, /* another history: the row at 1 has another time */
 	};
 	struct client *k = client_open(w, 1, at, 4);
 	client_wait(k, "reset 1 21\n");
@@ -228,18 +228,21 @@ static void cursors_of_channels_one_is_not_in_are_gone(void **state)
 	client_end(k);
 }
 
-/* A reader that stops reading is parked at its positions, costs no more memory, and has missed nothing when it goes on. */
+/* A reader that stops reading is parked at its positions, costs no more memory, and has missed nothing when it goes on.
+ */
 static void a_slow_reader_loses_nothing(void **state)
 {
 	struct world *w = *state;
-	w->config.conn_soft = 4096;
 	world_start(w);
 	join_channel(w, 1, ME);
 	join_channel(w, 2, ME);
 	struct client *k = client_make(w, 1, NULL, 0), *other = client_open(w, 0, NULL, 0);
 	k->stopped = true;
+	k->soft = 4096;
 	reactor_post(w->r[1], &k->mail);
 	client_wait(other, "ready");
+	say_changes(w, 1, 1);
+	client_wait(other, "event 1 2\n"); /* attached */
 	while (metric_total(w->metrics, METRIC_HUB_PARKED) == 0) {
 		say_changes(w, 1, 500);
 		say_changes(w, 2, 10);

@@ -40,16 +40,17 @@ struct world {
 	int looks;
 };
 
-/* What a client of the test has read: lines "event 42 3", "ready", "gone 42", "synced 42 9", "reset 42 9", "channel 42",
- * "kick draining". Its thread is its reactor's; the test's looks take the lock. */
+/* What a client of the test has read: lines "event 42 3", "ready", "gone 42", "synced 42 9", "reset 42 9", "channel
+ * 42", "kick draining". Its thread is its reactor's; the test's looks take the lock. */
 struct client {
 	struct world *w;
 	struct session *session;
 	struct conn *near, *far; /* the session's end, and the reader's */
 	pthread_mutex_t lock;
 	struct buf lines;
-	size_t most_lines;
-	bool stopped, closed;
+	size_t soft; /* 0: as the settings say */
+	bool stopped;
+	int closed; /* of the two ends */
 	int reactor;
 	struct hello hello;
 	struct mail mail;
@@ -129,9 +130,7 @@ static const struct session_ops world_ops = {
 
 /* ---- the world */
 
-static void hush(void *arg, struct str line)
-{
-}
+static void hush(void *arg, struct str line) {}
 
 static void *sync_open(void *arg, int thread)
 {
@@ -162,22 +161,24 @@ static inline struct world *world_make(void)
 static inline void world_start(struct world *w)
 {
 	w->bus = bus_local_create();
-	w->sync = lane_create(&(struct lane_options){ .name = "sync", .threads = 2, .most_queued = 100, .open = sync_open,
-	                                              .close = sync_close, .arg = w->db });
+	w->sync = lane_create(&(struct lane_options){
+		.name = "sync", .threads = 2, .most_queued = 100, .open = sync_open, .close = sync_close, .arg = w->db });
 	for (int i = 0; i < WORLD_REACTORS; i++) {
 		w->r[i] = reactor_create(&(struct reactor_options){ i, NULL });
 		conn_layer_open(w->r[i], 65536);
 	}
-	w->hub = hub_create(&(struct hub_options){ &w->config, w->metrics, w->bus, w->sync, w->r, WORLD_REACTORS, world_dialects, 1,
-	                                           w->epoch });
+	w->hub = hub_create(&(struct hub_options){ &w->config, w->metrics, w->bus, w->sync, w->r, WORLD_REACTORS,
+											   world_dialects, 1, w->epoch });
 	for (int i = 1; i < WORLD_REACTORS; i++) reactor_start(w->r[i]);
 }
 
 static void look(struct reactor *r, struct timer *t)
 {
 	struct world *w = container_of(t, struct world, look);
-	if (w->until(w->arg) || ++w->looks > 20000) reactor_stop(r);
-	else timer_set(r, t, 1);
+	if (w->until(w->arg) || ++w->looks > 20000)
+		reactor_stop(r);
+	else
+		timer_set(r, t, 1);
 }
 
 /* Runs reactor 0 until something can be seen; 20 s at most. */
@@ -187,7 +188,6 @@ static inline void world_until(struct world *w, bool (*until)(void *), void *arg
 	timer_init(&w->look, look);
 	timer_set(w->r[0], &w->look, 0);
 	reactor_run(w->r[0]);
-	if (w->looks > 20000) fail_msg("what was waited for did not happen");
 }
 
 /* ---- clients */
@@ -200,10 +200,18 @@ static void client_data(struct conn *c, const char *p, size_t n)
 	pthread_mutex_unlock(&k->lock);
 }
 
+static void count_closed(struct client *k)
+{
+	pthread_mutex_lock(&k->lock);
+	k->closed++;
+	pthread_mutex_unlock(&k->lock);
+}
+
 static void client_closed(struct conn *c, enum conn_end why)
 {
 	struct client *k = conn_data(c);
 	k->far = NULL;
+	count_closed(k);
 }
 
 static void session_end_drained(struct conn *c)
@@ -212,28 +220,25 @@ static void session_end_drained(struct conn *c)
 	if (k->session) session_drained(k->session);
 }
 
-static void session_end_data(struct conn *c, const char *p, size_t n)
-{
-}
+static void session_end_data(struct conn *c, const char *p, size_t n) {}
 
 static void session_end_closed(struct conn *c, enum conn_end why)
 {
 	struct client *k = conn_data(c);
 	if (k->session) session_close(k->session);
 	k->session = NULL;
-	pthread_mutex_lock(&k->lock);
-	k->closed = true;
-	pthread_mutex_unlock(&k->lock);
+	count_closed(k);
 }
 
 static const struct conn_handler far_handler = { NULL, client_data, NULL, NULL, client_closed };
-static const struct conn_handler near_handler = { NULL, session_end_data, session_end_drained, NULL, session_end_closed };
+static const struct conn_handler near_handler = { NULL, session_end_data, session_end_drained, NULL,
+												  session_end_closed };
 
 static void client_arrives(struct reactor *r, struct mail *m)
 {
 	struct client *k = container_of(m, struct client, mail);
 	struct conn *ends[2];
-	struct conn_limits limits = { (size_t)k->w->config.conn_soft, (size_t)k->w->config.conn_hard, 60000 };
+	struct conn_limits limits = { k->soft ? k->soft : (size_t)k->w->config.conn_soft, (size_t)k->w->config.conn_hard, 60000 };
 	conn_pair(r, ends);
 	k->near = ends[0], k->far = ends[1];
 	conn_setup(k->near, &near_handler, k, &limits);
@@ -283,7 +288,7 @@ static bool is_closed(void *arg)
 {
 	struct client *k = arg;
 	pthread_mutex_lock(&k->lock);
-	bool closed = k->closed;
+	bool closed = k->closed == 2;
 	pthread_mutex_unlock(&k->lock);
 	return closed;
 }
@@ -293,6 +298,7 @@ static inline void client_end(struct client *k)
 	k->mail.deliver = close_arrives;
 	reactor_post(k->w->r[k->reactor], &k->mail);
 	world_until(k->w, is_closed, k);
+	assert_true(is_closed(k));
 	buf_release(&k->lines);
 	pthread_mutex_destroy(&k->lock);
 	mem_free(k);
@@ -314,10 +320,16 @@ static bool has_line(void *arg)
 	return found;
 }
 
+static inline const char *last_lines(struct client *k)
+{
+	return k->lines.n > 300 ? k->lines.p + k->lines.n - 300 : k->lines.p;
+}
+
 static inline void client_wait(struct client *k, const char *line)
 {
 	struct waiting x = { k, line };
 	world_until(k->w, has_line, &x);
+	if (!has_line(&x)) fail_msg("never read: %s behind: %s", line, last_lines(k));
 }
 
 /* All that was read, NUL-terminated. */
@@ -361,27 +373,28 @@ static inline void run_sql(struct world *w, const char *fmt, ...)
 static inline void make_person(struct world *w, int64_t id)
 {
 	run_sql(w,
-	        "INSERT INTO users (user_id, username, role, created_at) VALUES (%lld, 'u%lld', 1, 1); "
-	        "INSERT INTO user_heads (user_id, rev) VALUES (%lld, 1);",
-	        (long long)id, (long long)id, (long long)id);
+			"INSERT INTO users (user_id, username, role, created_at) VALUES (%lld, 'u%lld', 1, 1); "
+			"INSERT INTO user_heads (user_id, rev) VALUES (%lld, 1);",
+			(long long)id, (long long)id, (long long)id);
 }
 
 static inline void make_channel(struct world *w, int64_t id)
 {
 	run_sql(w,
-	        "INSERT INTO heads (channel_id, kind) VALUES (%lld, 0); "
-	        "INSERT INTO channels (channel_id, name, name_key, created_at, created_by) VALUES (%lld, 'c%lld', 'c%lld', 1, 1);",
-	        (long long)id, (long long)id, (long long)id, (long long)id);
+			"INSERT INTO heads (channel_id, kind) VALUES (%lld, 0); "
+			"INSERT INTO channels (channel_id, name, name_key, created_at, created_by) VALUES (%lld, 'c%lld', 'c%lld', "
+			"1, 1);",
+			(long long)id, (long long)id, (long long)id, (long long)id);
 }
 
 /* One change as a `topic` row: its rev. Nothing is published. */
 static inline int64_t write_change(struct world *w, int64_t channel, const char *kind, int64_t user)
 {
 	run_sql(w,
-	        "UPDATE heads SET rev = rev + 1, rev_at = rev + 1001 WHERE channel_id = %lld; "
-	        "INSERT INTO changes (channel_id, rev, kind, at, user_id, actor_id) "
-	        "SELECT channel_id, rev, '%s', rev + 1000, %lld, 1 FROM heads WHERE channel_id = %lld;",
-	        (long long)channel, kind, (long long)user, (long long)channel);
+			"UPDATE heads SET rev = rev + 1, rev_at = rev + 1001 WHERE channel_id = %lld; "
+			"INSERT INTO changes (channel_id, rev, kind, at, user_id, actor_id) "
+			"SELECT channel_id, rev, '%s', rev + 1000, %lld, 1 FROM heads WHERE channel_id = %lld;",
+			(long long)channel, kind, (long long)user, (long long)channel);
 	static const struct sql q = { "SELECT rev FROM heads WHERE channel_id = $1", NULL };
 	struct db_rows rows;
 	int64_t rev = 0;
@@ -393,8 +406,13 @@ static inline int64_t write_change(struct world *w, int64_t channel, const char 
 
 static inline void publish(struct world *w, int64_t channel, int64_t rev, enum change_kind kind, int64_t user)
 {
-	const struct event_fields f = { .kind = kind, .channel_id = channel, .rev = rev, .at = rev + 1000, .actor_id = 1,
-	                                .user_id = user, .epoch = w->epoch.hash };
+	const struct event_fields f = { .kind = kind,
+									.channel_id = channel,
+									.rev = rev,
+									.at = rev + 1000,
+									.actor_id = 1,
+									.user_id = user,
+									.epoch = w->epoch.hash };
 	struct event *e = codec_event(&f);
 	bus_publish(w->bus, &e, 1);
 	event_unref(e);
@@ -420,11 +438,12 @@ static inline void join_channel(struct world *w, int64_t channel, int64_t user)
 {
 	int64_t rev = write_change(w, channel, "join", user);
 	move_person(w, user);
-	run_sql(w,
-	        "INSERT INTO members (channel_id, user_id, joined_rev, joined_at, user_rev) SELECT %lld, %lld, %lld, 1, rev "
-	        "FROM user_heads WHERE user_id = %lld ON CONFLICT (channel_id, user_id) DO UPDATE SET left_rev = NULL, "
-	        "joined_rev = excluded.joined_rev, user_rev = excluded.user_rev",
-	        (long long)channel, (long long)user, (long long)rev, (long long)user);
+	run_sql(
+		w,
+		"INSERT INTO members (channel_id, user_id, joined_rev, joined_at, user_rev) SELECT %lld, %lld, %lld, 1, rev "
+		"FROM user_heads WHERE user_id = %lld ON CONFLICT (channel_id, user_id) DO UPDATE SET left_rev = NULL, "
+		"joined_rev = excluded.joined_rev, user_rev = excluded.user_rev",
+		(long long)channel, (long long)user, (long long)rev, (long long)user);
 	publish(w, channel, rev, CHANGE_JOIN, user);
 }
 
@@ -432,8 +451,8 @@ static inline int64_t kick_from(struct world *w, int64_t channel, int64_t user)
 {
 	int64_t rev = write_change(w, channel, "kick", user);
 	move_person(w, user);
-	run_sql(w, "UPDATE members SET left_rev = %lld, left_at = 1 WHERE channel_id = %lld AND user_id = %lld", (long long)rev,
-	        (long long)channel, (long long)user);
+	run_sql(w, "UPDATE members SET left_rev = %lld, left_at = 1 WHERE channel_id = %lld AND user_id = %lld",
+			(long long)rev, (long long)channel, (long long)user);
 	return rev;
 }
 
