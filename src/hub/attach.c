@@ -158,7 +158,7 @@ static void answer_arrives(struct reactor *r, struct mail *m)
 {
 	struct attach *a = container_of(m, struct attach, mail);
 	struct sub *sub = wanted(a);
-	if (!sub) {
+	if (!sub || a->home->hub->stopping) {
 		end(a);
 	} else if (a->lost) {
 		a->lost = false;
@@ -263,11 +263,11 @@ static void snapshot_due(struct reactor *r, struct timer *t)
 static void snapshot_done(struct job *j)
 {
 	struct snapshot *s = container_of(j, struct snapshot, job);
-	if (j->err) { /* the database is away: sessions wait for it, at their positions */
+	if (j->err && !s->here->hub->stopping) { /* the database is away: sessions wait for it, at their positions */
 		timer_set(s->here->reactor, &s->retry, RETRY_MS);
 		return;
 	}
-	bool ours = hub_same_epoch(s->here->hub, s->epoch);
+	bool ours = !j->err && !s->here->hub->stopping && hub_same_epoch(s->here, s->epoch);
 	for (size_t i = 0; i < s->n; i++) {
 		if (ours)
 			snapshot_apply(s->attaches[i], &s->logs[i]);
@@ -320,5 +320,11 @@ void attach_snapshots(struct hub_reactor *hr)
 		size_t n = hr->snapshots.n - at;
 		snapshot_start(hr, hr->snapshots.p + at, n < SNAPSHOT_CHANNELS ? n : SNAPSHOT_CHANNELS);
 	}
+	vec_clear(&hr->snapshots);
+}
+
+void attach_drop_snapshots(struct hub_reactor *hr)
+{
+	for (size_t i = 0; i < hr->snapshots.n; i++) end(hr->snapshots.p[i]);
 	vec_clear(&hr->snapshots);
 }

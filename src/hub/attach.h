@@ -36,4 +36,5 @@ void attach_lost(struct attach *a);
 void attach_try(struct owner *o, struct attach *a);
 /* Turn hook: the snapshots that gathered go to the sync lane. */
 void attach_snapshots(struct hub_reactor *hr);
+void attach_drop_snapshots(struct hub_reactor *hr);
 #endif

@@ -35,11 +35,11 @@ static void apply(struct hub_reactor *hr, const struct sync_head *head)
 static void heads_done(struct job *j)
 {
 	struct heads *h = container_of(j, struct heads, job);
-	if (j->err) {
+	if (j->err && !h->here->hub->stopping) {
 		timer_set(h->here->reactor, &h->retry, RETRY_MS);
 		return;
 	}
-	if (hub_same_epoch(h->here->hub, h->epoch))
+	if (!j->err && hub_same_epoch(h->here, h->epoch))
 		for (size_t i = 0; i < h->n; i++) apply(h->here, &h->heads[i]);
 	mem_free(h);
 }

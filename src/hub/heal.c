@@ -58,7 +58,7 @@ static void heal_done(struct job *j)
 	struct heal *h = container_of(j, struct heal, job);
 	struct owner *o = owner_get(h->here, h->log.channel_id);
 	if (o && o->gen == h->gen) {
-		bool ours = !j->err && hub_same_epoch(o->here->hub, h->epoch);
+		bool ours = !j->err && hub_same_epoch(o->here, h->epoch);
 		if (ours) apply(o, h);
 		o = owner_get(h->here, h->log.channel_id); /* going back drops it */
 		if (o && o->gen == h->gen) {

@@ -96,7 +96,7 @@ static void behind_arrives(struct reactor *r, struct mail *m)
 {
 	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
 	struct owner *o = owner_get(hub_here(r), hm->id);
-	if (o && hm->epoch == hub_epoch(o->here->hub)) owner_behind(o, hm->rev);
+	if (o && hm->epoch == o->here->epoch) owner_behind(o, hm->rev);
 	mem_free(hm);
 }
 
@@ -139,6 +139,7 @@ static void sink_state(void *arg, bool away)
 static void epoch_arrives(struct reactor *r, struct mail *m)
 {
 	struct hub_reactor *hr = hub_here(r);
+	hr->epoch = hub_epoch(hr->hub);
 	owner_drop_all(hr);
 	for (struct list *i = hr->sessions.next; i != &hr->sessions; i = i->next) {
 		struct session *s = container_of(i, struct session, link);
@@ -165,10 +166,10 @@ void hub_went_back(struct hub *h)
 	close_all(h);
 }
 
-bool hub_same_epoch(struct hub *h, uint64_t epoch)
+bool hub_same_epoch(struct hub_reactor *hr, uint64_t epoch)
 {
-	if (epoch == hub_epoch(h)) return true;
-	hub_epoch_changed(h, epoch);
+	if (epoch == hr->epoch) return true;
+	hub_epoch_changed(hr->hub, epoch);
 	return false;
 }
 
@@ -265,6 +266,7 @@ static struct hub_reactor *reactor_part(struct hub *h, struct reactor *r)
 	struct hub_reactor *hr = mem_new(struct hub_reactor);
 	hr->hub = h;
 	hr->reactor = r;
+	hr->epoch = hub_epoch(h);
 	hr->cell = metrics_cell(h->metrics);
 	list_init(&hr->sessions);
 	list_init(&hr->dirty_owners);
@@ -311,11 +313,23 @@ struct hub *hub_create(const struct hub_options *o)
 	return h;
 }
 
+void hub_stop(struct hub *h)
+{
+	h->stopping = true;
+	for (size_t i = 0; i < h->n; i++) {
+		struct hub_reactor *hr = h->r[i];
+		owner_drop_all(hr);
+		attach_drop_snapshots(hr);
+		timer_clear(&hr->sweep);
+		timer_clear(&hr->head_check);
+		timer_clear(&hr->drain);
+	}
+}
+
 void hub_destroy(struct hub *h)
 {
 	for (size_t i = 0; i < h->n; i++) {
 		struct hub_reactor *hr = h->r[i];
-		owner_drop_all(hr);
 		local_drop_all(hr);
 		for (size_t d = 0; d < h->n_dialects; d++)
 			if (h->dialects[d].close) h->dialects[d].close(hr->dialect_state[d]);

@@ -28,7 +28,10 @@ struct hub_options {
 };
 /* Becomes the bus's sink. */
 struct hub *hub_create(const struct hub_options *o);
-void hub_destroy(struct hub *h); /* after the reactors have stopped */
+/* The end: the reactors have stopped and the lanes have ended; hub_stop() lets go of everything that waits, then the
+ * reactors are destroyed (which delivers what is left), then the hub. */
+void hub_stop(struct hub *h);
+void hub_destroy(struct hub *h);
 struct hub_reactor *hub_here(struct reactor *r);
 void *hub_dialect_state(const struct hub_reactor *hr, int dialect);
 uint64_t hub_epoch(const struct hub *h); /* any thread */
@@ -36,7 +39,7 @@ uint64_t hub_epoch(const struct hub *h); /* any thread */
 /* Another epoch was seen: every session is closed so that it comes back with a hello. Any thread. */
 void hub_epoch_changed(struct hub *h, uint64_t epoch);
 
-bool hub_same_epoch(struct hub *h, uint64_t epoch); /* of a read; another one is acted upon */
+bool hub_same_epoch(struct hub_reactor *hr, uint64_t epoch); /* of a read; another one is acted upon */
 void hub_went_back(struct hub *h); /* a head below what was delivered: another history under the same epoch */
 
 /* Asks all sessions to go, spread over spread_ms; they are closed when their time has come. Any thread. */

@@ -64,7 +64,7 @@ static void local_free(struct local *l)
 static void local_free_if_unused(struct local *l)
 {
 	if (l->subs.n || l->attaching) return;
-	tell_owner(l);
+	if (!l->here->hub->stopping) tell_owner(l);
 	local_free(l);
 }
 

@@ -171,7 +171,7 @@ void owner_event(struct hub_reactor *hr, struct event *e)
 {
 	struct owner *o = owner_get(hr, e->channel_id);
 	if (!o) return; /* nobody here is in this channel */
-	if (e->epoch == hub_epoch(hr->hub))
+	if (e->epoch == hr->epoch)
 		owner_take(o, e);
 	else
 		metric_add(hr->cell, METRIC_HUB_DROPPED, 1);

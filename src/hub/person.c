@@ -51,7 +51,7 @@ static void session_news(struct session *s, struct user_news *n)
 void person_news(struct hub_reactor *hr, struct user_news *n)
 {
 	struct person *p = id_map_get(&hr->people, n->user_id);
-	if (!p || n->epoch != hub_epoch(hr->hub)) return;
+	if (!p || n->epoch != hr->epoch) return;
 	if (n->list_moved && n->user_rev > p->heard) p->heard = n->user_rev;
 	for (struct list *i = p->sessions.next, *next; i != &p->sessions; i = next) {
 		next = i->next; /* a kick closes at the end of the turn, never here */

@@ -259,7 +259,7 @@ static void say_ready(struct session *s, struct refresh *r, const struct hello *
 	const struct sync_list *list = &r->list;
 	const struct channel **rows = arena_array(&r->arena, const struct channel *, list->n_channels + 1);
 	int64_t *gone = arena_array(&r->arena, int64_t, h->n + 1);
-	struct ready ready = { .list = list, .channels = rows, .gone = gone, .epoch = hub_epoch(s->here->hub) };
+	struct ready ready = { .list = list, .channels = rows, .gone = gone, .epoch = s->here->epoch };
 	for (size_t i = 0; i < list->n_channels; i++) {
 		const struct channel *c = &list->channels[i];
 		if (whole || !hello_cursor(h, c->id) || c->me.user_rev > h->user_rev) rows[ready.n_channels++] = c;
@@ -277,7 +277,7 @@ static void greet(struct session *s, struct refresh *r)
 	struct hello *h = s->hello;
 	s->hello = NULL;
 	const struct sync_list *list = &r->list;
-	bool same = !h->epoch || h->epoch == hub_epoch(s->here->hub);
+	bool same = !h->epoch || h->epoch == s->here->epoch;
 	say_ready(s, r, h, !same || h->user_rev <= 0 || h->user_rev > list->user_rev);
 	s->replay_left = s->here->hub->config->replay_events;
 	for (size_t i = 0; i < list->n_channels; i++) { /* every position first: a slow reader is parked at them */
@@ -358,12 +358,12 @@ static void refresh_done(struct job *j)
 {
 	struct refresh *r = container_of(j, struct refresh, job);
 	struct session *s = r->session;
-	if (!s->closed && j->err) {
+	if (!s->closed && j->err && !s->here->hub->stopping) {
 		timer_set(s->here->reactor, &r->retry, RETRY_MS);
 		return;
 	}
 	s->refreshing = false;
-	if (!s->closed && hub_same_epoch(s->here->hub, r->epoch)) {
+	if (!s->closed && !s->here->hub->stopping && hub_same_epoch(s->here, r->epoch)) {
 		refresh_apply(s, r);
 		if (s->refresh_again && !s->closed) refresh_start(s);
 	}
@@ -389,7 +389,7 @@ static void refresh_start(struct session *s)
 
 void session_refresh(struct session *s)
 {
-	if (s->closed) return;
+	if (s->closed || s->here->hub->stopping) return;
 	if (s->refreshing)
 		s->refresh_again = true;
 	else

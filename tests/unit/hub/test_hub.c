@@ -236,7 +236,8 @@ static void a_slow_reader_loses_nothing(void **state)
 	world_start(w);
 	join_channel(w, 1, ME);
 	join_channel(w, 2, ME);
-	struct client *k = client_make(w, 1, NULL, 0), *other = client_open(w, 0, NULL, 0);
+	const struct cursor at[] = { { 1, 1, 0 }, { 2, 1, 0 } };
+	struct client *k = client_make(w, 1, at, 2), *other = client_open(w, 0, NULL, 0);
 	k->stopped = true;
 	k->soft = 4096;
 	reactor_post(w->r[1], &k->mail);

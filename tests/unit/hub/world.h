@@ -346,8 +346,9 @@ static inline void world_end(struct world *w)
 {
 	for (int i = 1; i < WORLD_REACTORS; i++) reactor_stop(w->r[i]), reactor_join(w->r[i]);
 	lane_destroy(w->sync);
+	hub_stop(w->hub);
+	for (int i = WORLD_REACTORS; i-- > 0;) conn_layer_close(w->r[i]), reactor_destroy(w->r[i]);
 	hub_destroy(w->hub);
-	for (int i = 0; i < WORLD_REACTORS; i++) conn_layer_close(w->r[i]), reactor_destroy(w->r[i]);
 	w->bus->ops->destroy(w->bus);
 	db_conn_destroy(w->writer);
 	db_destroy(w->db);
