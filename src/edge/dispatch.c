@@ -95,7 +95,8 @@ static enum err check_type(struct request *q)
 static enum err check_body(struct request *q)
 {
 	const struct http_head *head = q->head;
-	bool wanted = q->route->body == BODY_json || q->route->body == BODY_form;
+	bool may = q->route->body == BODY_json_may && head->has_body;
+	bool wanted = q->route->body == BODY_json || q->route->body == BODY_form || may;
 	if (wanted && !head->chunked && head->length < 0)
 		return problem_set(&q->problem, ERR_LENGTH_REQUIRED, "A body is wanted, with its Content-Length");
 	if (wanted) {
@@ -213,7 +214,8 @@ void dispatch_body(struct request *q, struct str piece)
 static enum err read_body(struct request *q)
 {
 	q->body = buf_str(&q->core->body);
-	bool json = q->route->body == BODY_json || (q->route->body == BODY_form && is_json(q));
+	bool may = q->route->body == BODY_json_may && q->body.n;
+	bool json = q->route->body == BODY_json || may || (q->route->body == BODY_form && is_json(q));
 	if (!json) return OK;
 	if (q->body.n == 0) return problem_set(&q->problem, ERR_MALFORMED, "The body is empty");
 	return json_read(q->body, &q->json, &q->problem);

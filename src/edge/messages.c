@@ -213,7 +213,7 @@ enum err message_delete_take(struct request *q)
 
 /* ---- catch-up */
 
-enum err change_list_take(struct request *q)
+enum err changes_list_take(struct request *q)
 {
 	struct changes_query *in = arena_new(&q->arena, struct changes_query);
 	struct str epoch = STR_NONE;
@@ -233,7 +233,7 @@ enum err change_list_take(struct request *q)
 	return OK;
 }
 
-enum err change_list_run(struct request *q, struct db_conn *c)
+enum err changes_list_run(struct request *q, struct db_conn *c)
 {
 	struct changes p;
 	enum err e = changes_read(c, &q->arena, &q->actor, q->in, &p);

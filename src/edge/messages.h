@@ -6,8 +6,8 @@
 enum err message_list_take(struct request *q);
 enum err message_list_run(struct request *q, struct db_conn *c);
 enum err message_create_take(struct request *q);
-enum err change_list_take(struct request *q);
-enum err change_list_run(struct request *q, struct db_conn *c);
+enum err changes_list_take(struct request *q);
+enum err changes_list_run(struct request *q, struct db_conn *c);
 enum err message_id_take(struct request *q);
 enum err message_get_run(struct request *q, struct db_conn *c);
 enum err message_patch_take(struct request *q);

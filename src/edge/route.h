@@ -6,13 +6,11 @@
  *   SCOPE read, write, manage, admin, own (under /auth: never by a token)
  *   LANE  read, write, cpu (for hashing passwords: `run` gets no connection; a session is checked on the read lane
  * first), inline (run on the reactor, no connection), start (take is the whole: it calls request_finish later, unless
- * it returns an error) BODY  none (what comes is thrown away), json, form (JSON or application/x-www-form-urlencoded)
- *   RATE  requests, login, register, messages, none
- *   take  reactor, after the body was read; NULL where there is nothing to take
- *   run   on the lane; NULL only with start
- * R_BARE has the same columns: not served under /api. R_SINK(..., run, sink) has a struct body_sink instead of `take`:
- * its lane is read or write, for `run`, which may be NULL. Prototypes stand in a header for each area, included by
- * routes.c. */
+ * it returns an error) BODY  none (what comes is thrown away), json, json_may (or nothing at all), form (JSON or
+ * application/x-www-form-urlencoded) RATE  requests, login, register, messages, none take  reactor, after the body was
+ * read; NULL where there is nothing to take run   on the lane; NULL only with start R_BARE has the same columns: not
+ * served under /api. R_SINK(..., run, sink) has a struct body_sink instead of `take`: its lane is read or write, for
+ * `run`, which may be NULL. Prototypes stand in a header for each area, included by routes.c. */
 #ifndef LINNET_EDGE_ROUTE_H
 #define LINNET_EDGE_ROUTE_H
 #include "edge/request.h"
@@ -25,7 +23,7 @@ enum route_scope {
 	SCOPE_manage = SCOPE_MANAGE,
 	SCOPE_admin = SCOPE_ADMIN
 };
-enum route_body { BODY_none, BODY_json, BODY_form, BODY_sink };
+enum route_body { BODY_none, BODY_json, BODY_json_may, BODY_form, BODY_sink };
 enum route_rate { RATE_requests, RATE_login, RATE_register, RATE_messages, RATE_none };
 
 struct route {

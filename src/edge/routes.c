@@ -1,5 +1,7 @@
 /* The table of routes, made from routes.def. */
 #include "base/mem.h"
+#include "edge/channels.h"
+#include "edge/messages.h"
 #include "edge/ops.h"
 #include "edge/route.h"
 #include "edge/upgrade.h"

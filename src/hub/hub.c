@@ -35,6 +35,39 @@ size_t hub_sessions(const struct hub *h)
 	return (size_t)atomic_load_explicit(&h->sessions, memory_order_relaxed);
 }
 
+/* ---- an event of another epoch: the database is asked which one is the present */
+
+struct probe {
+	struct job job;
+	struct hub *hub;
+};
+
+static void probe_run(struct job *j, void *state)
+{
+	struct probe *p = container_of(j, struct probe, job);
+	uint64_t epoch;
+	j->err = epoch_read(state, &epoch);
+	if (!j->err) hub_epoch_changed(p->hub, epoch);
+}
+
+static void probe_done(struct job *j) /* on the lane; a failed one is repeated by the next event */
+{
+	struct probe *p = container_of(j, struct probe, job);
+	atomic_store(&p->hub->probing, false);
+	mem_free(p);
+}
+
+static void probe(struct hub *h)
+{
+	if (atomic_exchange(&h->probing, true)) return;
+	struct probe *p = mem_new(struct probe);
+	p->hub = h;
+	p->job.sure = true;
+	p->job.run = probe_run;
+	p->job.done = probe_done;
+	if (lane_submit(h->sync, &p->job)) probe_done(&p->job);
+}
+
 /* ---- what the bus brings, on any thread: posted to where it belongs */
 
 struct hub_mail {
@@ -71,7 +104,7 @@ static void sink_event(void *arg, struct event *e)
 	struct hub_mail *hm = hub_mail(event_arrives);
 	hm->event = event_ref(e);
 	reactor_post(hub_owner_reactor(h, e->channel_id)->reactor, &hm->mail);
-	if (e->epoch != hub_epoch(h)) hub_epoch_changed(h, e->epoch);
+	if (e->epoch != hub_epoch(h)) probe(h);
 }
 
 static void news_arrive(struct reactor *r, struct mail *m)

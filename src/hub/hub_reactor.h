@@ -22,8 +22,9 @@ struct hub {
 	_Atomic uint64_t epoch;
 	_Atomic int64_t ring_bytes; /* of all owners' rings and held events */
 	_Atomic int64_t sessions;
+	_Atomic bool probing; /* the database is being asked for its epoch */
 	pthread_mutex_t lock;
-	bool stopping;               /* set between two threads' lives */
+	bool stopping;        /* set between two threads' lives */
 	struct id_map counts; /* under the lock: user_id -> sessions here */
 };
 bool hub_person_enter(struct hub *h, int64_t user_id); /* false: has as many as are allowed */
@@ -32,7 +33,7 @@ void hub_person_leave(struct hub *h, int64_t user_id);
 struct hub_reactor {
 	struct hub *hub;
 	struct reactor *reactor;
-	uint64_t epoch;           /* of the sessions here: follows the hub's when they have been closed */
+	uint64_t epoch; /* of the sessions here: follows the hub's when they have been closed */
 	struct metrics_cell *cell;
 	void *dialect_state[DIALECTS_MOST];
 	struct id_map owners;           /* channel_id -> struct owner */

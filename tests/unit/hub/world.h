@@ -238,7 +238,8 @@ static void client_arrives(struct reactor *r, struct mail *m)
 {
 	struct client *k = container_of(m, struct client, mail);
 	struct conn *ends[2];
-	struct conn_limits limits = { k->soft ? k->soft : (size_t)k->w->config.conn_soft, (size_t)k->w->config.conn_hard, 60000 };
+	struct conn_limits limits = { k->soft ? k->soft : (size_t)k->w->config.conn_soft, (size_t)k->w->config.conn_hard,
+								  60000 };
 	conn_pair(r, ends);
 	k->near = ends[0], k->far = ends[1];
 	conn_setup(k->near, &near_handler, k, &limits);
