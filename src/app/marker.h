@@ -19,7 +19,7 @@ struct markers_options {
 struct markers *markers_create(const struct markers_options *o);
 /* Before the lane ends: writes what waits and returns when it is written. Nothing is noted any more. */
 void markers_flush(struct markers *m);
-void markers_destroy(struct markers *m); /* after its reactor has stopped */
+void markers_destroy(struct markers *m); /* its reactor has stopped and is still there */
 /* ERR_BUSY past the most. A marker that goes back, of a channel one is not in, or above the last message changes
  * nothing. */
 enum err marker_note(struct markers *m, int64_t user_id, int64_t channel_id, int64_t message_id);

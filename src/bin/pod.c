@@ -249,7 +249,9 @@ static void close_reactors(struct process *p)
 	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_stop(pod->reactors[i]);
 	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_join(pod->reactors[i]);
 	for (size_t i = 0; i < p->n_lanes; i++) lane_destroy(p->lanes[i]);
-	for (size_t i = 0; i < pod->n_reactors; i++) {
+	if (pod->markers) markers_destroy(pod->markers);
+	if (pod->hub) hub_stop(pod->hub);
+	for (size_t i = pod->n_reactors; i-- > 0;) { /* the first is the one that listeners come back to */
 		conn_layer_close(pod->reactors[i]);
 		reactor_destroy(pod->reactors[i]);
 	}
@@ -263,7 +265,6 @@ void pod_close(struct process *p)
 	if (pod->markers) markers_flush(pod->markers);
 	if (pod->append) append_destroy(pod->append);
 	close_reactors(p);
-	if (pod->markers) markers_destroy(pod->markers);
 	if (pod->hub) hub_destroy(pod->hub);
 	edge_destroy(p->edge);
 	if (pod->eph) pod->eph->ops->destroy(pod->eph);
