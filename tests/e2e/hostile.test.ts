@@ -78,9 +78,8 @@ describe('requests', () => {
     ['a signed length', head('POST /auth/login HTTP/1.1\nHost: x\nContent-Length: +5'), 400, 'malformed'],
     [
       'an endless length',
-      head(`POST /auth/login HTTP/1.1\nHost: x\nContent-Length: ${'9'.repeat(40)}`),
-      400,
-      'malformed',
+      head(`POST /auth/login HTTP/1.1\nHost: x\nContent-Length: ${,
+      'too_large',
     ],
     [
       'an unknown coding',
@@ -90,9 +89,8 @@ describe('requests', () => {
     ],
     [
       'chunked twice',
-      head('POST /auth/login HTTP/1.1\nHost: x\nTransfer-Encoding: chunked, chunked'),
-      400,
-      'malformed',
+      head('POST /auth/login HTTP/1.1\nHost: x\nTransfer-Encoding: ,
+      'not_implemented',
     ],
     ['chunked in HTTP/1.0', head('POST /auth/login HTTP/1.0\nHost: x\nTransfer-Encoding: chunked'), 400, 'malformed'],
     ['no length', head('POST /auth/login HTTP/1.1\nHost: x\nContent-Type: application/json'), 411, 'length_required'],
