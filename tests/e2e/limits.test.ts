@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Api, password, person } from './lib/api.ts';
+import { type Server, startEmbedded } from './lib/server.ts';
+import { connect, dial, settle } from './lib/socket.ts';
+
+let server: Server;
+
+afterEach(async () => {
+  try {
+    settle();
+  } finally {
+    await server?.stop();
+  }
+});
+
+/** Asks until it is refused; how often it was not. */
+async function until429(api: Api, id: string, ask: () => object, most: number): Promise<number> {
+  for (let n = 0; n < most; n++) {
+    const answer = await api.call(id, ask());
+    if (answer.status !== 429) continue;
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(answer.body).toMatchObject({ code: 'rate_limited' });
+    return n;
+  }
+  return most;
+}
+
+describe('rates', () => {
+  test('messages of one person; another is not held up', async () => {
+    server = await startEmbedded({ LINNET_RATE_MESSAGES: '1/m:5' });
+    const ann = await person(server.api(), 'ann');
+    const bob = await person(server.api(), 'bob');
+    const { id } = await ann.api.channel('room');
+    await bob.api.ok('channel_join', { path: { id } });
+    const ask = (): object => ({ path: { id }, body: { nonce: randomUUID(), body: 'x' } });
+    expect(await until429(ann.api, 'message_create', ask, 10)).toBe(5);
+    await bob.api.send(id, 'me not');
+    const socket = await connect(server, { token: ann.signed.access_token });
+    const refused = await socket.request({ op: 'send', channel_id: id, nonce: randomUUID(), body: 'x' });
+    expect([refused.op, refused.code]).toEqual(['error', 'rate_limited']);
+    expect(refused.retry_after).toBeGreaterThanOrEqual(1);
+  });
+
+  test('requests of one person', async () => {
+    server = await startEmbedded({ LINNET_RATE_REQUESTS: '1/m:20' });
+    const ann = await person(server.api(), 'ann');
+    const served = await until429(ann.api, 'me_get', () => ({}), 30);
+    expect(served).toBeGreaterThan(10);
+    expect(served).toBeLessThanOrEqual(20);
+  });
+
+  test('logins and registrations of one address', async () => {
+    server = await startEmbedded({ LINNET_RATE_LOGIN: '1/m:3', LINNET_RATE_REGISTER: '1/m:2' });
+    let n = 0;
+    const register = (): object => ({ body: { username: `name-${n++}`, password, cookie: false } });
+    expect(await until429(server.api(), 'auth_register', register, 5)).toBe(2);
+    const login = (): object => ({ body: { username: 'name-0', password: 'a wrong one' } });
+    expect(await until429(server.api(), 'auth_login', login, 6)).toBe(3);
+  });
+
+  test('wrong passwords from one address, whatever the rate', async () => {
+    server = await startEmbedded();
+    await server.api().register('victim');
+    const login = (): object => ({ body: { username: 'victim', password: 'a wrong one' } });
+    expect(await until429(server.api(), 'auth_login', login, 30)).toBe(20);
+  });
+});
+
+describe('counts', () => {
+  test('sockets of one person', async () => {
+    server = await startEmbedded({ LINNET_CONNECTIONS_PER_PERSON: '3' });
+    const ann = await person(server.api(), 'ann');
+    const token = ann.signed.access_token;
+    const open = [];
+    for (let i = 0; i < 3; i++) open.push(await connect(server, { token }));
+    const fourth = await dial(server, { token });
+    expect((await fourth.over()).code).toBe(4009);
+    await open[0]?.close();
+    await connect(server, { token });
+  });
+
+  test('channels of one person', async () => {
+    server = await startEmbedded({ LINNET_CHANNELS_PER_PERSON: '3' });
+    const ann = await person(server.api(), 'ann'); // is in #general
+    await ann.api.channel('one');
+    await ann.api.channel('two');
+    await ann.api.refused(409, 'limit_reached', 'channel_create', { body: { name: 'three' } });
+  });
+
+  test('a socket without a hello is closed in time', async () => {
+    server = await startEmbedded({ LINNET_HELLO_TIMEOUT_S: '1' });
+    const ann = await person(server.api(), 'ann');
+    const socket = await dial(server, { token: ann.signed.access_token });
+    expect((await socket.over()).code).toBe(4002);
+  });
+
+  test('a silent socket is pinged, then closed when it stays silent', async () => {
+    server = await startEmbedded({ LINNET_HEARTBEAT_MS: '200' });
+    const ann = await person(server.api(), 'ann');
+    const alive = await connect(server, { token: ann.signed.access_token });
+    const dead = await connect(server, { token: ann.signed.access_token });
+    let pings = 0;
+    const pinged = new Promise<void>((resolve) =>
+      alive.ws.on('ping', () => {
+        if (++pings === 4) resolve();
+      }),
+    );
+    dead.ws.pause(); // reads and answers nothing
+    await pinged;
+    const metrics = await server.api().call('metrics');
+    expect(metrics.text).toMatch(/^linnet_ws_open 1$/m);
+  });
+});

@@ -1,0 +1,169 @@
+// The program as an operator meets it.
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { password, person } from './lib/api.ts';
+import { linnet, Program } from './lib/process.ts';
+import { startEmbedded } from './lib/server.ts';
+import type { Me } from './lib/types.ts';
+
+let dir: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(`${tmpdir()}/linnet-e2e-`);
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+async function run(
+  args: string[],
+  env: { [name: string]: string } = {},
+): Promise<{ status: number | null; text: string }> {
+  const program = new Program(linnet, args, env);
+  await program.finish();
+  return { status: program.child.exitCode, text: program.lines.join('\n') };
+}
+
+describe('commands', () => {
+  test('without a command, or with one that is none, it names where to look', async () => {
+    for (const args of [[], ['fly'], ['version', 'x']]) {
+      const { status, text } = await run(args);
+      expect(status).toBe(2);
+      expect(text).toMatch(/^linnet: /);
+    }
+  });
+
+  test('help and version', async () => {
+    expect(await run(['version'])).toMatchObject({ status: 0, text: expect.stringMatching(/^linnet \d+\.\d+\.\d+$/) });
+    const help = await run(['help']);
+    expect(help.status).toBe(0);
+    for (const command of ['serve', 'backend', 'migrate', 'admin']) expect(help.text).toContain(command);
+  });
+
+  test.each([
+    [['--nonsense', '1']],
+    [['--listen', 'nowhere']],
+    [['--listen', '127.0.0.1:99999']],
+    [['--reactors', 'many']],
+    [['--reactors', '-1']],
+    [['--rate-messages', 'fast']],
+    [['--jwt-secret', 'short']],
+    [['--database-url', 'mysql://x']],
+  ])('a setting that is wrong is refused at once: %j', async (args) => {
+    const { status, text } = await run(['serve', '--data', dir, ...args]);
+    expect(status).not.toBe(0);
+    expect(text).toContain(args[0]?.replace(/^--/, '') ?? '');
+  });
+
+  test('a backend without a secret, or with a known one, does not start', async () => {
+    for (const env of [{}, { JWT_SECRET: 'change-me' }, { JWT_SECRET: 'too short' }]) {
+      const { status } = await run(['backend', '--listen', '127.0.0.1:0', '--database-url', `sqlite:${dir}/x.db`], {
+        ...env,
+      });
+      expect(status).not.toBe(0);
+    }
+  });
+
+  test('config shows settings, but no secret', async () => {
+    const { status, text } = await run(['config', 'backend'], {
+      DATABASE_URL: 'sqlite:x.db',
+      JWT_SECRET: 'do not show this secret to anybody',
+    });
+    expect(status).toBe(0);
+    expect(text).toContain('JWT_SECRET');
+    expect(text).not.toContain('do not show');
+  });
+});
+
+describe('serve', () => {
+  test('two cannot share a data directory', async () => {
+    const first = await startEmbedded({}, dir);
+    const { status } = await run(['serve', '--listen', '127.0.0.1:0', '--data', dir]);
+    expect(status).not.toBe(0);
+    await first.stop();
+  });
+
+  test('a port that is taken is an error', async () => {
+    const first = await startEmbedded({}, dir);
+    const { status, text } = await run(['serve', '--listen', `127.0.0.1:${first.port}`, '--data', `${dir}/other`]);
+    expect(status).not.toBe(0);
+    expect(text).toContain(String(first.port));
+    await first.stop();
+  });
+
+  test('its secret is made once and readable by its owner alone', async () => {
+    const first = await startEmbedded({}, dir);
+    const ann = await person(first.api(), 'ann');
+    await first.stop();
+    expect((await stat(`${dir}/jwt-secret`)).mode & 0o777).toBe(0o600);
+    const second = await startEmbedded({}, dir);
+    const api = second.api();
+    api.bearer = ann.signed.access_token;
+    expect((await api.ok<Me>('me_get')).username).toBe('ann');
+    await second.stop();
+  });
+
+  test('no password and no token reaches the log', async () => {
+    const server = await startEmbedded({ LINNET_LOG_LEVEL: 'debug' }, dir);
+    const ann = await person(server.api(), 'ann');
+    await server.api().call('auth_login', { body: { username: 'ann', password: 'a wrong secret' } });
+    await ann.api.ok('auth_refresh', { body: { refresh_token: ann.signed.refresh_token } });
+    await server.stop();
+    const log = server.program.lines.join('\n');
+    for (const secret of [password, 'a wrong secret', ann.signed.access_token, ann.signed.refresh_token ?? '?'])
+      expect(log).not.toContain(secret);
+    for (const line of server.program.lines)
+      expect(Object.keys(JSON.parse(line))).toEqual(expect.arrayContaining(['ts', 'level', 'event']));
+  });
+
+  test('where it is not local, the first account needs the setup code', async () => {
+    const server = await startEmbedded(
+      { PUBLIC_URL: 'https://chat.example.org', LINNET_SETUP_CODE: 'open sesame 1234567890' },
+      dir,
+    );
+    const body = { username: 'first', password, cookie: false };
+    await server.api().refused(403, 'bad_setup_code', 'auth_register', { body: { ...body, setup_code: 'wrong' } });
+    const none = await server.api().call('auth_register', { body });
+    expect(none.status).toBe(403);
+    await server.api().register('first', { setup_code: 'open sesame 1234567890' });
+    await server.api().refused(403, 'registration_closed', 'auth_register', { body: { ...body, username: 'second' } });
+    await server.stop();
+  });
+
+  test('a forwarding header makes a request not local', async () => {
+    const server = await startEmbedded({}, dir);
+    const headers = { 'x-forwarded-for': '203.0.113.9' };
+    const answer = await server.api().call('auth_register', { body: { username: 'first', password }, headers });
+    expect(answer.status).toBe(403);
+    await server.stop();
+  });
+});
+
+describe('admin', () => {
+  test('create-user makes people with tokens', async () => {
+    const file = `${dir}/tokens`;
+    const made = await run([
+      'admin',
+      'create-user',
+      '--count',
+      '3',
+      '--prefix',
+      'bench',
+      '--tokens',
+      file,
+      '--data',
+      dir,
+    ]);
+    expect(made, made.text).toMatchObject({ status: 0 });
+    const lines = (await readFile(file, 'utf8')).trim().split('\n');
+    expect(lines.map((l) => l.split(' ')[0])).toEqual(['bench1', 'bench2', 'bench3']);
+    expect((await stat(file)).mode & 0o077).toBe(0);
+    const server = await startEmbedded({}, dir);
+    for (const line of lines) {
+      const [name, token] = line.split(' ');
+      const api = server.api();
+      if (token) api.bearer = token;
+      expect((await api.ok<Me>('me_get')).username).toBe(name);
+    }
+    await server.stop();
+  });
+});
