@@ -20,7 +20,7 @@ static int failed(const char *path, const char *what)
 	return -1;
 }
 
-int file_lock(const char *path)
+static int file_lock(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) return failed(path, "cannot be opened");

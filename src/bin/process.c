@@ -27,21 +27,16 @@ static void open_log(struct process *p)
 	log_setup(least, role_name(p->pod.role), p->pod.id);
 }
 
-/* serve without a URL has a file of its own; whoever uses SQLite has it alone. */
+/* serve without a URL has a file of its own. (Whoever uses an SQLite file has it alone: src/db sees to that.) */
 static bool open_data(struct process *p, enum process_use use)
 {
 	struct config *c = &p->config;
 	const char *dir = arena_cstr(&c->arena, c->data);
 	p->database_url = c->database_url;
-	if (p->pod.role == ROLE_SERVE && (use == PROCESS_SERVES || !c->database_url.n)) {
-		p->lock = data_lock(dir);
-		if (p->lock < 0) return false;
-		if (!c->database_url.n) p->database_url = arena_printf(&c->arena, "sqlite:%s/linnet.db", dir);
-	} else if (str_starts(c->database_url, STR("sqlite:")) && !str_eq(c->database_url, STR("sqlite::memory:"))) {
-		p->lock = file_lock(arena_printf(&c->arena, STR_FMT ".lock", STR_ARG(str_from(c->database_url, 7))).p);
-		if (p->lock < 0) return false;
-	}
-	return true;
+	if (p->pod.role != ROLE_SERVE || (use == PROCESS_TOOL && c->database_url.n)) return true;
+	if (!c->database_url.n) p->database_url = arena_printf(&c->arena, "sqlite:%s/linnet.db", dir);
+	p->lock = data_lock(dir);
+	return p->lock >= 0;
 }
 
 static bool open_keys(struct process *p)

@@ -16,7 +16,7 @@ struct process {
 	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;
 	int port;                /* taken */
-	int lock;                /* of the data directory or SQLite file; -1: none */
+	int lock;                /* of the data directory; -1: none */
 	bool running;            /* the reactors' threads */
 	struct str database_url; /* as it is used, in config.arena */
 };
@@ -39,7 +39,6 @@ void pod_close(struct process *p); /* all is quiet: nobody is connected, nothing
 /* ---- data.c */
 /* The directory, 0700, and its lock, so that no two processes use it. -1: said why not. */
 int data_lock(const char *dir);
-int file_lock(const char *path);
 /* What the file holds; made of 32 random bytes in hex, mode 0600, where there is none. */
 enum err data_secret(const char *dir, const char *name, struct arena *a, struct str *out);
 #endif
