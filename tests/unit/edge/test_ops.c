@@ -1,0 +1,90 @@
+#include "rig.h"
+
+static void open(struct rig *r)
+{
+	rig_open(r, routes, n_routes);
+}
+
+#define GET(path, more) "GET " path " HTTP/1.1\r\nHost: x\r\n" more "\r\n"
+
+static void alive_and_which_version(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	open(&r);
+	assert_exchange(&r, GET("/health", ""), 200, "{\"status\":\"ok\"}");
+	assert_exchange(&r, GET("/api/health", ""), 200, "{\"status\":\"ok\"}");
+	assert_exchange(&r, GET("/version", ""), 200, "{\"name\":\"linnet\",\"version\":\"" LINNET_VERSION "\"}");
+	assert_exchange(&r, GET("/openapi.json", ""), 200, "\"openapi\":\"3.");
+	rig_close(&r);
+}
+
+static void ready_while_it_serves(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	open(&r);
+	assert_exchange(&r, GET("/ready", ""), 200, "{\"status\":\"ok\",\"dependencies\":{\"database\":\"ok\"}}");
+	atomic_store(&r.pod.ready, false);
+	assert_exchange(&r, GET("/ready", ""), 503, "\"status\":\"starting\"");
+	atomic_store(&r.pod.draining, true);
+	assert_exchange(&r, GET("/ready", ""), 503, "\"status\":\"draining\"");
+	rig_close(&r);
+}
+
+static void numbers_are_in_the_text_format(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	open(&r);
+	assert_exchange(&r, GET("/nowhere", ""), 404, "");
+	assert_exchange(&r, GET("/metrics", ""), 200, "\nlinnet_http_requests_total{status=\"4xx\"} 1\n");
+	rig_close(&r);
+}
+
+static void others_find_nothing(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	rig_set(&r, "TRUSTED_PROXIES", "127.0.0.1");
+	rig_set(&r, "LINNET_METRICS_TOKEN", "a token for the scraper");
+	open(&r);
+	static const char *const paths[] = { "/ready", "/metrics" };
+	char ask[256];
+	for (size_t i = 0; i < countof(paths); i++) {
+		static const struct {
+			const char *headers;
+			int status;
+		} cases[] = {
+			{ "", 200 },
+			{ "X-Forwarded-For: 9.9.9.9\r\n", 404 },
+			{ "X-Forwarded-For: 10.0.0.1\r\n", 404 }, /* a private one too, when it comes through a proxy */
+			{ "Forwarded: for=10.0.0.1\r\n", 404 },
+			{ "X-Forwarded-For: 9.9.9.9\r\nAuthorization: Bearer a token for the scraper\r\n", 200 },
+			{ "X-Forwarded-For: 9.9.9.9\r\nAuthorization: Bearer a token for the scrapeR\r\n", 404 },
+			{ "X-Forwarded-For: 9.9.9.9\r\nAuthorization: Bearer \r\n", 404 },
+		};
+		for (size_t k = 0; k < countof(cases); k++) {
+			snprintf(ask, sizeof ask, GET("%s", "%s"), paths[i], cases[k].headers);
+			assert_exchange(&r, ask, cases[k].status, "");
+		}
+		snprintf(ask, sizeof ask, GET("/api%s", ""), paths[i]);
+		assert_exchange(&r, ask, 404, CODE("not_found"));
+	}
+	rig_close(&r);
+	rig_init(&r); /* without a token nothing is as good as one */
+	open(&r);
+	assert_exchange(&r, GET("/metrics", "X-Forwarded-For: 9.9.9.9\r\nAuthorization: Bearer \r\n"), 404, "");
+	rig_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(alive_and_which_version),
+		cmocka_unit_test(ready_while_it_serves),
+		cmocka_unit_test(numbers_are_in_the_text_format),
+		cmocka_unit_test(others_find_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
