@@ -2,15 +2,21 @@
  * columns, so that no handler can forget one.
  *
  * R(METHOD, "/path/{id}", operation_id, AUTH, SCOPE, LANE, BODY, RATE, take, run)
- *   AUTH  none: no session is looked for; session: the session's row is read as the first statement of the job
- *   SCOPE read, write, manage, admin, own (under /auth: never by a token)
- *   LANE  read, write, cpu (for hashing passwords: `run` gets no connection; a session is checked on the read lane
- * first), inline (run on the reactor, no connection), start (take is the whole: it calls request_finish later, unless
- * it returns an error) BODY  none (what comes is thrown away), json, json_may (or nothing at all), form (JSON or
- * application/x-www-form-urlencoded) RATE  requests, login, register, messages, none take  reactor, after the body was
- * read; NULL where there is nothing to take run   on the lane; NULL only with start R_BARE has the same columns: not
- * served under /api. R_SINK(..., run, sink) has a struct body_sink instead of `take`: its lane is read or write, for
- * `run`, which may be NULL. Prototypes stand in a header for each area, included by routes.c. */
+ *
+ * - AUTH: none: no session is looked for; session: its row is read as the first statement of the job
+ * - SCOPE: read, write, manage, admin, own (under /auth: never by a token)
+ * - LANE: read, write, cpu (for hashing passwords: `run` gets no connection; a session is checked on the read lane
+ *   first), inline (run on the reactor, no connection), start (take is the whole: it calls request_finish later, unless
+ *   it returns an error)
+ * - BODY: none (what comes is thrown away), json, json_may (or nothing at all), form (JSON or
+ *   application/x-www-form-urlencoded)
+ * - RATE: requests, login, register, messages, none
+ * - take: on the reactor, after the body was read; NULL where there is nothing to take
+ * - run: on the lane; NULL only with start
+ *
+ * R_BARE has the same columns: not served under /api. R_SINK(..., run, sink) has a struct body_sink instead of `take`:
+ * its lane is read or write, for `run`, which may be NULL. Prototypes stand in a header for each area, included by
+ * routes.c. */
 #ifndef LINNET_EDGE_ROUTE_H
 #define LINNET_EDGE_ROUTE_H
 #include "edge/request.h"
