@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/marker.h"
+#include "app/register.h"
 #include "base/cpus.h"
 #include "base/log.h"
 #include "bin/process.h"
@@ -148,10 +149,12 @@ static enum err open_tls(struct process *p)
 	return tls_server_create(arena_cstr(&c->arena, c->tls_cert), arena_cstr(&c->arena, c->tls_key), &p->tls);
 }
 
+/* Which history the database is of, and the code for who comes first. */
 static enum err open_epoch(struct process *p)
 {
 	struct db_conn *c = process_conn(p);
 	enum err e = epoch_open(c, &p->pod.epoch);
+	if (!e) e = register_open(c, &p->config);
 	db_conn_destroy(c);
 	return e;
 }

@@ -12,7 +12,8 @@ void codec_message_bare(struct json_out *o, const struct message *m); /* ids, no
 void codec_thread(struct json_out *o, const struct message *m);       /* the object `thread` of a root */
 void codec_channel(struct json_out *o, const struct channel *c);
 void codec_user(struct json_out *o, const struct user *u);
-void codec_epoch(char out[17], uint64_t epoch); /* hex, NUL-terminated */
+void codec_user_fields(struct json_out *o, const struct user *u); /* within an object that has more */
+void codec_epoch(char out[17], uint64_t epoch);                   /* hex, NUL-terminated */
 bool codec_epoch_parse(struct str s, uint64_t *out);
 
 /* The whole frame of an event. `message` NULL where the kind carries none, the message is gone, or history is `joined`
@@ -23,9 +24,10 @@ struct event_fields {
 	int64_t channel_id, rev, at, actor_id, user_id, message_id, joined_rev;
 	uint64_t epoch;
 	const struct message *message;
-	int64_t changed_rev; /* of the message, when it is not sent along */
+	const struct user *user; /* of a `user` change: the person as they are now; NULL: gone */
+	int64_t changed_rev;     /* of the message, when it is not sent along */
 	struct str data;
 };
-struct event *codec_event(const struct event_fields *f); /* one reference */
+struct event *codec_event(const struct event_fields *f);                         /* one reference */
 struct event *codec_event_in(struct buf *scratch, const struct event_fields *f); /* the same; scratch is overwritten */
 #endif

@@ -1,8 +1,7 @@
 #include "codec/codec.h"
 
-void codec_user(struct json_out *o, const struct user *u)
+void codec_user_fields(struct json_out *o, const struct user *u)
 {
-	json_open(o, '{');
 	json_field_i64(o, "id", u->id);
 	json_field_str(o, "username", u->username);
 	json_field_str(o, "display_name", u->display_name);
@@ -12,5 +11,11 @@ void codec_user(struct json_out *o, const struct user *u)
 	json_field_bool(o, "deactivated", u->deactivated);
 	json_field_bool(o, "deleted", u->deleted);
 	json_field_i64(o, "changed_rev", u->changed_rev);
+}
+
+void codec_user(struct json_out *o, const struct user *u)
+{
+	json_open(o, '{');
+	codec_user_fields(o, u);
 	json_close(o, '}');
 }

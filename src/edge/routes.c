@@ -1,10 +1,13 @@
 /* The table of routes, made from routes.def. */
 #include "base/mem.h"
+#include "edge/auth.h"
 #include "edge/channels.h"
+#include "edge/me.h"
 #include "edge/messages.h"
 #include "edge/ops.h"
 #include "edge/route.h"
 #include "edge/upgrade.h"
+#include "edge/users.h"
 
 const struct route routes[] = {
 #define R(method, path, operation, auth, scope, lane, body, rate, take, run)                                           \

@@ -160,6 +160,7 @@ struct permit_answer permit(const struct permit *p)
 	if (p->need_scope & ~p->actor->scopes) return no(ERR_SCOPE_MISSING, NULL);
 	if (p->creates) return permit_create(p);
 	if (!p->channel || p->channel->deleted) return no(ERR_NOT_FOUND, NULL);
+	if (p->channel->kind == CHANNEL_SERVER && p->kind == CHANGE_USER && !p->other) return yes();
 	if (p->channel->kind == CHANNEL_SERVER)
 		return no(p->actor->role == USER_GUEST ? ERR_NOT_FOUND : ERR_NOT_ALLOWED, "only the server writes here");
 	if (p->kind == CHANGE_JOIN && !p->other) return permit_join(p);

@@ -178,7 +178,7 @@ static void gather_people(struct append_tx *tx)
 			want_person(tx, tx->actors[i].user_id);
 			for (size_t k = 0; k < c->create->n_users; k++) want_person(tx, c->create->user_ids[k]);
 		} else if (c->kind == CHANGE_JOIN || c->kind == CHANGE_LEAVE || c->kind == CHANGE_KICK ||
-				   c->kind == CHANGE_ROLE) {
+				   c->kind == CHANGE_ROLE || c->kind == CHANGE_USER) {
 			want_person(tx, c->user_id ? c->user_id : tx->actors[i].user_id);
 		}
 	}
@@ -265,6 +265,7 @@ static enum err judge(struct tx_ask *q)
 	case CHANGE_ROLE: return write_role(q);
 	case CHANGE_TOPIC: return write_topic(q);
 	case CHANGE_CHANNEL: return write_channel(q);
+	case CHANGE_USER: return write_person(q);
 	default: q->c->err = ERR_NOT_ALLOWED; return OK;
 	}
 }

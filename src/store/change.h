@@ -27,6 +27,13 @@ struct channel_patch {
 };
 #define CHANNEL_PATCH_NONE ((struct channel_patch){ -1, -1, -1, -1, -1, -1 })
 
+/* What others see of a person: CHANGE_USER, of channel 0 and person `user_id`. */
+struct person_patch {
+	bool settle; /* a new account: a member of channel 0 from now on, unless a guest */
+	bool has_display_name;
+	struct str display_name; /* STR_NONE: none any more */
+};
+
 struct change {
 	/* in; strings live until `done` */
 	enum change_kind kind;
@@ -42,6 +49,7 @@ struct change {
 	struct str text_key;               /* of a name */
 	int role, voice;                   /* CHANGE_ROLE: enum channel_role; -1: as it is */
 	const struct channel_patch *patch; /* CHANGE_CHANNEL: flags; NULL: only the name */
+	const struct person_patch *person; /* CHANGE_USER */
 	struct str address, request_id;    /* for the audit */
 	/* out */
 	enum err err;

@@ -7,8 +7,10 @@
 #define CHANGE_COLUMNS "x.rev, x.kind, x.at, x.message_id, x.user_id, x.actor_id, x.data, t.changed_rev, t.message_id, "
 #define CHANGE_FROM                                                                                                    \
 	" FROM changes x LEFT JOIN messages t ON t.channel_id = x.channel_id AND t.message_id = x.message_id "             \
+	"LEFT JOIN users u ON x.kind = 'user' AND u.user_id = x.user_id "                                                  \
 	"WHERE x.channel_id = $1 AND x.rev > $2 AND x.rev <= $3 ORDER BY x.rev LIMIT $4"
 #define CHANGE_MESSAGE_AT 9
+#define CHANGE_USER_AT (CHANGE_MESSAGE_AT + MESSAGE_COLUMN_COUNT)
 
 static const struct sql SQL_MESSAGES = {
 	"SELECT " MESSAGE_COLUMNS
@@ -25,8 +27,8 @@ static const struct sql SQL_SYSTEM = {
 	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS_SQLITE SYSTEM_FROM,
 };
 static const struct sql SQL_CHANGES = {
-	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS CHANGE_FROM,
-	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS_SQLITE CHANGE_FROM,
+	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS ", " USER_COLUMNS CHANGE_FROM,
+	"SELECT " CHANGE_COLUMNS MESSAGE_COLUMNS_SQLITE ", " USER_COLUMNS CHANGE_FROM,
 };
 
 struct reading {
@@ -57,6 +59,7 @@ static struct event *message_event(struct reading *g, const struct db_rows *r)
 static struct event *change_event(struct reading *g, const struct db_rows *r)
 {
 	struct message m;
+	struct user u;
 	struct event_fields f = {
 		.channel_id = g->q->channel_id,
 		.rev = db_i64(r, 0),
@@ -73,6 +76,10 @@ static struct event *change_event(struct reading *g, const struct db_rows *r)
 	if (!g->q->clipped && change_row(f.kind)->carries && !db_is_null(r, 8)) {
 		message_take(r, CHANGE_MESSAGE_AT, g->arena, &m);
 		f.message = &m;
+	}
+	if (f.kind == CHANGE_USER && !db_is_null(r, CHANGE_USER_AT)) {
+		user_take(r, CHANGE_USER_AT, g->arena, &u);
+		f.user = &u;
 	}
 	return codec_event_in(&g->scratch, &f);
 }

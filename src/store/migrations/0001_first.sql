@@ -33,6 +33,7 @@ CREATE TABLE users (
     user_id BIGINT NOT NULL PRIMARY KEY,
     username TEXT NOT NULL,
     display_name TEXT,
+    display_key TEXT,                       -- folded, to be found by
     avatar TEXT,                            -- a media id
     role BIGINT NOT NULL,                   -- enum user_role
     bot BIGINT NOT NULL DEFAULT 0,
@@ -84,11 +85,9 @@ CREATE TABLE sessions (
     kind TEXT NOT NULL,                     -- cookie, client, token
     user_id BIGINT NOT NULL,
     secret_hash BYTEA,                      -- of cookie or token; NULL for a client
-    refresh_hash BYTEA,                     -- of a client's present refresh token,
-    refreshed_at BIGINT,                    -- given out then
-    refresh_n BIGINT NOT NULL DEFAULT 0,    -- how often the family was rotated
-    prev_refresh_hash BYTEA,                -- of the one that it replaced
-    prev_refreshed_at BIGINT,
+    refresh_hash BYTEA,                     -- of a client's present refresh token
+    refresh_n BIGINT NOT NULL DEFAULT 0,    -- how often the family was rotated,
+    refresh_times TEXT,                     -- and when, of the last minute: "1700000000000,1700000004000"
     scopes BIGINT NOT NULL,                 -- enum scope, together
     name TEXT,                              -- of a token
     scram BYTEA,                            -- verifier of a token, for SASL
@@ -101,8 +100,6 @@ CREATE TABLE sessions (
 ) WITH (fillfactor = 80); --pg
 ) STRICT, WITHOUT ROWID; --sqlite
 CREATE UNIQUE INDEX sessions_secret ON sessions (secret_hash);
-CREATE UNIQUE INDEX sessions_refresh ON sessions (refresh_hash);
-CREATE INDEX sessions_prev_refresh ON sessions (prev_refresh_hash);
 CREATE INDEX sessions_user ON sessions (user_id);
 
 CREATE TABLE reset_codes (

@@ -1,0 +1,26 @@
+/* How often a password may be guessed: failures are counted by address and by name. A name under attack still lets
+ * those in whose address it knows, and others one try each in a while. The counters are ephemeral. */
+#ifndef LINNET_APP_LOGIN_H
+#define LINNET_APP_LOGIN_H
+#include "base/err.h"
+#include "eph/eph.h"
+
+#define LOGIN_ADDRESS_FAILURES 20
+#define LOGIN_ADDRESS_MS (15 * 60000)
+#define LOGIN_NAME_FAILURES 50
+#define LOGIN_NAME_MS (60 * 60000)
+#define LOGIN_WAIT_MS (15 * 60000)
+#define LOGIN_KNOWN_MS (INT64_C(30) * 86400 * 1000) /* an address is known by a session of the last 30 days */
+
+struct login_try {
+	struct eph *eph;
+	struct str address; /* as limits count it: an IPv4 address, or the /64 of another */
+	struct str name;    /* lowered, whether there is such a name or not */
+	bool known;         /* the person of this name had a session from this address lately */
+};
+/* Before the password is looked at. ERR_RATE_LIMITED with *retry_ms. */
+enum err login_admit(const struct login_try *t, int64_t *retry_ms);
+/* After it was right: others may have been guessing at the same time. Takes nothing. */
+enum err login_confirm(const struct login_try *t, int64_t *retry_ms);
+void login_failed(const struct login_try *t);
+#endif

@@ -1,0 +1,112 @@
+#include "app/register.h"
+
+#include <sodium.h>
+
+#include "base/log.h"
+#include "store/audit.h"
+
+static const char *const names[] = { "open", "invite", "closed" };
+
+const char *registration_name(enum registration r)
+{
+	return names[r];
+}
+
+static bool mode_parse(struct str s, enum registration *out)
+{
+	for (size_t i = 0; i < countof(names); i++)
+		if (str_eq(s, str_of(names[i]))) {
+			*out = (enum registration)i;
+			return true;
+		}
+	return false;
+}
+
+enum registration registration_mode(const struct config *c, struct str stored, bool local)
+{
+	enum registration r;
+	if (mode_parse(c->registration, &r) || mode_parse(stored, &r)) return r;
+	return local ? REGISTRATION_OPEN : REGISTRATION_INVITE;
+}
+
+/* ---- judging */
+
+static bool code_is_right(const struct register_ask *ask)
+{
+	struct str set = ask->config->setup_code;
+	if (!ask->setup_code.p) return false;
+	return set.n ? server_setup_is(set, ask->setup_code)
+				 : server_setup_matches(ask->server->setup_hash, ask->setup_code);
+}
+
+enum err register_judge(const struct register_ask *ask, struct problem *p, struct register_permit *out)
+{
+	enum registration mode = registration_mode(ask->config, ask->server->registration, ask->local);
+	*out = (struct register_permit){ .as_later = mode == REGISTRATION_OPEN };
+	if (ask->invite.p) return problem_field(p, "invite", "there is no such invite");
+	if (!ask->server->any_account) {
+		out->as_first = ask->local || code_is_right(ask);
+		if (out->as_first) return OK;
+		return problem_set(p, ERR_BAD_SETUP_CODE, "%s",
+						   ask->setup_code.p ? "This is not the setup code"
+											 : "The first account needs the setup code: the server's log has it, or "
+											   "LINNET_SETUP_CODE sets it");
+	}
+	if (out->as_later) return OK;
+	return problem_set(p, ERR_REGISTRATION_CLOSED, "%s",
+					   mode == REGISTRATION_INVITE ? "An invite is needed" : "Nobody registers by themselves here");
+}
+
+/* ---- writing */
+
+static enum err first_account(struct db_conn *c, const struct registering *r)
+{
+	const struct audit_row row = {
+		.actor_id = r->person.user_id,
+		.now_ms = r->person.now_ms,
+		.action = "server.claimed",
+		.target = STR("server"),
+		.address = r->session.address,
+		.request_id = r->request_id,
+	};
+	enum err e = server_end_setup(c);
+	return e ? e : audit_write(c, &row);
+}
+
+static enum err write_in(struct db_conn *c, struct registering *r, struct sessions_ended *none)
+{
+	enum err e = person_create(c, &r->person);
+	if (e) return e;
+	if (r->person.first ? !r->permit.as_first : !r->permit.as_later)
+		return r->person.first ? ERR_BAD_SETUP_CODE : ERR_REGISTRATION_CLOSED;
+	r->session.user_id = r->person.user_id;
+	e = session_create(c, &r->session, none);
+	return !e && r->person.first ? first_account(c, r) : e;
+}
+
+enum err register_write(struct db_conn *c, struct registering *r)
+{
+	struct sessions_ended none = { 0 };
+	enum err e = db_begin(c);
+	if (e) return e;
+	e = write_in(c, r, &none);
+	sessions_ended_release(&none);
+	if (!e) return db_commit(c);
+	db_rollback(c);
+	return e;
+}
+
+/* ---- the setup code */
+
+enum err register_open(struct db_conn *c, const struct config *config)
+{
+	char code[SETUP_CODE_TEXT + 1];
+	bool made;
+	if (config->setup_code.n) return OK;
+	enum err e = server_make_setup(c, code, &made);
+	if (!e && made)
+		log_event(LOG_WARN, "server.setup_code_made", LOG_TEXT("setup_code", code),
+				  LOG_TEXT("for", "the first account, where it is not made on this machine; said only once"));
+	sodium_memzero(code, sizeof code);
+	return e;
+}

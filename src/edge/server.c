@@ -1,0 +1,74 @@
+/* GET /server: to anyone what a sign-in page needs, and more to who is signed in. */
+#include "app/register.h"
+#include "edge/http_conn.h"
+#include "edge/users.h"
+#include "model/channel.h"
+#include "model/message.h"
+
+/* What clients may use: named when it is there, so that they need not guess from the version. */
+static const char *const features[] = { "edit_if_rev", "read_markers", "tokens" };
+
+static void put_limits(struct json_out *o, const struct config *c)
+{
+	json_key(o, "limits");
+	json_open(o, '{');
+	json_field_i64(o, "body_bytes", c->message_body);
+	json_field_i64(o, "mentions", MESSAGE_MENTIONS);
+	json_field_i64(o, "page", 100);
+	json_field_i64(o, "topic_bytes", 390);
+	json_field_i64(o, "display_name", 64);
+	json_field_i64(o, "password_least_bytes", 10);
+	json_field_i64(o, "password_most_bytes", 256);
+	json_field_i64(o, "dm_people", DM_PEOPLE);
+	json_field_i64(o, "json_bytes", c->json_body);
+	json_field_i64(o, "frame_bytes", c->ws_frame);
+	json_field_i64(o, "connections", c->connections_per_person);
+	json_field_i64(o, "channels", c->channels_per_person);
+	json_close(o, '}');
+}
+
+static void put_features(struct json_out *o)
+{
+	json_key(o, "features");
+	json_open(o, '[');
+	for (size_t i = 0; i < countof(features); i++) json_put_text(o, features[i]);
+	json_close(o, ']');
+}
+
+static void reply_server(struct request *q, const struct server_row *s, bool signed_in)
+{
+	bool local = q->pod->local && !q->forwarded;
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	json_field_text(&o, "id", q->pod->epoch.uuid);
+	json_field_str(&o, "name", s->name);
+	json_field_text(&o, "registration", registration_name(registration_mode(q->pod->config, s->registration, local)));
+	json_field_bool(&o, "setup", !s->any_account);
+	json_key(&o, "login");
+	json_open(&o, '[');
+	json_put_text(&o, "password");
+	json_close(&o, ']');
+	if (signed_in) {
+		put_limits(&o, q->pod->config);
+		put_features(&o);
+		json_field_null(&o, "media_url");
+	}
+	json_close(&o, '}');
+}
+
+/* A cookie may have ended without anybody's fault: the page that signs in again asks this first. */
+static bool is_stale_cookie(const struct request *q, enum err e)
+{
+	return q->credential.kind == CREDENTIAL_COOKIE && (e == ERR_UNAUTHENTICATED || e == ERR_SESSION_REVOKED);
+}
+
+enum err server_get_run(struct request *q, struct db_conn *c)
+{
+	struct server_row s;
+	bool shown = q->credential.kind != CREDENTIAL_NONE;
+	enum err e = shown ? dispatch_session(q, c) : q->core->bad_jwt ? ERR_UNAUTHENTICATED : OK;
+	if (is_stale_cookie(q, e)) shown = false, e = OK;
+	if (!e) e = server_read(c, &q->arena, &s);
+	if (!e) reply_server(q, &s, shown);
+	return e;
+}
