@@ -193,17 +193,15 @@ static void id_take(const struct db_rows *r, void *arg)
 static enum err ask_people(struct tx_ask *q, bool there)
 {
 	const struct channel_create *k = q->c->create;
-	bool all = true, blocked = false, self = false;
+	bool all = true, blocked = false;
 	enum err e = OK;
 	for (size_t i = 0; i < k->n_users && !e; i++) {
-		self = self || k->user_ids[i] == q->c->actor_id;
 		if (k->user_ids[i] == q->c->actor_id) continue;
 		e = tx_ask_person(q, k->user_ids[i]);
 		all = all && q->permit.person, blocked = blocked || q->permit.blocked;
 	}
 	q->permit.person = all;
 	q->permit.blocked = blocked && !there; /* what is there can be opened again */
-	if (!self) q->c->err = problem_field(&q->c->problem, "user_ids", "oneself must be among them");
 	return e;
 }
 
@@ -285,6 +283,23 @@ static enum err create_write(struct tx_ask *q)
 	return e;
 }
 
+/* Who makes it is one of its people; the key is made of all. */
+static void dm_people(struct tx_ask *q)
+{
+	const struct channel_create *k = q->c->create;
+	struct channel_create *mine = arena_new(&q->c->arena, struct channel_create);
+	int64_t ids[DM_PEOPLE + 1];
+	size_t n = 0;
+	*mine = *k;
+	for (; n < k->n_users; n++) ids[n] = k->user_ids[n];
+	ids[n++] = q->c->actor_id;
+	q->c->err = dm_key(&q->c->arena, ids, &n, &mine->dm_key, &q->c->problem);
+	if (q->c->err) return;
+	mine->n_users = n;
+	memcpy(mine->user_ids, ids, n * sizeof *ids);
+	q->c->create = mine;
+}
+
 static enum err dm_find(struct tx_ask *q, int64_t *id)
 {
 	enum err e = db_one(q->tx->c, &SQL_DM, DB_ARGS(DB_TEXT(q->c->create->dm_key)), id_take, id);
@@ -300,6 +315,9 @@ enum err write_create(struct tx_ask *q)
 	q->permit.creates = true;
 	q->permit.dm = k->kind == CHANNEL_DM;
 	q->permit.sets_default = k->is_default;
+	if (q->permit.dm) dm_people(q);
+	if (q->c->err) return OK;
+	k = q->c->create;
 	if (q->permit.dm) e = dm_find(q, &there);
 	if (!e && q->permit.dm) e = ask_people(q, there != 0);
 	if (e || q->c->err || !tx_permitted(q, &audit)) return e;
