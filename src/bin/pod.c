@@ -227,6 +227,7 @@ enum err pod_listen(struct process *p)
 		.tls = p->tls,
 		.most_conns = (size_t)c->connections,
 		.accept = edge_accept,
+		.gone = edge_gone,
 		.data = p->edge,
 	};
 	enum err e = listen_open(pod->reactors, pod->n_reactors, &o, &p->listener, &p->port);

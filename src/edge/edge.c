@@ -61,6 +61,7 @@ struct edge *edge_create(const struct edge_options *o, const char **why)
 		mem_free(e);
 		return NULL;
 	}
+	crowd_init(&e->crowd);
 	e->table = route_table_create(o->routes, o->n_routes);
 	e->n_reactors = o->pod->n_reactors;
 	e->reactors = mem_zalloc(mem_times(e->n_reactors, sizeof *e->reactors));
@@ -72,6 +73,7 @@ void edge_destroy(struct edge *e)
 {
 	if (!e) return;
 	route_table_destroy(e->table);
+	crowd_release(&e->crowd);
 	origins_release(&e->origins);
 	proxies_release(&e->proxies);
 	mem_free(e->reactors);
@@ -83,9 +85,27 @@ void edge_serve(struct edge *e, struct conn *c)
 	http_conn_open(&e->reactors[reactor_index(conn_reactor(c))], c);
 }
 
+/* A proxy that is trusted stands for many; everybody else is counted, sockets too, until the connection is closed. */
+static bool counted(const struct edge *e, struct conn *c, struct address *a)
+{
+	return e->pod->config->connections_per_address && address_parse(conn_peer(c), a) && !proxies_trust(&e->proxies, a);
+}
+
 void edge_accept(struct listener *l, struct conn *c)
 {
-	edge_serve(listener_data(l), c);
+	struct edge *e = listener_data(l);
+	struct address a;
+	if (!counted(e, c, &a) || crowd_enter(&e->crowd, &a) <= (size_t)e->pod->config->connections_per_address)
+		edge_serve(e, c);
+	else
+		conn_close(c);
+}
+
+void edge_gone(struct listener *l, struct conn *c)
+{
+	struct edge *e = listener_data(l);
+	struct address a;
+	if (counted(e, c, &a)) crowd_leave(&e->crowd, &a);
 }
 
 /* ---- stopping */

@@ -18,8 +18,10 @@ struct edge_options {
 struct edge *edge_create(const struct edge_options *o, const char **why);
 void edge_destroy(struct edge *e); /* the reactors have stopped and their connections are closed */
 
-void edge_accept(struct listener *l, struct conn *c); /* for listener_options.accept; its data is the edge */
-void edge_serve(struct edge *e, struct conn *c);      /* a connection made otherwise */
+/* For listener_options, whose data is the edge. */
+void edge_accept(struct listener *l, struct conn *c);
+void edge_gone(struct listener *l, struct conn *c);
+void edge_serve(struct edge *e, struct conn *c); /* a connection made otherwise */
 
 /* Stopping; any thread. pod->draining is set before: every answer then ends its connection. */
 void edge_close_idle(struct edge *e);       /* kept-alive connections without a request are closed */

@@ -2,6 +2,7 @@
 #ifndef LINNET_EDGE_EDGE_REACTOR_H
 #define LINNET_EDGE_EDGE_REACTOR_H
 #include "base/list.h"
+#include "edge/crowd.h"
 #include "edge/edge.h"
 #include "edge/limit.h"
 #include "edge/origin.h"
@@ -22,7 +23,7 @@ struct edge_reactor { /* reactor */
 	_Atomic bool closing_idle;
 };
 
-struct edge { /* frozen */
+struct edge { /* frozen, but for the crowd */
 	struct pod *pod;
 	struct route_table *table;
 	enum err (*session)(struct db_conn *c, const struct credential *cred, int64_t now_ms, struct actor *out);
@@ -32,6 +33,7 @@ struct edge { /* frozen */
 	struct conn_limits conn;
 	struct edge_reactor *reactors; /* by index */
 	size_t n_reactors;
+	struct crowd crowd;
 };
 
 struct edge_reactor *edge_here(struct reactor *r);

@@ -208,7 +208,7 @@ static void conn_gone(struct deferred *d)
 	list_del(&c->link);
 	stat_add(&c->layer->stats.open, -1);
 	c->handler->closed(c, c->why);
-	if (c->from) listener_conn_gone(c->from);
+	if (c->from) listener_conn_gone(c->from, c);
 	c->transport->release(c);
 	if (c->fd < 0) {
 		c->gone.run = conn_free_deferred;

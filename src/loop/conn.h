@@ -56,6 +56,8 @@ struct listener_options {
 	/* A new connection: sets handler, limits and data by conn_setup(). What it writes waits until TLS is agreed; `opened`
 	 * follows. It may be finished or closed here already. */
 	void (*accept)(struct listener *l, struct conn *c);
+	/* One that was accepted is closed, whoever its handler was by then; may be NULL. */
+	void (*gone)(struct listener *l, struct conn *c);
 	void *data;
 };
 /* Binds once per address and listens on every reactor. *port tells the port taken. ERR_UNAVAILABLE: logged why. */

@@ -156,6 +156,6 @@ void deadlines_set(struct deadlines *d, struct conn *c, int64_t ms, void (*fire)
 void deadlines_remove(struct deadlines *d, struct conn *c);
 
 /* listener.c */
-void listener_conn_gone(struct listener *l);
+void listener_conn_gone(struct listener *l, struct conn *c);
 void listener_close_parts(struct conn_layer *l);
 #endif

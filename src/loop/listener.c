@@ -58,8 +58,9 @@ static void listener_unref(struct listener *l)
 	mem_free(l);
 }
 
-void listener_conn_gone(struct listener *l)
+void listener_conn_gone(struct listener *l, struct conn *c)
 {
+	if (l->options.gone) l->options.gone(l, c);
 	atomic_fetch_sub(&l->conns, 1);
 	listener_unref(l);
 }
@@ -78,13 +79,14 @@ static void part_take(struct part *p, int fd, const struct sockaddr_storage *add
 		return;
 	}
 	struct conn *c = conn_make(layer, fd, &transport_tcp);
-	atomic_fetch_add(&l->refs, 1);
-	c->from = l;
 	conn_set_peer(c, addr);
 	if (c->fd < 0) {
+		atomic_fetch_sub(&l->conns, 1);
 		conn_end(c, CONN_RESET);
 		return;
 	}
+	atomic_fetch_add(&l->refs, 1);
+	c->from = l;
 	if (l->options.tls) tls_conn_attach(c, l->options.tls, NULL, true);
 	l->options.accept(l, c);
 	if (c->state != CONN_OPENING) return;

@@ -15,7 +15,7 @@ struct server {
 	size_t n;
 	struct listener *l;
 	int port;
-	_Atomic int accepted, closed;
+	_Atomic int accepted, closed, gone;
 	int stop_at; /* accepted */
 	bool greet;
 	_Atomic int on[4]; /* by reactor */
@@ -42,11 +42,22 @@ static void server_accept(struct listener *l, struct conn *c)
 	conn_finish(c);
 }
 
+static void server_gone(struct listener *l, struct conn *c)
+{
+	struct server *s = listener_data(l);
+	s->gone++;
+	assert_true(conn_peer(c).n > 0); /* still known */
+}
+
 static struct listener_options options(struct server *s, const char *host, int port)
 {
-	return (struct listener_options){
-		.host = host, .port = port, .most_conns = 1000, .accept = server_accept, .data = s, .reuse_port = s->n > 1
-	};
+	return (struct listener_options){ .host = host,
+									  .port = port,
+									  .most_conns = 1000,
+									  .accept = server_accept,
+									  .gone = server_gone,
+									  .data = s,
+									  .reuse_port = s->n > 1 };
 }
 
 static void server_open(struct server *s, size_t n, const char *host)
@@ -187,6 +198,7 @@ static void each_reactor_accepts(void **state)
 	for (int i = 0; i < 200; i++) close(fd[i]);
 	server_close(&s);
 	assert_int_equal(s.closed, 200);
+	assert_int_equal(s.gone, 200);
 }
 
 static void one_socket_serves_several_reactors_when_it_is_not_shared(void **state)
