@@ -26,10 +26,12 @@ export class Api {
   cookie?: string;
   readonly origin: string;
   private readonly prefix: string;
+  private readonly lastWords: () => Promise<string>;
 
-  constructor(origin: string, prefix: '' | '/api' = '') {
+  constructor(origin: string, prefix: '' | '/api' = '', lastWords = async (): Promise<string> => '') {
     this.origin = origin;
     this.prefix = prefix;
+    this.lastWords = lastWords;
   }
 
   private headers(ask: Ask): { [name: string]: string } {
@@ -55,7 +57,11 @@ export class Api {
       : ask.body !== undefined
         ? JSON.stringify(ask.body)
         : null;
-    const response = await fetch(url, { method, headers: this.headers(ask), body: text, redirect: 'manual' });
+    const response = await fetch(url, { method, headers: this.headers(ask), body: text, redirect: 'manual' }).catch(
+      async (e: Error) => {
+        throw new Error(`${id}: no answer: ${String(e.cause ?? e)}\n${await this.lastWords()}`);
+      },
+    );
     const answer: Answer = {
       status: response.status,
       headers: response.headers,

@@ -90,7 +90,17 @@ export class Program {
     if (!this.over) await once(this.child, 'close');
   }
 
-  get crashed(): boolean {
-    return this.over && !this.wanted;
+  /** When it has ended without being asked to: what it wrote at the end. */
+  async lastWords(): Promise<string> {
+    const { exitCode, signalCode } = this.child;
+    if (
+      this.wanted ||
+      (exitCode === null && signalCode === null && !this.lines.some((l) => /Sanitizer|Assertion/.test(l)))
+    )
+      return '';
+    if (!this.over) await once(this.child, 'close');
+    const from = this.lines.findIndex((l) => /Sanitizer|runtime error|Assertion/.test(l));
+    const tail = this.lines.filter((l) => !l.includes('"http.request"'));
+    return `the server ended with ${signalCode ?? exitCode}:\n${(from < 0 ? tail.slice(-20) : this.lines.slice(from, from + 40)).join('\n')}`;
   }
 }

@@ -40,7 +40,7 @@ export class Server {
 
   /** A client that nobody has signed in yet. */
   api(prefix: '' | '/api' = ''): Api {
-    return new Api(this.origin, prefix);
+    return new Api(this.origin, prefix, () => this.program.lastWords());
   }
 
   async stop(): Promise<void> {
