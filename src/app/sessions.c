@@ -77,7 +77,7 @@ enum err sessions_refresh(struct db_conn *c, struct bus *bus, struct str token, 
 	struct sessions_ended ended = { 0 };
 	enum err e = db_begin(c);
 	if (e) return e;
-	e = session_refresh(c, token, now_ms, out, &ended);
+	e = session_rotate(c, token, now_ms, out, &ended);
 	bool reused = e == ERR_SESSION_REVOKED && ended.ids.n;
 	enum err written = finish(c, bus, &ended, reused ? OK : e);
 	return reused && !written ? e : written;

@@ -184,7 +184,7 @@ static enum err refresh(struct db_conn *c, struct token *t, struct family *f, in
 	return ERR_RATE_LIMITED;
 }
 
-enum err session_refresh(struct db_conn *c, struct str token, int64_t now_ms, struct refreshed *out,
+enum err session_rotate(struct db_conn *c, struct str token, int64_t now_ms, struct refreshed *out,
 						 struct sessions_ended *ended)
 {
 	struct token t;

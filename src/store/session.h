@@ -77,7 +77,7 @@ struct refreshed {
  * gone; ERR_SESSION_REVOKED: its session was ended before, or just now, because a token was used again that had its
  * successor used: then *ended says so, and the caller commits. ERR_RATE_LIMITED: rotated all too often. Any other: roll
  * back. */
-enum err session_refresh(struct db_conn *c, struct str token, int64_t now_ms, struct refreshed *out,
+enum err session_rotate(struct db_conn *c, struct str token, int64_t now_ms, struct refreshed *out,
 						 struct sessions_ended *ended);
 
 /* For refresh.c and token.c: 32 random bytes as text (43 characters); SHA-256 of a text; what has ended, and then that

@@ -41,7 +41,7 @@ static enum err refresh(struct db_conn *c, const char *token, int64_t now, struc
 {
 	struct sessions_ended ended = { 0 };
 	both_must(db_begin(c));
-	enum err e = session_refresh(c, str_of(token), now, out, &ended);
+	enum err e = session_rotate(c, str_of(token), now, out, &ended);
 	if (e == OK || ended.ids.n)
 		both_must(db_commit(c));
 	else
