@@ -22,7 +22,9 @@ static const struct sql SQL_ACTIVE = {
 	"SELECT user_id FROM users WHERE user_id = $1 AND deactivated_at IS NULL AND deleted_at IS NULL", NULL
 };
 static const struct sql SQL_BLOCKED = { "SELECT 1 FROM blocks WHERE user_id = $1 AND blocked_id = $2", NULL };
-static const struct sql SQL_COUNT = { "SELECT count(*) FROM members WHERE user_id = $1 AND left_rev IS NULL", NULL };
+static const struct sql SQL_COUNT = {
+	"SELECT count(*) FROM members WHERE user_id = $1 AND channel_id > 0 AND left_rev IS NULL", NULL
+};
 
 static enum err there_is(struct tx_ask *q, const struct sql *sql, struct db_args args, bool *out)
 {
