@@ -17,17 +17,17 @@
 #define WRITE_WAIT_MS 5000 /* a write that waited longer is not begun: its client has given up */
 
 /* ---- lanes */
-static void *open_write(void *arg, int thread)
+static void *db_write(void *arg, int thread)
 {
 	return db_conn_create(arg, DB_WRITE);
 }
 
-static void *open_read(void *arg, int thread)
+static void *db_read(void *arg, int thread)
 {
 	return db_conn_create(arg, DB_READ);
 }
 
-static void *open_append(void *arg, int thread)
+static void *db_append(void *arg, int thread)
 {
 	return db_conn_create(arg, DB_APPEND);
 }
@@ -57,11 +57,11 @@ static void open_lanes(struct process *p)
 	const struct config *c = &p->config;
 	struct pod *pod = &p->pod;
 	bool sqlite = db_kind(pod->db) == DB_SQLITE;
-	pod->write = make_lane(p, "write", 1, WRITE_WAIT_MS, open_write);
-	pod->read = make_lane(p, "read", (int)c->read_threads, 0, open_read);
-	pod->sync = make_lane(p, "sync", (int)c->sync_threads, 0, open_read);
+	pod->write = make_lane(p, "write", 1, WRITE_WAIT_MS, db_write);
+	pod->read = make_lane(p, "read", (int)c->read_threads, 0, db_read);
+	pod->sync = make_lane(p, "sync", (int)c->sync_threads, 0, db_read);
 	pod->cpu = make_lane(p, "cpu", cpus_granted(""), 0, NULL);
-	p->append_lane = sqlite ? pod->write : make_lane(p, "append", 1, 0, open_append);
+	p->append_lane = sqlite ? pod->write : make_lane(p, "append", 1, 0, db_append);
 	log_event(LOG_INFO, "process.lanes_opened",
 			  LOG_INT("database_connections", 1 + !sqlite + c->read_threads + c->sync_threads));
 }
@@ -116,10 +116,11 @@ static void open_hub(struct process *p)
 
 static void epoch_changed(void *arg, uint64_t epoch)
 {
-	hub_epoch_changed(arg, epoch);
+	struct process *p = arg;
+	if (p->pod.hub) hub_epoch_changed(p->pod.hub, epoch);
 }
 
-static void open_writers(struct process *p)
+static void open_append(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	const struct append_options a = {
@@ -129,8 +130,14 @@ static void open_writers(struct process *p)
 		.clock = pod->clock,
 		.metrics = pod->metrics,
 		.epoch_changed = epoch_changed,
-		.arg = pod->hub,
+		.arg = p,
 	};
+	pod->append = append_create(&a, &pod->epoch);
+}
+
+static void open_markers(struct process *p)
+{
+	struct pod *pod = &p->pod;
 	const struct markers_options m = {
 		.write = pod->write,
 		.home = pod->reactors[0],
@@ -138,7 +145,6 @@ static void open_writers(struct process *p)
 		.clock = pod->clock,
 		.most = MARKERS_MOST,
 	};
-	pod->append = append_create(&a, &pod->epoch);
 	pod->markers = markers_create(&m);
 }
 
@@ -149,22 +155,37 @@ static enum err open_tls(struct process *p)
 	return tls_server_create(arena_cstr(&c->arena, c->tls_cert), arena_cstr(&c->arena, c->tls_key), &p->tls);
 }
 
-/* Which history the database is of, and the code for who comes first. */
-static enum err open_epoch(struct process *p)
+/* Up to date, which history it is of, and for a server the code for who comes first. */
+static enum err open_history(struct process *p, bool serves)
 {
+	enum err e = process_migrate(p, false);
+	if (e) return e;
 	struct db_conn *c = process_conn(p);
-	enum err e = epoch_open(c, &p->pod.epoch);
-	if (!e) e = register_open(c, &p->config);
+	e = epoch_open(c, &p->pod.epoch);
+	if (!e && serves) e = register_open(c, &p->config);
 	db_conn_destroy(c);
 	return e;
+}
+
+enum err pod_open_tool(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	enum err e = open_history(p, false);
+	if (e) return e;
+	p->config.reactors = 1;
+	pod->metrics = metrics_create();
+	pod->bus = bus_local_create();
+	open_lanes(p);
+	open_reactors(p);
+	open_append(p);
+	return OK;
 }
 
 enum err pod_open(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	const char *why = "";
-	enum err e = process_migrate(p, false);
-	if (!e) e = open_epoch(p);
+	enum err e = open_history(p, true);
 	if (!e) e = open_tls(p);
 	if (e) return e;
 	pod->metrics = metrics_create();
@@ -173,7 +194,8 @@ enum err pod_open(struct process *p)
 	open_lanes(p);
 	open_reactors(p);
 	open_hub(p);
-	open_writers(p);
+	open_append(p);
+	open_markers(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
 	p->edge = edge_create(&o, &why);
