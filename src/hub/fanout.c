@@ -1,14 +1,15 @@
 /* Fan-out by turn, not by message. What a channel gathered in one turn is joined into one run of bytes per dialect, and
- * its subscribers are walked once: one with nothing queued is written straight from it, others queue a reference to
- * their part. Written straight only when one channel alone is dirty in this turn: else one gathered write a connection
- * is cheaper. A walk is cut after 2 ms and keeps its place; what has come meanwhile joins for those not yet reached.
- * Walks go round robin, so that a small channel never waits for a large one. */
+ * its subscribers are walked once. Who is visited gets what waits for them in all channels that are dirty, by one
+ * gathered write: one message costs one system call a subscriber, and so do many, in one channel or in several. A walk
+ * is cut after 2 ms and keeps its place; what has come meanwhile joins for those not yet reached. Walks go round robin,
+ * so that a small channel never waits for a large one. */
 #include "hub/local.h"
 #include "hub/session.h"
 #include "loop/conn.h"
 
 #define WALK_NS 2000000
-#define CLOCK_EVERY 16 /* deliveries between looks at the clock */
+#define CLOCK_EVERY 16 /* visits between looks at the clock */
+#define PARTS 16       /* channels of one visit; further ones have visits of their own */
 
 static int64_t last_rev(const struct local *l)
 {
@@ -58,36 +59,79 @@ static const struct joined *joined(struct local *l, int dialect)
 	return j;
 }
 
-static void write_part(struct conn *c, struct chunk *chunk, size_t at, size_t n, bool straight)
+/* What one session gets at a visit. */
+struct visit {
+	struct session *session;
+	struct iovec iov[PARTS];
+	struct chunk *chunks[PARTS];
+	int64_t removed[PARTS]; /* channels whose stream ends with this */
+	int n, n_removed;
+};
+
+static bool has_news(const struct local *l, const struct sub *sub)
 {
-	if (straight) {
-		size_t done = conn_write_now(c, chunk->p + at, n);
-		at += done, n -= done;
-	}
-	if (n) conn_write(c, chunk, at, n);
+	return l->frames.n && sub->pos < last_rev(l);
 }
 
-static void deliver(struct local *l, struct sub *sub, bool straight)
+/* Everything after the subscription's position, up to the person's removal; moves the position. */
+static void take(struct visit *v, struct local *l, struct sub *sub)
 {
-	struct session *s = sub->session;
 	int64_t last = last_rev(l);
 	if (sub->stop_rev && sub->stop_rev < last) last = sub->stop_rev;
-	if (sub->pos >= last || conn_closing(s->conn)) return;
-	if (conn_full(s->conn)) {
-		session_park(s);
-		return;
-	}
-	const struct joined *j = joined(l, s->dialect);
-	size_t from = (size_t)(sub->pos - j->from);
-	size_t to = (size_t)(last - j->from);
+	const struct joined *j = joined(l, v->session->dialect);
+	size_t from = (size_t)(sub->pos - j->from), to = (size_t)(last - j->from);
 	size_t begin = j->begins.p[from], end = to < j->begins.n ? j->begins.p[to] : j->chunk->n;
-	write_part(s->conn, j->chunk, begin, end - begin, straight);
+	v->chunks[v->n] = j->chunk;
+	v->iov[v->n++] = (struct iovec){ j->chunk->p + begin, end - begin };
 	metric_add(l->here->cell, METRIC_HUB_DELIVERED, last - sub->pos);
 	sub->pos = last;
-	if (sub->stop_rev == last) {
-		session_gone(s, l->channel_id);
-		session_refresh(s);
+	if (sub->stop_rev == last) v->removed[v->n_removed++] = l->channel_id;
+}
+
+/* The other dirty channels of this session: by whichever list is shorter. */
+static void take_others(struct visit *v, const struct local *visited)
+{
+	const struct session *s = v->session;
+	struct hub_reactor *hr = s->here;
+	if (hr->walked.n <= s->subs.n) {
+		for (size_t i = 0; i < hr->walked.n && v->n < PARTS; i++) {
+			struct local *l = hr->walked.p[i];
+			struct sub *sub = l == visited ? NULL : session_sub(s, l->channel_id);
+			if (sub && sub->local == l && has_news(l, sub)) take(v, l, sub);
+		}
+	} else {
+		for (size_t i = 0; i < s->subs.n && v->n < PARTS; i++) {
+			struct sub *sub = s->subs.p[i];
+			if (sub->local && has_news(sub->local, sub)) take(v, sub->local, sub);
+		}
 	}
+}
+
+static void write_out(struct visit *v)
+{
+	struct conn *c = v->session->conn;
+	size_t done = conn_writev_now(c, v->iov, v->n);
+	for (int i = 0; i < v->n; i++) {
+		size_t n = v->iov[i].iov_len, skip = done < n ? done : n;
+		done -= skip;
+		if (skip < n)
+			conn_write(c, v->chunks[i], (size_t)((char *)v->iov[i].iov_base - v->chunks[i]->p) + skip, n - skip);
+	}
+}
+
+static void visit(struct local *l, struct sub *sub)
+{
+	struct visit v = { .session = sub->session };
+	if (!has_news(l, sub) || conn_closing(v.session->conn)) return;
+	if (conn_full(v.session->conn)) {
+		session_park(v.session);
+		return;
+	}
+	take(&v, l, sub);
+	if (l->here->walked.n > 1) take_others(&v, l);
+	write_out(&v);
+	for (int i = 0; i < v.n_removed; i++) session_gone(v.session, v.removed[i]);
+	if (v.n_removed) session_refresh(v.session);
 }
 
 static void drop_frames(struct local *l, int64_t upto)
@@ -107,34 +151,43 @@ void fanout_forget(struct local *l)
 }
 
 /* True when everybody has what was there when the walk began. */
-static bool walk(struct local *l, int64_t until_ns, bool straight)
+static bool walk(struct local *l, int64_t until_ns)
 {
 	if (!l->walking) l->walking = true, l->walk_at = 0, l->walk_to = last_rev(l);
 	for (unsigned n = 1; l->walk_at < l->subs.n; n++) {
 		struct sub *sub = l->subs.p[l->walk_at++];
-		deliver(l, sub, straight);
+		visit(l, sub);
 		if (n % CLOCK_EVERY == 0 && reactor_now_ns(l->here->reactor) >= until_ns) return l->walk_at >= l->subs.n;
 	}
 	return true;
+}
+
+/* Held, so that none goes while its subscribers leave in the midst of it. */
+static void gather_dirty(struct hub_reactor *hr)
+{
+	for (struct list *i = hr->dirty_locals.next; i != &hr->dirty_locals; i = i->next) {
+		struct local *l = container_of(i, struct local, dirty);
+		l->attaching++;
+		vec_push(&hr->walked, l);
+	}
 }
 
 bool fanout_run(struct hub_reactor *hr)
 {
 	if (list_empty(&hr->dirty_locals)) return false;
 	int64_t until_ns = reactor_now_ns(hr->reactor) + WALK_NS;
-	bool straight = hr->dirty_locals.next->next == &hr->dirty_locals;
+	gather_dirty(hr);
 	while (!list_empty(&hr->dirty_locals)) {
 		struct local *l = container_of(list_pop(&hr->dirty_locals), struct local, dirty);
-		bool whole = walk(l, until_ns, straight);
+		bool whole = walk(l, until_ns);
 		if (whole) {
 			l->walking = false;
 			drop_frames(l, l->walk_to);
 		}
-		if (!whole || l->frames.n)
-			list_add_tail(&hr->dirty_locals, &l->dirty);
-		else if (!l->subs.n)
-			local_hold(hr, l->channel_id), local_unhold(hr, l->channel_id); /* the last one left in the walk */
+		if (!whole || l->frames.n) list_add_tail(&hr->dirty_locals, &l->dirty);
 		if (reactor_now_ns(hr->reactor) >= until_ns) break;
 	}
+	for (size_t i = 0; i < hr->walked.n; i++) local_unhold(hr, hr->walked.p[i]->channel_id);
+	vec_clear(&hr->walked);
 	return !list_empty(&hr->dirty_locals);
 }

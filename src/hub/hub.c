@@ -369,6 +369,7 @@ void hub_destroy(struct hub *h)
 		id_map_release(&hr->owners);
 		id_map_release(&hr->locals);
 		id_map_release(&hr->people);
+		vec_release(&hr->walked);
 		vec_release(&hr->opening);
 		vec_release(&hr->snapshots);
 		mem_free(hr);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -100,6 +101,7 @@ void conn_write_copy(struct conn *c, const void *p, size_t n);
 /* Tries to write now, when nothing is queued: returns the bytes taken (0 when it would block or something is queued).
  * The fan-out's way; the caller queues the rest by conn_write(). Never closes in the call. */
 size_t conn_write_now(struct conn *c, const char *p, size_t n);
+size_t conn_writev_now(struct conn *c, const struct iovec *iov, int n); /* the same, gathered; at most 64 */
 bool conn_full(const struct conn *c);      /* past the soft limit, not drained since */
 bool conn_idle_out(const struct conn *c);  /* nothing queued */
 size_t conn_queued(const struct conn *c);

@@ -225,22 +225,35 @@ void conn_write_copy(struct conn *c, const void *p, size_t n)
 	conn_queued_more(c);
 }
 
-size_t conn_write_now(struct conn *c, const char *p, size_t n)
+/* What a TLS record was made of must follow, even if the caller thinks better of it. */
+static size_t keep_record(struct conn *c, const struct iovec *iov, int n)
+{
+	size_t kept = 0;
+	for (int i = 0; i < n && kept < GATHER_BYTES; i++) {
+		size_t take = iov[i].iov_len < GATHER_BYTES - kept ? iov[i].iov_len : GATHER_BYTES - kept;
+		outq_add_copy(conn_queue(c), iov[i].iov_base, take);
+		kept += take;
+	}
+	return kept;
+}
+
+size_t conn_writev_now(struct conn *c, const struct iovec *iov, int n)
 {
 	assert(reactor_here(c->layer->reactor));
 	if (n == 0 || c->out || c->blocked || c->state != CONN_LIVE) return 0;
-	struct iovec iov = { (char *)p, n };
-	ssize_t w = c->transport->write(c, &iov, 1);
+	ssize_t w = c->transport->write(c, iov, n);
 	if (w == IO_AGAIN) {
 		c->blocked = true;
-		if (conn_is_tls(
-				c)) { /* the record is made, and these bytes must follow even if the caller thinks better of it */
-			w = (ssize_t)(n < GATHER_BYTES ? n : GATHER_BYTES);
-			outq_add_copy(conn_queue(c), p, (size_t)w);
-		}
+		if (conn_is_tls(c)) w = (ssize_t)keep_record(c, iov, n);
 	}
 	if (c->blocked) conn_block(c);
 	return w > 0 ? (size_t)w : 0; /* a failure is met again by the flush of what the caller now queues */
+}
+
+size_t conn_write_now(struct conn *c, const char *p, size_t n)
+{
+	struct iovec iov = { (char *)p, n };
+	return n ? conn_writev_now(c, &iov, 1) : 0;
 }
 
 bool conn_full(const struct conn *c)
