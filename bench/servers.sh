@@ -44,21 +44,20 @@ server_stop()
 	server=
 }
 
-# members_make DIR CHANNELS MEMBERS: a data directory with the first account's token in DIR/owner, MEMBERS tokens in
-# DIR/tokens, all of them in #general and CHANNELS more, whose ids are in DIR/channels.
+# members_make DIR CHANNELS MEMBERS: a data directory, tokens of MEMBERS in DIR/tokens, all of them in #general and in
+# CHANNELS more, whose ids are in DIR/channels.
 members_make()
 {
 	local dir=$1
 	say "$3 members in $2 channels"
 	mkdir -p "$dir/data"
-	admin "$dir" create-user --count 1 --prefix owner --tokens "$dir/owner"
-	if [ "$2" -gt 0 ]; then
-		serve_start "$dir"
-		load "$dir/setup" setup --port "$port" --tokens "$dir/owner" --channels "$2" --connections 0 --default
-		server_stop
-		channel_ids "$dir/setup" >"$dir/channels"
-	fi
 	admin "$dir" create-user --count "$3" --prefix member --tokens "$dir/tokens"
+	[ "$2" -gt 0 ] || return 0
+	serve_start "$dir"
+	load "$dir/setup" setup --port "$port" --tokens "$dir/tokens" --channels "$2" --connections $(($3 - 1))
+	server_stop
+	channel_ids "$dir/setup" >"$dir/channels"
+	say "joined in $(field seconds "$dir/setup") s"
 }
 admin()
 {

@@ -27,11 +27,6 @@ static int64_t channel_make(struct http *h, const struct options *o, const char 
 	expect(&a, "a new channel");
 	int64_t id = tally_number(a.body, "\"id\":");
 	if (id < 1) fail("a new channel without an id: " STR_FMT, STR_ARG(a.body));
-	if (!o->defaults) return id;
-	snprintf(json, sizeof json, "/channels/%lld", (long long)id);
-	http_ask(h, "PATCH", json, token, STR("{\"default\":true}"));
-	http_wait(h, &a);
-	expect(&a, "making a channel a default one");
 	return id;
 }
 
