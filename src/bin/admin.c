@@ -1,214 +1,171 @@
-/* linnet admin create-user: people and tokens in one transaction, then their channels through an append queue of this
- * process's own. The file with the tokens is safe before the commit: a token is never shown again. */
+/* linnet admin create-user. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/enlist.h"
-#include "app/welcome.h"
+#include "app/admin.h"
+#include "base/mem.h"
 #include "bin/commands.h"
 #include "bin/process.h"
-#include "store/person.h"
 
-#define AT_ONCE 64 /* welcomes under way */
-
-struct create_user {
-	struct process process;
-	int64_t count;
-	struct str prefix;
-	const char *tokens; /* file */
-	struct enlisted *people;
-	bool written;
-	struct problem problem;
-	/* the welcomes, on the reactor */
-	struct mail begin;
-	int64_t channel_ids[WELCOME_CHANNELS];
-	size_t n_channels, next, end, busy;
-	enum err err;
+struct words {
+	const char *count, *prefix, *username, *display_name, *role, *channels, *tokens;
 };
 
-/* ---- arguments */
-/* Takes "--name value" or "--name=value" out of argv; NULL: it is not there. */
-static const char *take_flag(int *argc, char **argv, const char *name)
+static int wrong(const char *what, const char *why)
 {
-	size_t n = strlen(name);
-	for (int i = 0; i < *argc; i++) {
-		if (strncmp(argv[i], name, n) != 0 || (argv[i][n] && argv[i][n] != '=')) continue;
-		int words = argv[i][n] ? 1 : 2;
-		if (i + words > *argc) return NULL;
-		const char *value = words == 1 ? argv[i] + n + 1 : argv[i + 1];
-		memmove(argv + i, argv + i + words, sizeof *argv * (size_t)(*argc - i - words));
-		*argc -= words;
-		return value;
-	}
-	return NULL;
-}
-
-static int usage(const char *why)
-{
-	fprintf(stderr, "linnet: admin: %s\n", why);
+	fprintf(stderr, "linnet: admin create-user: %s%s%s\n", what, *what ? ": " : "", why);
 	return 2;
 }
 
-static int take_arguments(struct create_user *u, int *argc, char **argv)
+/* Takes `--NAME VALUE` or `--NAME=VALUE` out of the arguments. False: it has no value. */
+static bool take_value(int *argc, char **argv, const char *name, const char **out)
 {
-	const char *count = take_flag(argc, argv, "--count"), *prefix = take_flag(argc, argv, "--prefix");
-	u->tokens = take_flag(argc, argv, "--tokens");
-	u->prefix = str_of(prefix);
-	if (!count || !prefix || !u->tokens) return usage("create-user needs --count N, --prefix P and --tokens FILE");
-	if (!str_i64(str_of(count), 1, ENLIST_MOST, &u->count))
-		return usage("--count: give a whole number from 1 to 100000");
+	size_t n = strlen(name);
+	for (int i = 0; i < *argc;) {
+		bool alone = strcmp(argv[i], name) == 0, joined = strncmp(argv[i], name, n) == 0 && argv[i][n] == '=';
+		int used = alone ? 2 : 1;
+		if (!alone && !joined) {
+			i++;
+			continue;
+		}
+		if (alone && i + 1 == *argc) return false;
+		*out = alone ? argv[i + 1] : argv[i] + n + 1;
+		memmove(argv + i, argv + i + used, sizeof *argv * (size_t)(*argc - i - used));
+		*argc -= used;
+	}
+	return true;
+}
+
+static int take_words(int *argc, char **argv, struct words *w)
+{
+	const struct {
+		const char *name, **value;
+	} all[] = {
+		{ "--count", &w->count },       { "--prefix", &w->prefix },
+		{ "--username", &w->username }, { "--display-name", &w->display_name },
+		{ "--role", &w->role },         { "--channels", &w->channels },
+		{ "--tokens", &w->tokens },
+	};
+	*w = (struct words){ .count = "1", .role = "member" };
+	for (size_t i = 0; i < countof(all); i++)
+		if (!take_value(argc, argv, all[i].name, all[i].value)) return wrong(all[i].name, "a value is missing");
+	if (!w->tokens) return wrong("--tokens", "the file for names and tokens is missing");
+	if (!w->prefix == !w->username) return wrong("", "give --prefix P (and --count N), or --username NAME");
 	return 0;
 }
 
-static int failed(struct create_user *u, enum err e)
-{
-	const struct problem *p = &u->problem;
-	struct str detail = p->n_fields ? p->fields[0].detail : p->detail;
-	if (!detail.p) detail = str_of(err_row(e)->title);
-	fprintf(stderr, "linnet: admin: create-user: " STR_FMT "\n", STR_ARG(detail));
-	return 1;
-}
-
-/* ---- the file */
-static enum err write_tokens(void *arg, const struct enlisted *people, size_t n)
-{
-	struct create_user *u = arg;
-	FILE *f = NULL;
-	int fd = open(u->tokens, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd >= 0 && !(f = fdopen(fd, "w"))) close(fd);
-	bool ok = f != NULL;
-	for (size_t i = 0; ok && i < n; i++) ok = fprintf(f, "%s %s\n", people[i].username, people[i].token) > 0;
-	ok = ok && fflush(f) == 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EROFS); /* pipes cannot be synced */
-	if (f && fclose(f)) ok = false;
-	u->written = f != NULL;
-	return ok ? OK : problem_set(&u->problem, ERR_UNAVAILABLE, "%s: %s", u->tokens, strerror(errno));
-}
-
-static enum err make_people(struct create_user *u, struct db_conn *c)
-{
-	size_t taken = 0, n = (size_t)u->count;
-	enum err e = enlist_name(u->prefix, u->people, n, &u->problem);
-	if (!e) e = enlist(c, u->people, n, clock_wall_ms(&clock_real), write_tokens, u, &taken);
-	if (e && u->written) unlink(u->tokens); /* they are nobody's */
-	if (e == ERR_NAME_TAKEN)
-		problem_set(&u->problem, e, "%s is there already: nobody was made", u->people[taken].username);
-	return e;
-}
-
-/* ---- channels */
-struct welcoming {
-	struct welcome welcome;
-	struct arena arena;
-	struct create_user *of;
+/* ---- the file: tokens are as good as passwords, for its owner's eyes, and never shown again. So they are on disk
+ * before the people are in the database, and take the file's name only then. */
+struct token_file {
+	const char *path;
+	char temporary[4096]; /* empty: it is a pipe, a link or such, and written as it is */
+	FILE *f;
 };
 
-static void go_on(struct create_user *u);
-
-static void welcomed(struct welcome *w, enum err e)
+static bool file_open(struct token_file *t, const char *path)
 {
-	struct welcoming *one = container_of(w, struct welcoming, welcome);
-	struct create_user *u = one->of;
-	if (e) u->err = e;
-	u->busy--;
-	arena_release(&one->arena);
-	mem_free(one);
-	go_on(u);
+	struct stat st;
+	bool plain = lstat(path, &st) < 0 || S_ISREG(st.st_mode);
+	t->path = path;
+	t->temporary[0] = 0;
+	if (plain) snprintf(t->temporary, sizeof t->temporary, "%s.new", path);
+	if (plain) unlink(t->temporary);
+	int fd = open(plain ? t->temporary : path, O_WRONLY | O_CLOEXEC | (plain ? O_CREAT | O_EXCL : O_TRUNC), 0600);
+	t->f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (t->f) return true;
+	fprintf(stderr, "linnet: %s: cannot be written: %s\n", path, strerror(errno));
+	if (fd >= 0) close(fd);
+	return false;
 }
 
-static void welcome_one(struct create_user *u, const struct enlisted *person)
+static enum err put_line(void *arg, struct str line)
 {
-	struct welcoming *one = mem_new(struct welcoming);
-	struct welcome *w = &one->welcome;
-	one->of = u;
-	arena_init(&one->arena);
-	w->append = u->process.pod.append;
-	w->arena = &one->arena;
-	w->home = u->process.pod.reactors[0];
-	w->credential.kind = CREDENTIAL_TOKEN;
-	session_hash(str_of(person->token), w->credential.hash);
-	w->first = person->first;
-	memcpy(w->channel_ids, u->channel_ids, sizeof w->channel_ids);
-	w->n_channels = u->n_channels;
-	w->address = w->request_id = STR_NONE;
-	w->done = welcomed;
-	u->busy++;
-	welcome_start(w);
+	struct token_file *t = arg;
+	fwrite(line.p, 1, line.n, t->f);
+	fputc('\n', t->f);
+	return ferror(t->f) ? ERR_UNAVAILABLE : OK;
 }
 
-static void go_on(struct create_user *u)
+static enum err lines_end(void *arg)
 {
-	while (!u->err && u->busy < AT_ONCE && u->next < u->end) welcome_one(u, &u->people[u->next++]);
-	if (u->busy == 0 && (u->err || u->next == u->end)) reactor_stop(u->process.pod.reactors[0]);
+	struct token_file *t = arg;
+	bool ok = fflush(t->f) == 0 && (!t->temporary[0] || fsync(fileno(t->f)) == 0);
+	if (!ok) fprintf(stderr, "linnet: %s: cannot be written: %s\n", t->path, strerror(errno));
+	return ok ? OK : ERR_UNAVAILABLE;
 }
 
-static void begin(struct reactor *r, struct mail *m)
+static bool file_keep(struct token_file *t)
 {
-	go_on(container_of(m, struct create_user, begin));
+	bool ok = fclose(t->f) == 0 && (!t->temporary[0] || rename(t->temporary, t->path) == 0);
+	if (!ok) fprintf(stderr, "linnet: %s: %s; the tokens are in %s\n", t->path, strerror(errno), t->temporary);
+	return ok;
 }
 
-/* From `next` up to `end`. */
-static enum err welcome_some(struct create_user *u, size_t end)
+static void file_drop(struct token_file *t)
 {
-	struct db_conn *c = process_conn(&u->process);
-	enum err e = person_defaults(c, u->channel_ids, WELCOME_CHANNELS, &u->n_channels);
+	fclose(t->f);
+	if (t->temporary[0]) unlink(t->temporary);
+}
+
+static void say_problem(enum err e, const struct problem *p)
+{
+	for (size_t i = 0; i < p->n_fields; i++)
+		fprintf(stderr, "linnet: admin create-user: %s: " STR_FMT "\n", p->fields[i].field,
+				STR_ARG(p->fields[i].detail));
+	if (p->n_fields) return;
+	struct str detail = p->detail.p ? p->detail : str_of(err_row(e)->title);
+	fprintf(stderr, "linnet: admin create-user: " STR_FMT "\n", STR_ARG(detail));
+	if (e == ERR_UNKNOWN_OUTCOME)
+		fprintf(stderr, "linnet: whether they were made is not known; their tokens are in the file\n");
+}
+
+static int create(struct process *p, const struct words *w, struct admin_people *people)
+{
+	struct problem problem;
+	struct arena arena;
+	struct epoch epoch;
+	struct token_file file;
+	if (!file_open(&file, w->tokens)) return 1;
+	struct db_conn *c = process_conn(p);
+	arena_init(&arena);
+	problem_init(&problem, &arena);
+	people->line = put_line;
+	people->lines_end = lines_end;
+	people->arg = &file;
+	enum err e = epoch_open(c, &epoch);
+	if (!e) e = admin_create_people(c, people, &problem);
+	if (e) say_problem(e, &problem);
+	bool kept = !e || e == ERR_UNKNOWN_OUTCOME ? file_keep(&file) : (file_drop(&file), false);
+	arena_release(&arena);
 	db_conn_destroy(c);
-	if (e || u->next == end) return e;
-	u->end = end;
-	u->begin.deliver = begin;
-	reactor_post(u->process.pod.reactors[0], &u->begin);
-	reactor_run(u->process.pod.reactors[0]);
-	return u->err;
-}
-
-/* The first account makes the channel that the others join. */
-static enum err welcome_all(struct create_user *u)
-{
-	enum err e = u->people[0].first ? welcome_some(u, 1) : OK;
-	if (!e) e = welcome_some(u, (size_t)u->count);
-	if (e)
-		problem_set(&u->problem, e,
-					"%s: the people are there and %s has their tokens, but not all are in their channels",
-					err_row(e)->title, u->tokens);
-	return e;
-}
-
-static enum err create(struct create_user *u)
-{
-	struct db_conn *c;
-	enum err e = pod_open_tool(&u->process);
-	if (e) return e;
-	c = process_conn(&u->process);
-	e = make_people(u, c);
-	db_conn_destroy(c);
-	return e ? e : welcome_all(u);
+	return !e && kept ? 0 : 1;
 }
 
 static int create_user(int argc, char **argv)
 {
-	struct create_user u = { 0 };
-	struct arena arena;
-	int status = take_arguments(&u, &argc, argv);
+	struct words w;
+	struct process p;
+	struct admin_people people = { .clock = &clock_real };
+	int status = take_words(&argc, argv, &w);
 	if (status) return status;
-	arena_init(&arena);
-	problem_init(&u.problem, &arena);
-	u.people = mem_zalloc(mem_times((size_t)u.count, sizeof *u.people));
-	status = process_open(&u.process, ROLE_SERVE, PROCESS_TOOL, argc, argv);
-	if (!status) {
-		enum err e = create(&u);
-		if (e) status = failed(&u, e);
-		pod_close(&u.process);
-	}
-	process_close(&u.process);
-	mem_free(u.people);
-	arena_release(&arena);
+	people.prefix = str_of(w.prefix), people.username = str_of(w.username);
+	people.display_name = str_of(w.display_name), people.channels = str_of(w.channels);
+	if (!str_i64(str_of(w.count), 1, ADMIN_PEOPLE_MOST, &people.count))
+		return wrong("--count", "a number from 1 to 1000000");
+	if (!user_role_parse(str_of(w.role), &people.role)) return wrong("--role", "guest, member, admin or owner");
+	status = process_open(&p, ROLE_SERVE, PROCESS_TOOL, argc, argv);
+	if (!status) status = process_migrate(&p, false) ? 1 : create(&p, &w, &people);
+	process_close(&p);
 	return status;
 }
 
 int command_admin(int argc, char **argv)
 {
 	if (argc && strcmp(argv[0], "create-user") == 0) return create_user(argc - 1, argv + 1);
-	return usage("the only thing to do is: create-user --count N --prefix P --tokens FILE");
+	fprintf(stderr, "linnet: admin: the command is create-user; `linnet help` shows its arguments\n");
+	return 2;
 }

@@ -12,8 +12,11 @@ static const struct command {
 	{ "serve", "[--SETTING VALUE]...", "everything in one process, on SQLite in a data directory", command_serve },
 	{ "backend", "[--SETTING VALUE]...", "the API and its sockets, on the database of DATABASE_URL", command_backend },
 	{ "migrate", "[--contract] [--SETTING VALUE]...", "brings the database up to date, and ends", command_migrate },
-	{ "admin", "create-user --count N --prefix P --tokens FILE [--SETTING VALUE]...",
-	  "makes N people P1 .. PN, each with an API token", command_admin },
+	{ "admin",
+	  "create-user (--prefix P [--count N] | --username NAME) --tokens FILE [--display-name X] [--role R]\n"
+	  "      [--channels A,B] [--SETTING VALUE]...",
+	  "makes people P1 .. PN, or one, each with an API token; the first account of a server becomes its owner",
+	  command_admin },
 	{ "config", "[ROLE] [--SETTING VALUE]...", "prints every setting: its value, where it came from, what it is for",
 	  command_config },
 	{ "version", "", "prints the version", command_version },

@@ -155,37 +155,23 @@ static enum err open_tls(struct process *p)
 	return tls_server_create(arena_cstr(&c->arena, c->tls_cert), arena_cstr(&c->arena, c->tls_key), &p->tls);
 }
 
-/* Up to date, which history it is of, and for a server the code for who comes first. */
-static enum err open_history(struct process *p, bool serves)
+/* Up to date, which history it is of, and the code for who comes first. */
+static enum err open_history(struct process *p)
 {
 	enum err e = process_migrate(p, false);
 	if (e) return e;
 	struct db_conn *c = process_conn(p);
 	e = epoch_open(c, &p->pod.epoch);
-	if (!e && serves) e = register_open(c, &p->config);
+	if (!e) e = register_open(c, &p->config);
 	db_conn_destroy(c);
 	return e;
-}
-
-enum err pod_open_tool(struct process *p)
-{
-	struct pod *pod = &p->pod;
-	enum err e = open_history(p, false);
-	if (e) return e;
-	p->config.reactors = 1;
-	pod->metrics = metrics_create();
-	pod->bus = bus_local_create();
-	open_lanes(p);
-	open_reactors(p);
-	open_append(p);
-	return OK;
 }
 
 enum err pod_open(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	const char *why = "";
-	enum err e = open_history(p, true);
+	enum err e = open_history(p);
 	if (!e) e = open_tls(p);
 	if (e) return e;
 	pod->metrics = metrics_create();

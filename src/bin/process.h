@@ -31,9 +31,7 @@ enum err process_migrate(struct process *p, bool contract);
 struct db_conn *process_conn(struct process *p);
 
 /* ---- pod.c: what serves */
-enum err pod_open(struct process *p); /* logged why not */
-enum err
-pod_open_tool(struct process *p); /* the append queue and one reactor, which the caller runs; nobody is served */
+enum err pod_open(struct process *p); /* brings the database up to date first; logged why not */
 enum err pod_listen(struct process *p);
 int64_t pod_connections(const struct process *p);
 void pod_close(struct process *p); /* all is quiet: nobody is connected, nothing is being done */

@@ -2,9 +2,9 @@
 
 #include <sodium.h>
 
-#include "both.h"
 #include "store/account.h"
 #include "store/person.h"
+#include "support/both.h"
 
 #define NOW INT64_C(1700000000000)
 #define DAY (INT64_C(86400) * 1000)

@@ -1,6 +1,6 @@
 /* Tests of the store over both databases: each is run on SQLite and on Postgres, with the same people in neither. */
-#ifndef LINNET_TESTS_STORE_BOTH_H
-#define LINNET_TESTS_STORE_BOTH_H
+#ifndef LINNET_TESTS_BOTH_H
+#define LINNET_TESTS_BOTH_H
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
