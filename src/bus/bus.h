@@ -27,10 +27,22 @@ struct user_news *user_news_create(size_t json_n);
 struct user_news *user_news_ref(struct user_news *n);
 void user_news_unref(struct user_news *n);
 
+/* A hint to those who are in a channel now (somebody is typing): no rev, may be lost. */
+struct hint {
+	_Atomic uint32_t refs;
+	int64_t channel_id, user_id; /* not told to the person whom it is about */
+	uint32_t json_n;
+	char json[]; /* the whole frame */
+};
+struct hint *hint_create(size_t json_n);
+struct hint *hint_ref(struct hint *h);
+void hint_unref(struct hint *h);
+
 /* The hub's side: called by the bus on any thread, must not block; takes its own references. */
 struct bus_sink {
 	void (*event)(void *arg, struct event *e);
 	void (*user)(void *arg, struct user_news *n);
+	void (*hint)(void *arg, struct hint *h);
 	/* an event's rev without its content, too large for the bus */
 	void (*behind)(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch);
 	void (*subscribed)(void *arg, enum topic_kind kind, int64_t id); /* confirmed: from now on news arrive */
@@ -44,6 +56,7 @@ struct bus_ops {
 	/* The events of one commit in their order, any channels. */
 	void (*publish)(struct bus *b, struct event *const *events, size_t n);
 	void (*publish_user)(struct bus *b, struct user_news *n);
+	void (*publish_hint)(struct bus *b, struct hint *h);
 	void (*subscribe)(struct bus *b, enum topic_kind kind, int64_t id); /* answered by sink.subscribed */
 	void (*unsubscribe)(struct bus *b, enum topic_kind kind, int64_t id);
 	bool (*certain)(const struct bus *b); /* no delivery can be lost: no head check is needed */
@@ -61,5 +74,9 @@ static inline void bus_publish(struct bus *b, struct event *const *e, size_t n)
 static inline void bus_publish_user(struct bus *b, struct user_news *n)
 {
 	b->ops->publish_user(b, n);
+}
+static inline void bus_publish_hint(struct bus *b, struct hint *h)
+{
+	b->ops->publish_hint(b, h);
 }
 #endif

@@ -26,6 +26,12 @@ static void local_publish_user(struct bus *b, struct user_news *n)
 	if (sink->user) sink->user(sink->arg, n);
 }
 
+static void local_publish_hint(struct bus *b, struct hint *h)
+{
+	const struct bus_sink *sink = &container_of(b, struct bus_local, base)->sink;
+	if (sink->hint) sink->hint(sink->arg, h);
+}
+
 static void local_subscribe(struct bus *b, enum topic_kind kind, int64_t id)
 {
 	const struct bus_sink *sink = &container_of(b, struct bus_local, base)->sink;
@@ -45,7 +51,8 @@ static void local_destroy(struct bus *b)
 }
 
 static const struct bus_ops local_ops = {
-	local_attach, local_publish, local_publish_user, local_subscribe, local_unsubscribe, local_certain, local_destroy,
+	local_attach,    local_publish,     local_publish_user, local_publish_hint,
+	local_subscribe, local_unsubscribe, local_certain,      local_destroy,
 };
 
 struct bus *bus_local_create(void)

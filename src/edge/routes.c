@@ -6,6 +6,7 @@
 #include "edge/messages.h"
 #include "edge/ops.h"
 #include "edge/route.h"
+#include "edge/typing.h"
 #include "edge/upgrade.h"
 #include "edge/users.h"
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/codec.h"
 #include "edge/send.h"
+#include "edge/typing.h"
 #include "edge/ws_conn.h"
 
 #define CURSORS_MOST 1000 /* of one hello frame */
@@ -280,17 +281,30 @@ static void op_ping(struct ws_request *q)
 	buf_release(&b);
 }
 
-/* Presence and typing are hints that may be lost: known, and not served yet. */
+/* Only to channels that the session is attached to. */
+static void op_typing(struct ws_request *q)
+{
+	int64_t channel_id = 0, thread_id = 0, retry_ms = 0;
+	json_in_i64(&q->in, "channel_id", JSON_NEED, 1, ID_MOST, &channel_id);
+	json_in_i64(&q->in, "thread_id", JSON_MAY, 1, ID_MOST, &thread_id);
+	enum err e = json_in_close(&q->in);
+	if (!e && !session_sub(q->w->session, channel_id)) e = ERR_NOT_MEMBER;
+	if (!e) e = typing_tell(q->w->pod, q->w->user_id, channel_id, thread_id, &retry_ms);
+	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+	if (e) refuse(q, e);
+}
+
+/* Presence is known, and not served yet. */
 static void op_hint(struct ws_request *q)
 {
-	problem_set(&q->problem, ERR_NOT_IMPLEMENTED, "presence and typing are not served yet");
+	problem_set(&q->problem, ERR_NOT_IMPLEMENTED, "presence is not served yet");
 	refuse(q, ERR_NOT_IMPLEMENTED);
 }
 
 static const struct ws_op ops[] = {
-	{ "hello", true, SCOPE_READ, op_hello },   { "send", false, SCOPE_WRITE, op_send },
-	{ "read", false, SCOPE_WRITE, op_read },   { "ping", true, SCOPE_READ, op_ping },
-	{ "typing", false, SCOPE_WRITE, op_hint }, { "presence", false, SCOPE_WRITE, op_hint },
+	{ "hello", true, SCOPE_READ, op_hello },     { "send", false, SCOPE_WRITE, op_send },
+	{ "read", false, SCOPE_WRITE, op_read },     { "ping", true, SCOPE_READ, op_ping },
+	{ "typing", false, SCOPE_WRITE, op_typing }, { "presence", false, SCOPE_WRITE, op_hint },
 	{ "watch", false, SCOPE_READ, op_hint },
 };
 

@@ -130,6 +130,11 @@ static void write_news(struct session *s, const struct user_news *n)
 	ws_send(s->data, (struct str){ n->json, n->json_n });
 }
 
+static void write_hint(struct session *s, const struct hint *h)
+{
+	ws_send(s->data, (struct str){ h->json, h->json_n });
+}
+
 static void write_drain(struct session *s, int64_t reconnect_in_ms)
 {
 	struct buf b;
@@ -151,5 +156,5 @@ static void kick(struct session *s, enum err why)
 }
 
 const struct session_ops ws_session_ops = {
-	write_ready, write_channel, write_gone, write_synced, write_reset, write_news, write_drain, kick,
+	write_ready, write_channel, write_gone, write_synced, write_reset, write_news, write_hint, write_drain, kick,
 };

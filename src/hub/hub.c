@@ -75,6 +75,7 @@ struct hub_mail {
 	union {
 		struct event *event;
 		struct user_news *news;
+		struct hint *hint;
 		struct {
 			int64_t id, rev;
 			uint64_t epoch;
@@ -122,6 +123,24 @@ static void sink_user(void *arg, struct user_news *n)
 		struct hub_mail *hm = hub_mail(news_arrive);
 		hm->news = user_news_ref(n);
 		reactor_post(h->r[i]->reactor, &hm->mail);
+	}
+}
+
+static void hint_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
+	local_hint(hub_here(r), hm->hint);
+	hint_unref(hm->hint);
+	mem_free(hm);
+}
+
+static void sink_hint(void *arg, struct hint *h)
+{
+	struct hub *hub = arg;
+	for (size_t i = 0; i < hub->n; i++) {
+		struct hub_mail *hm = hub_mail(hint_arrives);
+		hm->hint = hint_ref(h);
+		reactor_post(hub->r[i]->reactor, &hm->mail);
 	}
 }
 
@@ -340,7 +359,7 @@ struct hub *hub_create(const struct hub_options *o)
 	pthread_mutex_init(&h->lock, NULL);
 	h->r = mem_zalloc(h->n * sizeof *h->r);
 	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
-	const struct bus_sink sink = { sink_event, sink_user, sink_behind, sink_subscribed, sink_state, h };
+	const struct bus_sink sink = { sink_event, sink_user, sink_hint, sink_behind, sink_subscribed, sink_state, h };
 	h->bus->ops->attach(h->bus, &sink);
 	for (size_t i = 0; i < h->n; i++) reactor_post(h->r[i]->reactor, &hub_mail(begin_arrives)->mail);
 	return h;

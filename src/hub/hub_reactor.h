@@ -43,7 +43,7 @@ struct hub_reactor {
 	struct list sessions;           /* struct session.link */
 	struct list dirty_owners;       /* have ordered frames that reactors were not given yet */
 	struct list dirty_locals;       /* have frames that subscribers were not given yet */
-	VEC(struct local *) walked; /* the dirty ones of this turn, while the fan-out runs */
+	VEC(struct local *) walked;     /* the dirty ones of this turn, while the fan-out runs */
 	VEC(int64_t) opening;           /* owners whose head is to be read */
 	VEC(struct attach *) snapshots; /* attaches that need the database */
 	struct turn_hook hook;

@@ -141,6 +141,15 @@ void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *cons
 	if (list_empty(&l->dirty)) list_add_tail(&hr->dirty_locals, &l->dirty);
 }
 
+void local_hint(struct hub_reactor *hr, const struct hint *h)
+{
+	const struct local *l = local_get(hr, h->channel_id);
+	for (size_t i = 0; l && i < l->subs.n; i++) {
+		struct session *s = l->subs.p[i]->session;
+		if (s->user_id != h->user_id && conn_idle_out(s->conn)) s->ops->hint(s, h);
+	}
+}
+
 /* ---- an owner overtaken by retention */
 
 struct reattach_mail {

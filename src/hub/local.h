@@ -48,6 +48,7 @@ void local_unhold(struct hub_reactor *hr,
 				  int64_t channel_id); /* it ended; with the last of all the local goes and the owner hears */
 /* Ordered frames from the owner; takes its own references. */
 void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *const *frames, size_t n);
+void local_hint(struct hub_reactor *hr, const struct hint *h); /* to who reads fast enough; else it is lost */
 /* Any owner's reactor: subscribers below `head` attach anew from their positions, membership included. */
 void local_reattach(struct hub_reactor *to, int64_t channel_id, int64_t head);
 void local_drop_all(struct hub_reactor *hr);

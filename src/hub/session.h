@@ -35,6 +35,7 @@ struct session_ops {
 	void (*synced)(struct session *s, int64_t channel_id, int64_t rev);
 	void (*reset)(struct session *s, int64_t channel_id, int64_t rev, const struct channel *row);
 	void (*news)(struct session *s, const struct user_news *n); /* a frame of one's own things */
+	void (*hint)(struct session *s, const struct hint *h);      /* queues; closes nothing */
 	void (*drain)(struct session *s, int64_t reconnect_in_ms);
 	void (*kick)(struct session *s, enum err why); /* closes the connection with the error's close code */
 };

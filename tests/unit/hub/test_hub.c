@@ -296,6 +296,32 @@ static void a_drain_sends_everybody_away(void **state)
 	assert_int_equal(hub_sessions(w->hub), 0);
 }
 
+static void hint_from(struct world *w, int64_t channel, int64_t user)
+{
+	struct hint *h = hint_create(0);
+	h->channel_id = channel, h->user_id = user;
+	bus_publish_hint(w->bus, h);
+	hint_unref(h);
+}
+
+static void a_hint_reaches_the_others(void **state)
+{
+	struct world *w = *state;
+	world_start(w);
+	join_channel(w, 1, ME);
+	struct client *k = client_open(w, 1, NULL, 0);
+	client_wait(k, "ready");
+	say_changes(w, 1, 1);
+	client_wait(k, "event 1 2\n");
+	hint_from(w, 1, ME); /* one's own */
+	hint_from(w, 2, 9);  /* of a channel one is not in */
+	hint_from(w, 1, 9);
+	client_wait(k, "hint 1\n");
+	assert_null(strstr(strstr(client_lines(k), "hint") + 1, "hint"));
+	assert_null(strstr(client_lines(k), "hint 2"));
+	client_end(k);
+}
+
 static void a_person_has_so_many_sockets_and_no_more(void **state)
 {
 	struct world *w = *state;
@@ -327,6 +353,7 @@ int main(void)
 		WORLD_TEST(cursors_of_channels_one_is_not_in_are_gone),
 		WORLD_TEST(a_slow_reader_loses_nothing),
 		WORLD_TEST(a_drain_sends_everybody_away),
+		WORLD_TEST(a_hint_reaches_the_others),
 		WORLD_TEST(a_person_has_so_many_sockets_and_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,11 @@ static void say_news(struct session *s, const struct user_news *n)
 	say(s, "news " STR_FMT "\n", STR_ARG(((struct str){ n->json, n->json_n })));
 }
 
+static void say_hint(struct session *s, const struct hint *h)
+{
+	say(s, "hint %lld\n", (long long)h->channel_id);
+}
+
 static void say_drain(struct session *s, int64_t in_ms)
 {
 	say(s, "drain\n");
@@ -125,7 +130,7 @@ static void say_kick(struct session *s, enum err why)
 }
 
 static const struct session_ops world_ops = {
-	say_ready, say_channel, say_gone, say_synced, say_reset, say_news, say_drain, say_kick,
+	say_ready, say_channel, say_gone, say_synced, say_reset, say_news, say_hint, say_drain, say_kick,
 };
 
 /* ---- the world */

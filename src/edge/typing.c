@@ -1,0 +1,61 @@
+#include "edge/typing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/channel.h"
+
+#define ID_MOST ((INT64_C(1) << 53) - 1)
+
+static const struct rate typing_rate = { .count = 1, .per_ms = 1000, .burst = 5 }; /* of one person */
+
+enum err typing_tell(struct pod *pod, int64_t user_id, int64_t channel_id, int64_t thread_id, int64_t *retry_ms)
+{
+	char key[32];
+	int n = snprintf(key, sizeof key, "t:%lld", (long long)user_id);
+	if (!eph_take(pod->eph, (struct str){ key, (size_t)n }, &typing_rate, retry_ms)) return ERR_RATE_LIMITED;
+	struct buf b;
+	struct json_out o;
+	buf_init(&b);
+	json_out_init(&o, &b);
+	json_open(&o, '{');
+	json_field_text(&o, "op", "typing");
+	json_field_i64(&o, "channel_id", channel_id);
+	json_field_i64(&o, "user_id", user_id);
+	if (thread_id) json_field_i64(&o, "thread_id", thread_id);
+	json_close(&o, '}');
+	struct hint *h = hint_create(b.n);
+	h->channel_id = channel_id, h->user_id = user_id;
+	memcpy(h->json, b.p, b.n);
+	bus_publish_hint(pod->bus, h);
+	hint_unref(h);
+	buf_release(&b);
+	return OK;
+}
+
+struct typing {
+	int64_t channel_id, thread_id;
+};
+
+enum err typing_take(struct request *q)
+{
+	struct typing *t = arena_new(&q->arena, struct typing);
+	struct json_in in;
+	q->in = t;
+	enum err e = request_id_param(q, 0, &t->channel_id);
+	if (e || !q->json) return e;
+	json_in_open(&in, q->json, &q->problem);
+	json_in_i64(&in, "thread_id", JSON_MAY, 1, ID_MOST, &t->thread_id);
+	return json_in_close(&in);
+}
+
+enum err typing_run(struct request *q, struct db_conn *c)
+{
+	const struct typing *t = q->in;
+	struct channel ch;
+	int64_t retry_ms;
+	enum err e = channel_read(c, &q->arena, t->channel_id, &q->actor, true, &ch);
+	if (!e) e = typing_tell(q->pod, q->actor.user_id, t->channel_id, t->thread_id, &retry_ms);
+	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+	return e;
+}
