@@ -35,7 +35,7 @@ static void find_client(struct request *q)
 {
 	struct request_core *core = q->core;
 	char text[ADDRESS_TEXT];
-	struct client c = proxy_client(&core->here->edge->proxies, q->head, q->address, q->https);
+	struct asker c = proxy_client(&core->here->edge->proxies, q->head, q->address, q->https);
 	core->address = c.address;
 	q->https = c.https, q->forwarded = c.forwarded;
 	address_format(&c.address, text);

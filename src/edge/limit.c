@@ -37,12 +37,20 @@ void limiter_learn(struct limiter *l, const struct credential *c, int64_t user_i
 	l->known[key % LIMITER_KNOWN].user_id = user_id;
 }
 
+bool limit_person(struct eph *eph, const struct rate *rate, const char *what, int64_t user_id, int64_t *retry_ms)
+{
+	char key[KEY_MOST];
+	if (!eph || rate->count == 0) return true;
+	int n = snprintf(key, sizeof key, "rate:%s:u:%lld", what, (long long)user_id);
+	return eph_take(eph, (struct str){ key, (size_t)n }, rate, retry_ms);
+}
+
 static bool take(const struct limit_ask *ask, int64_t person, int64_t *retry_ms)
 {
 	char key[KEY_MOST], address[ADDRESS_TEXT];
+	if (person) return limit_person(ask->eph, ask->rate, ask->what, person, retry_ms);
 	if (!ask->eph || ask->rate->count == 0) return true;
-	int n = person ? snprintf(key, sizeof key, "rate:%s:u:%lld", ask->what, (long long)person)
-				   : snprintf(key, sizeof key, "rate:%s:a:%s", ask->what, address_limit_key(ask->address, address).p);
+	int n = snprintf(key, sizeof key, "rate:%s:a:%s", ask->what, address_limit_key(ask->address, address).p);
 	return eph_take(ask->eph, (struct str){ key, (size_t)n }, ask->rate, retry_ms);
 }
 

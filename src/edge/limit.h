@@ -39,6 +39,8 @@ int64_t limiter_person(const struct limiter *l, const struct credential *c);
 void limiter_learn(struct limiter *l, const struct credential *c, int64_t user_id);
 /* True, or *retry_ms. */
 bool limiter_take(struct limiter *l, const struct limit_ask *ask, int64_t *retry_ms);
+/* Of a person who is known: the bucket that requests of the same `what` take from. */
+bool limit_person(struct eph *eph, const struct rate *rate, const char *what, int64_t user_id, int64_t *retry_ms);
 /* A credential was refused: false when that was one too many of this address. */
 bool limiter_refused(struct limiter *l, const struct limit_ask *ask, int64_t *retry_ms);
 #endif

@@ -149,9 +149,9 @@ static bool has_forwarding(const struct http_head *head)
 	return false;
 }
 
-struct client proxy_client(const struct proxies *p, const struct http_head *head, struct str peer, bool tls)
+struct asker proxy_client(const struct proxies *p, const struct http_head *head, struct str peer, bool tls)
 {
-	struct client c = { .https = tls };
+	struct asker c = { .https = tls };
 	struct str item;
 	if (!address_parse(peer, &c.address)) c.address = (struct address){ 0 };
 	if (!head) return c;

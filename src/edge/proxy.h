@@ -33,11 +33,11 @@ bool proxies_parse(struct str list, struct proxies *out, struct str *wrong);
 void proxies_release(struct proxies *p);
 bool proxies_trust(const struct proxies *p, const struct address *a);
 
-struct client {
+struct asker {
 	struct address address;
 	bool https;
 	bool forwarded; /* some forwarding header was there, believed or not */
 };
 /* X-Forwarded-For is walked from the right for as long as who speaks is trusted; -Proto goes with it. */
-struct client proxy_client(const struct proxies *p, const struct http_head *head, struct str peer, bool tls);
+struct asker proxy_client(const struct proxies *p, const struct http_head *head, struct str peer, bool tls);
 #endif

@@ -7,6 +7,7 @@
 #include "app/marker.h"
 #include "base/mem.h"
 #include "codec/codec.h"
+#include "edge/limit.h"
 #include "edge/send.h"
 #include "edge/typing.h"
 #include "edge/ws_conn.h"
@@ -218,11 +219,9 @@ static struct credential session_credential(const struct ws_conn *w)
 
 static enum err rate_take(struct ws_request *q)
 {
-	char key[32];
-	int n = snprintf(key, sizeof key, "m:%lld", (long long)q->w->user_id);
-	int64_t retry_ms;
-	if (eph_take(q->w->pod->eph, (struct str){ key, (size_t)n }, &q->w->pod->config->rate_messages, &retry_ms))
-		return OK;
+	const struct pod *pod = q->w->pod;
+	int64_t retry_ms = 0;
+	if (limit_person(pod->eph, &pod->config->rate_messages, "messages", q->w->user_id, &retry_ms)) return OK;
 	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
 	return ERR_RATE_LIMITED;
 }

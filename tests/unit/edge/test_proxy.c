@@ -92,7 +92,7 @@ static void lists_of_networks_are_read(void **state)
 	proxies_release(&p);
 }
 
-static struct client client_of(const char *peer, const char *for_, const char *for2, const char *proto)
+static struct asker client_of(const char *peer, const char *for_, const char *for2, const char *proto)
 {
 	struct proxies p;
 	struct str wrong;
@@ -102,12 +102,12 @@ static struct client client_of(const char *peer, const char *for_, const char *f
 	if (for_) headers[head.n_headers++] = (struct http_header){ STR("X-Forwarded-For"), str_of(for_) };
 	if (for2) headers[head.n_headers++] = (struct http_header){ STR("x-forwarded-for"), str_of(for2) };
 	if (proto) headers[head.n_headers++] = (struct http_header){ STR("X-Forwarded-Proto"), str_of(proto) };
-	struct client c = proxy_client(&p, &head, str_of(peer), false);
+	struct asker c = proxy_client(&p, &head, str_of(peer), false);
 	proxies_release(&p);
 	return c;
 }
 
-static void assert_client(struct client c, const char *address, bool https, bool forwarded)
+static void assert_client(struct asker c, const char *address, bool https, bool forwarded)
 {
 	char text[ADDRESS_TEXT];
 	address_format(&c.address, text);
