@@ -1,4 +1,4 @@
-/* Memory is read when the server has been quiet for a while (it used hardly any CPU for half a second) and has been
+/* Memory is read when the server has been quiet for a while (it used hardly any CPU) and has been
  * told to give back what it does not need. */
 #include "idle.h"
 
@@ -12,7 +12,7 @@
 #include "wire.h"
 
 #define LEVELS_MOST 8
-#define QUIET_MS 500
+#define QUIET_MS 1500 /* longer than a lane must be idle before its connection gives back what it cached */
 #define QUIET_TRIES 40
 
 static int64_t server_cpu(const struct options *o)

@@ -37,6 +37,12 @@ static void close_conn(void *state)
 	db_conn_destroy(state);
 }
 
+/* Else each connection keeps the pages of its busiest moment. */
+static void rest_conn(void *state)
+{
+	db_conn_rest(state);
+}
+
 static struct lane *make_lane(struct process *p, const char *name, int threads, int64_t wait_ms,
 							  void *(*open)(void *, int))
 {
@@ -47,6 +53,7 @@ static struct lane *make_lane(struct process *p, const char *name, int threads, 
 		.most_wait_ms = wait_ms,
 		.open = open,
 		.close = open ? close_conn : NULL,
+		.idle = open ? rest_conn : NULL,
 		.arg = p->pod.db,
 	};
 	return p->lanes[p->n_lanes++] = lane_create(&o);

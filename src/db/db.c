@@ -95,6 +95,10 @@ bool db_conn_alive(struct db_conn *c)
 {
 	return c->impl && c->db->driver->alive(c);
 }
+void db_conn_rest(struct db_conn *c)
+{
+	if (c->impl && c->db->driver->rest) c->db->driver->rest(c);
+}
 int64_t db_conn_generation(const struct db_conn *c)
 {
 	return c->generation;

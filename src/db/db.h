@@ -101,6 +101,9 @@ enum db_use {
 struct db_conn *db_conn_create(struct db *db, enum db_use use);
 void db_conn_destroy(struct db_conn *c);
 enum db_kind db_conn_kind(const struct db_conn *c);
+/* Gives back memory that is kept to be quick (SQLite: the page cache, up to 8 MB a connection): for a lane with nothing
+ * to do. */
+void db_conn_rest(struct db_conn *c);
 bool db_conn_alive(struct db_conn *c);               /* connected now, without asking the server */
 int64_t db_conn_generation(const struct db_conn *c); /* counts connections made: another number, another session */
 

@@ -47,6 +47,7 @@ struct db_driver {
 	void (*disconnect)(struct db_conn *c);
 	bool (*alive)(struct db_conn *c); /* notices an idle connection that the other side has closed */
 	bool (*in_transaction)(struct db_conn *c);
+	void (*rest)(struct db_conn *c); /* or NULL: keeps nothing worth giving back */
 	enum err (*query)(struct db_conn *c, const struct sql *q, struct db_args args, struct db_rows *rows);
 	bool (*next)(struct db_rows *rows);
 	void (*end)(struct db_rows *rows);

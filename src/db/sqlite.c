@@ -23,6 +23,13 @@ static bool sqlite_in_transaction(struct db_conn *c)
 	return !sqlite3_get_autocommit(s->db); /* some errors roll back by themselves */
 }
 
+/* The pages come back from the kernel's cache when they are wanted again. */
+static void sqlite_rest(struct db_conn *c)
+{
+	struct sqlite_conn *s = c->impl;
+	sqlite3_db_release_memory(s->db);
+}
+
 /* Which argument each parameter takes. False: a name that is not $ and a number. */
 static bool map_parameters(struct sqlite_stmt *st)
 {
@@ -255,6 +262,7 @@ const struct db_driver db_driver_sqlite = {
 	.disconnect = sqlite_disconnect,
 	.alive = sqlite_alive,
 	.in_transaction = sqlite_in_transaction,
+	.rest = sqlite_rest,
 	.query = sqlite_query,
 	.next = sqlite_next,
 	.end = sqlite_end,

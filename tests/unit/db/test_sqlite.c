@@ -132,6 +132,22 @@ static void each_commit_is_on_disk(void **state)
 	assert_true(faulty.log_syncs > before);
 }
 
+static void a_rested_connection_keeps_no_pages(void **state)
+{
+	struct fixture *f = *state;
+	static const struct sql fill = {
+		"INSERT INTO rows (id) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+		"i < 50000) SELECT i FROM n",
+		NULL
+	};
+	must(db_exec(f->c, &fill, DB_NO_ARGS, NULL));
+	assert_int_equal(rows_in(f->c), 50000);
+	sqlite3_int64 before = sqlite3_memory_used();
+	db_conn_rest(f->c);
+	assert_true(sqlite3_memory_used() < before - 200000);
+	assert_int_equal(rows_in(f->c), 50000);
+}
+
 static void a_full_disk_takes_nothing_and_harms_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -222,6 +238,7 @@ static int own_cases(void)
 		cmocka_unit_test(what_cannot_be_opened_says_so),
 		cmocka_unit_test(a_lock_is_waited_for_so_long_only),
 		DISK(each_commit_is_on_disk),
+		DISK(a_rested_connection_keeps_no_pages),
 		DISK(a_full_disk_takes_nothing_and_harms_nothing),
 		DISK(a_statement_may_meet_the_end_of_the_disk_too),
 		DISK(a_failed_sync_leaves_the_outcome_open),
