@@ -15,6 +15,25 @@ enum err ops_health(struct request *q, struct db_conn *c)
 	return OK;
 }
 
+static const char front[] =
+	"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
+	"<title>Linnet</title><h1>Linnet is running</h1>"
+	"<p>This is the chat server. It speaks <a href=/openapi.json>HTTP and JSON</a>, and WebSocket at <code>/ws</code>."
+	"<p>Register (the first account becomes the owner), then talk:"
+	"<pre>curl -d '{\"username\":\"ann\",\"password\":\"a long password\",\"cookie\":false}' \\\n"
+	"     -H 'Content-Type: application/json' HOST/auth/register\n"
+	"curl -H 'Authorization: Bearer ACCESS_TOKEN' HOST/channels\n"
+	"curl -H 'Authorization: Bearer ACCESS_TOKEN' -H 'Content-Type: application/json' \\\n"
+	"     -d \"{\\\"nonce\\\":\\\"$(cat /proc/sys/kernel/random/uuid)\\\",\\\"body\\\":\\\"hello\\\"}\" HOST/channels/1/messages</pre>"
+	"<p><a href=/health>health</a> &middot; <a href=/version>version</a>";
+
+enum err ops_front(struct request *q, struct db_conn *c)
+{
+	q->reply.content_type = "text/html; charset=utf-8";
+	buf_add(&q->reply.body, front, sizeof front - 1);
+	return OK;
+}
+
 enum err ops_version(struct request *q, struct db_conn *c)
 {
 	struct json_out o = reply_json(q);

@@ -6,6 +6,7 @@
 enum err ops_health(struct request *q, struct db_conn *c);
 enum err ops_ready(struct request *q, struct db_conn *c);
 enum err ops_metrics(struct request *q, struct db_conn *c);
+enum err ops_front(struct request *q, struct db_conn *c); /* what this is and where to go on */
 enum err ops_version(struct request *q, struct db_conn *c);
 enum err ops_openapi(struct request *q, struct db_conn *c);
 #endif

@@ -21,8 +21,10 @@ const struct route routes[] = {
 	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
 	  BODY_sink,     RATE_##rate, NULL,       run,         &sink,         false },
 #define SOCKET R
+#define PAGE R_BARE
 #include "edge/routes.def"
 #undef SOCKET
+#undef PAGE
 #undef R
 #undef R_BARE
 #undef R_SINK
