@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "store/audit.h"
+#include "store/bulk.h"
 
 static const char *const names[] = { "open", "invite", "closed" };
 
@@ -59,6 +60,16 @@ enum err register_judge(const struct register_ask *ask, struct problem *p, struc
 
 /* ---- writing */
 
+static enum err make_general(struct db_conn *c, const struct registering *r)
+{
+	struct bulk_people one = { .count = 1, .base = r->person.user_id - 1, .now_ms = r->person.now_ms };
+	struct bulk_channel general;
+	size_t n = 1;
+	enum err e = bulk_channel(c, &one, STR("general"), STR("general"), true, &general);
+	if (!e) e = bulk_lock(c, &general, &n, one.now_ms);
+	return e ? e : bulk_join(c, &one, &general);
+}
+
 static enum err first_account(struct db_conn *c, const struct registering *r)
 {
 	const struct audit_row row = {
@@ -70,6 +81,7 @@ static enum err first_account(struct db_conn *c, const struct registering *r)
 		.request_id = r->request_id,
 	};
 	enum err e = server_end_setup(c);
+	if (!e) e = make_general(c, r);
 	return e ? e : audit_write(c, &row);
 }
 
@@ -81,7 +93,8 @@ static enum err write_in(struct db_conn *c, struct registering *r, struct sessio
 		return r->person.first ? ERR_BAD_SETUP_CODE : ERR_REGISTRATION_CLOSED;
 	r->session.user_id = r->person.user_id;
 	e = session_create(c, &r->session, none);
-	return !e && r->person.first ? first_account(c, r) : e;
+	if (!e && r->person.first) e = first_account(c, r);
+	return e ? e : person_defaults(c, r->defaults, r->most_defaults, &r->n_defaults);
 }
 
 enum err register_write(struct db_conn *c, struct registering *r)

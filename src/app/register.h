@@ -1,5 +1,6 @@
-/* Who may make an account, and how it comes to be: person and first session in one transaction on the write lane. What
- * takes revs (channels) follows through the append queue: app/welcome.h. */
+/* Who may make an account, and how it comes to be: person and first session in one transaction on the write lane, and
+ * with the first account #general, a default channel that nobody can have heard of yet. What takes revs of channels
+ * that are in use follows through the append queue: app/welcome.h. */
 #ifndef LINNET_APP_REGISTER_H
 #define LINNET_APP_REGISTER_H
 #include "base/config.h"
@@ -31,6 +32,8 @@ struct registering {
 	struct person_new person;
 	struct session_new session; /* user_id is filled in */
 	struct str request_id;
+	int64_t *defaults; /* out: channels to join, at most `most_defaults` */
+	size_t most_defaults, n_defaults;
 };
 /* A transaction of its own. ERR_NAME_TAKEN, ERR_BAD_SETUP_CODE, ERR_REGISTRATION_CLOSED. */
 enum err register_write(struct db_conn *c, struct registering *r);

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 
-enum stage { STAGE_GENERAL, STAGE_JOIN, STAGE_SETTLE, STAGE_OVER };
+enum stage { STAGE_JOIN, STAGE_SETTLE, STAGE_OVER };
 
 struct welcome_change {
 	struct change change;
@@ -11,10 +11,10 @@ struct welcome_change {
 
 static void advance(struct welcome *w);
 
-/* A channel that went meanwhile, or a name that is taken, does not stand in the way. */
+/* A channel that went meanwhile does not stand in the way. */
 static bool matters(enum err e)
 {
-	return e && e != ERR_NOT_FOUND && e != ERR_NAME_TAKEN && e != ERR_NOT_ALLOWED && e != ERR_LIMIT_REACHED;
+	return e && e != ERR_NOT_FOUND && e != ERR_NOT_ALLOWED && e != ERR_LIMIT_REACHED;
 }
 
 static void one_less(struct welcome *w, enum err e)
@@ -55,22 +55,6 @@ static void submit(struct welcome *w, struct change *c)
 	if (e) one_less(w, e);
 }
 
-static void make_general(struct welcome *w)
-{
-	w->general = (struct channel_create){
-		.kind = CHANNEL_PUBLIC,
-		.name = STR("general"),
-		.name_key = STR("general"),
-		.topic = STR_NONE,
-		.dm_key = STR_NONE,
-		.is_default = true,
-	};
-	struct change *c = change_begin(w, 0, CHANGE_CHANNEL, 0);
-	c->create = &w->general;
-	w->waiting = 1;
-	submit(w, c);
-}
-
 static void join_all(struct welcome *w)
 {
 	w->waiting = w->n_channels + 1; /* one more, so that it does not end while they are handed over */
@@ -91,12 +75,6 @@ static void advance(struct welcome *w)
 {
 	enum stage stage = w->err ? STAGE_OVER : (enum stage)w->stage++;
 	switch (stage) {
-	case STAGE_GENERAL:
-		if (w->first)
-			make_general(w);
-		else
-			advance(w);
-		break;
 	case STAGE_JOIN: join_all(w); break;
 	case STAGE_SETTLE: settle(w); break;
 	case STAGE_OVER:
@@ -109,7 +87,7 @@ static void advance(struct welcome *w)
 void welcome_start(struct welcome *w)
 {
 	w->changes = arena_array(w->arena, struct welcome_change, w->n_channels + 1);
-	w->stage = STAGE_GENERAL;
+	w->stage = STAGE_JOIN;
 	w->err = OK;
 	advance(w);
 }

@@ -7,6 +7,7 @@
 #include "edge/limit.h"
 #include "edge/origin.h"
 #include "edge/proxy.h"
+#include "edge/touch.h"
 
 #define HTTP_DATE 29 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
@@ -16,6 +17,7 @@ struct edge_reactor { /* reactor */
 	struct metrics_cell *cell;
 	struct list conns; /* of struct http_conn, those that speak HTTP */
 	struct limiter limiter;
+	struct touched touched;
 	_Atomic int64_t pending; /* written here, read by any thread */
 	int64_t date_s;
 	char date[HTTP_DATE + 1];

@@ -54,11 +54,11 @@ static enum err session_run(struct request *q, struct db_conn *c)
 	struct login_call *call = q->in;
 	call->session = signed_session(q, call->cookie);
 	call->session.user_id = call->key.user_id;
-	enum err e = sessions_login(c, q->pod->bus, &call->session, call->key.password_hash, call->stale);
-	if (e) return e;
-	if (call->key.settled) return reply_run(q, c);
-	call->welcome.first = call->key.user_id == 1;
-	return person_defaults(c, call->welcome.channel_ids, WELCOME_CHANNELS, &call->welcome.n_channels);
+	enum err e = OK;
+	if (!call->key.settled)
+		e = person_defaults(c, call->welcome.channel_ids, WELCOME_CHANNELS, &call->welcome.n_channels);
+	if (!e) e = sessions_login(c, q->pod->bus, &call->session, call->key.password_hash, call->stale);
+	return !e && call->key.settled ? reply_run(q, c) : e;
 }
 
 static enum err verify_run(struct request *q, struct db_conn *c)

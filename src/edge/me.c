@@ -73,9 +73,10 @@ static enum err look_run(struct request *q, struct db_conn *c)
 	enum err e = person_read(c, &q->arena, q->actor.user_id, &u);
 	if (e) return e;
 	call->settled = u.changed_rev > 0;
-	if (call->settled) reply_me(q, &u);
-	if (call->settled) return OK;
-	call->welcome.first = u.id == 1;
+	if (call->settled) {
+		reply_me(q, &u);
+		return OK;
+	}
 	return person_defaults(c, call->welcome.channel_ids, WELCOME_CHANNELS, &call->welcome.n_channels);
 }
 

@@ -48,7 +48,6 @@ static void written(struct request *q, enum err e)
 		return;
 	}
 	const struct credential who = signed_credential(call->r.session.user_id, str_of(call->r.session.session_id));
-	call->welcome.first = call->r.person.first;
 	signed_welcome(q, &call->welcome, &who, welcomed);
 }
 
@@ -58,9 +57,12 @@ static enum err write_run(struct request *q, struct db_conn *c)
 	call->r.session = signed_session(q, call->cookie);
 	call->r.person.now_ms = call->r.session.now_ms;
 	call->r.request_id = str_of(q->id);
+	call->r.defaults = call->welcome.channel_ids;
+	call->r.most_defaults = WELCOME_CHANNELS;
 	enum err e = register_write(c, &call->r);
 	if (e == ERR_NAME_TAKEN) problem_set(&q->problem, e, "Somebody has, or had, this name");
-	return e ? e : person_defaults(c, call->welcome.channel_ids, WELCOME_CHANNELS, &call->welcome.n_channels);
+	call->welcome.n_channels = call->r.n_defaults;
+	return e;
 }
 
 static enum err hash_run(struct request *q, struct db_conn *c)

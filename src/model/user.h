@@ -22,17 +22,17 @@ struct user {
 
 enum session_kind { SESSION_COOKIE, SESSION_CLIENT, SESSION_TOKEN };
 enum scope { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_MANAGE = 4, SCOPE_ADMIN = 8, SCOPE_ALL = 15 };
-bool scopes_parse(struct str list, int *out);      /* "read,write" */
-void scopes_format(int scopes, char out[32]);      /* NUL-terminated */
+bool scopes_parse(struct str list, int *out); /* "read,write" */
+void scopes_format(int scopes, char out[32]); /* NUL-terminated */
 
 #define SESSION_ID 26
 /* What a request shows of itself: checked against the session's row by the job (or append batch) that serves it. */
 enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_COOKIE, CREDENTIAL_TOKEN, CREDENTIAL_JWT };
 struct credential {
 	enum credential_kind kind;
-	uint8_t hash[32];              /* SHA-256 of cookie or token */
+	uint8_t hash[32];                /* SHA-256 of cookie or token */
 	char session_id[SESSION_ID + 1]; /* of a JWT (its signature was checked), or of an open socket */
-	int64_t user_id;               /* likewise; 0: not known yet */
+	int64_t user_id;                 /* likewise; 0: not known yet */
 };
 /* The person behind a request, as the session's row said. */
 struct actor {
@@ -42,6 +42,7 @@ struct actor {
 	int scopes;
 	char session_id[SESSION_ID + 1];
 	int64_t expires_at;
+	int64_t used_at; /* as noted, once an hour at most */
 	bool bot;
 };
 

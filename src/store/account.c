@@ -6,7 +6,7 @@
 
 #define ACTOR                                                                                                          \
 	"SELECT s.session_id, s.kind, s.user_id, s.scopes, s.expires_at, s.revoked_at, u.role, u.bot, u.deactivated_at, "  \
-	"u.deleted_at FROM sessions s JOIN users u ON u.user_id = s.user_id WHERE "
+	"u.deleted_at, s.used_at FROM sessions s JOIN users u ON u.user_id = s.user_id WHERE "
 static const struct sql SQL_BY_SECRET = { ACTOR "s.secret_hash = $1 AND s.kind = $2", NULL };
 static const struct sql SQL_BY_ID = { ACTOR "s.session_id = $1 AND s.user_id = $2", NULL };
 
@@ -33,6 +33,7 @@ static void actor_take(const struct db_rows *r, void *arg)
 	f->actor->role = (enum user_role)db_i64(r, 6);
 	f->actor->bot = db_i64(r, 7) != 0;
 	f->off = !db_is_null(r, 8) || !db_is_null(r, 9);
+	f->actor->used_at = db_i64(r, 10);
 }
 
 static enum err look_up(struct db_conn *c, const struct credential *cred, struct found *f)

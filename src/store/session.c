@@ -12,7 +12,6 @@
 
 #define ENDED_MOST 200 /* rows of ended sessions that are kept for the addresses, of one person */
 #define AGENT_MOST 200 /* bytes */
-#define TOUCH_MS 3600000
 
 static const char *const kind_names[] = {
 	[SESSION_COOKIE] = "cookie", [SESSION_CLIENT] = "client", [SESSION_TOKEN] = "token"
@@ -222,14 +221,14 @@ enum err session_addresses(struct db_conn *c, struct arena *a, int64_t user_id, 
 
 static const struct sql SQL_TOUCH = {
 	"UPDATE sessions SET used_at = $2, expires_at = CASE kind WHEN 'cookie' THEN $3 ELSE expires_at END "
-	"WHERE session_id = $1 AND revoked_at IS NULL AND used_at < $4",
+	"WHERE session_id = $1 AND revoked_at IS NULL AND used_at <= $4",
 	NULL,
 };
 
 enum err session_touch(struct db_conn *c, struct str session_id, int64_t now_ms)
 {
-	return db_exec(
-		c, &SQL_TOUCH,
-		DB_ARGS(DB_TEXT(session_id), DB_I64(now_ms), DB_I64(now_ms + SESSION_LIFE_MS), DB_I64(now_ms - TOUCH_MS)),
-		NULL);
+	return db_exec(c, &SQL_TOUCH,
+				   DB_ARGS(DB_TEXT(session_id), DB_I64(now_ms), DB_I64(now_ms + SESSION_LIFE_MS),
+						   DB_I64(now_ms - SESSION_TOUCH_MS)),
+				   NULL);
 }

@@ -10,6 +10,7 @@
 #define SESSION_LIFE_MS (INT64_C(30) * 86400 * 1000) /* sliding */
 #define SESSIONS_MOST 100                            /* alive at once, of one person: the one longest unused goes */
 #define SECRET_TEXT 96                               /* room for any of the texts that a client shows */
+#define SESSION_TOUCH_MS 3600000                     /* how often a use is noted */
 #define REFRESH_AGAIN_MS 60000                       /* for so long a rotated token answers its successor, at least */
 
 /* What ended with a change, to be told after the commit: each session is cut off. */
@@ -78,7 +79,7 @@ struct refreshed {
  * successor used: then *ended says so, and the caller commits. ERR_RATE_LIMITED: rotated all too often. Any other: roll
  * back. */
 enum err session_rotate(struct db_conn *c, struct str token, int64_t now_ms, struct refreshed *out,
-						 struct sessions_ended *ended);
+						struct sessions_ended *ended);
 
 /* For refresh.c and token.c: 32 random bytes as text (43 characters); SHA-256 of a text; what has ended, and then that
  * the person's head moves by it. */

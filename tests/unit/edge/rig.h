@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "edge/edge.h"
 #include "edge/jwt.h"
+#include "store/account.h"
+#include "store/migrations.h"
 
 struct rig {
 	struct clock clock; /* first: the clock is the rig */
@@ -31,6 +33,10 @@ struct rig {
 	enum err session; /* what the session of any credential comes to */
 	struct actor actor;
 	int sessions;
+	/* with a database: rig_open_db */
+	struct db *db;
+	struct db_conn *look; /* the test's own */
+	struct bus *bus;
 	char log[65536];
 	size_t log_n;
 };
@@ -91,9 +97,27 @@ static inline void rig_init(struct rig *r)
 	log_capture(rig_log, r);
 }
 
+static inline void *rig_conn(void *arg, int thread)
+{
+	return db_conn_create(arg, DB_WRITE);
+}
+
+static inline void rig_conn_close(void *state)
+{
+	db_conn_destroy(state);
+}
+
 static inline struct lane *rig_lane(struct rig *r, const char *name)
 {
-	const struct lane_options o = { .name = name, .threads = 1, .most_queued = 4, .clock = &r->clock };
+	const struct lane_options o = {
+		.name = name,
+		.threads = 1,
+		.most_queued = 4,
+		.clock = &r->clock,
+		.open = r->db ? rig_conn : NULL,
+		.close = r->db ? rig_conn_close : NULL,
+		.arg = r->db,
+	};
 	return lane_create_virtual(&o, rig_submitted, r);
 }
 
@@ -116,9 +140,55 @@ static inline void rig_open(struct rig *r, const struct route *rows, size_t n)
 	p->n_reactors = 1;
 	p->ready = true;
 	assert_true(jwt_key(STR("a secret of the tests, of 32 bytes or more"), p->jwt_key, &p->jwt_key_n));
-	r->edge = edge_create(&(struct edge_options){ p, rows, n, rig_session }, &why);
+	r->edge = edge_create(&(struct edge_options){ p, rows, n, r->db ? session_actor : rig_session }, &why);
 	if (!r->edge) fail_msg("%s", why);
 }
+
+/* The program's own routes on a database in memory, with an append queue and a bus that nobody listens to. */
+static inline void rig_open_db(struct rig *r)
+{
+	const struct db_options o = { "sqlite::memory:", 10000, 5000, 10, true };
+	if (db_create(&o, &r->db)) fail_msg("no database");
+	r->look = db_conn_create(r->db, DB_WRITE);
+	if (migrate_up(r->look, migration_list, migration_count, NULL) || epoch_open(r->look, &r->pod.epoch))
+		fail_msg("no tables");
+	rig_set(r, "LINNET_ARGON_OPS", "1");
+	rig_set(r, "LINNET_ARGON_MEMORY", "8M");
+	rig_open(r, routes, n_routes);
+	r->pod.db = r->db;
+	r->pod.bus = r->bus = bus_local_create();
+	const struct append_options a = {
+		.config = &r->config,
+		.lane = r->pod.write,
+		.bus = r->bus,
+		.clock = &r->clock,
+		.metrics = r->pod.metrics,
+	};
+	r->pod.append = append_create(&a, &r->pod.epoch);
+}
+
+static inline void rig_close_db(struct rig *r)
+{
+	append_destroy(r->pod.append);
+	r->bus->ops->destroy(r->bus);
+	db_conn_destroy(r->look);
+	db_destroy(r->db);
+}
+
+/* One number of one row; -1: no row. `text` stays. */
+static inline int64_t rig_number(struct rig *r, const struct sql *q)
+{
+	struct db_rows rows;
+	if (db_query(r->look, q, DB_NO_ARGS, &rows)) fail_msg("%s", q->text);
+	int64_t v = db_next(&rows) ? db_i64(&rows, 0) : -1;
+	if (db_end(&rows)) fail_msg("%s", q->text);
+	return v;
+}
+#define RIG_NUMBER(r, text)                                                                                            \
+	({                                                                                                                 \
+		static const struct sql q_ = { text, NULL };                                                                   \
+		rig_number(r, &q_);                                                                                            \
+	})
 
 static inline bool rig_run_jobs(struct rig *r)
 {
@@ -165,6 +235,7 @@ static inline void rig_close(struct rig *r)
 	assert_int_equal(edge_pending(r->edge), 0);
 	edge_destroy(r->edge);
 	r->pod.eph->ops->destroy(r->pod.eph);
+	if (r->db) rig_close_db(r);
 	metrics_destroy(r->pod.metrics);
 	config_release(&r->config);
 	log_capture(NULL, NULL);

@@ -176,12 +176,12 @@ static void use_slides_a_cookie_once_an_hour(struct both *b, struct db_conn *c)
 	struct actor a;
 	int64_t id = person(b, c);
 	struct session_new n = make(c, id, SESSION_COOKIE, NOW);
-	both_must(session_touch(c, str_of(n.session_id), NOW + 3600000));
+	both_must(session_touch(c, str_of(n.session_id), NOW + 3599999));
 	both_must(by_cookie(c, n.secret, NOW, &a));
 	assert_int_equal(a.expires_at, NOW + 30 * DAY);
-	both_must(session_touch(c, str_of(n.session_id), NOW + 3600001));
+	both_must(session_touch(c, str_of(n.session_id), NOW + 3600000));
 	both_must(by_cookie(c, n.secret, NOW, &a));
-	assert_int_equal(a.expires_at, NOW + 3600001 + 30 * DAY);
+	assert_int_equal(a.expires_at, NOW + 3600000 + 30 * DAY);
 }
 
 static void lists_go_in_pages(struct both *b, struct db_conn *c)
