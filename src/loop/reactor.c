@@ -40,8 +40,8 @@ struct reactor {
 
 	_Atomic(struct mail *) mails;
 	_Atomic bool stopping, running;
-	pthread_t thread;  /* that runs it, while it does */
-	pthread_t started; /* of reactor_start() */
+	_Atomic pthread_t thread; /* that runs it, while it does */
+	pthread_t started;        /* of reactor_start() */
 };
 
 /* ---- time */
@@ -72,12 +72,14 @@ int reactor_index(const struct reactor *r)
 
 static bool reactor_own_thread(const struct reactor *r)
 {
-	return atomic_load_explicit(&r->running, memory_order_acquire) && pthread_equal(r->thread, pthread_self());
+	return atomic_load_explicit(&r->running, memory_order_acquire) &&
+		   pthread_equal(atomic_load_explicit(&r->thread, memory_order_relaxed), pthread_self());
 }
 
 bool reactor_here(const struct reactor *r)
 {
-	return !atomic_load_explicit(&r->running, memory_order_acquire) || pthread_equal(r->thread, pthread_self());
+	return !atomic_load_explicit(&r->running, memory_order_acquire) ||
+		   pthread_equal(atomic_load_explicit(&r->thread, memory_order_relaxed), pthread_self());
 }
 
 struct uv_loop_s *reactor_uv(struct reactor *r)
@@ -288,7 +290,7 @@ int64_t reactor_next_ms(struct reactor *r)
 void reactor_run(struct reactor *r)
 {
 	assert(!r->is_virtual && !atomic_load(&r->running));
-	r->thread = pthread_self();
+	atomic_store_explicit(&r->thread, pthread_self(), memory_order_relaxed);
 	atomic_store_explicit(&r->running, true, memory_order_release);
 	uv_run(&r->uv, UV_RUN_DEFAULT);
 	reactor_end_turn(r); /* libuv stopped after its poll: what this turn handled is still flushed */
@@ -393,7 +395,7 @@ static void reactor_wind_up(struct reactor *r)
 void reactor_destroy(struct reactor *r)
 {
 	assert(!atomic_load(&r->running));
-	r->thread = pthread_self(); /* and it wakes nobody any more */
+	atomic_store(&r->thread, pthread_self()); /* and it wakes nobody any more */
 	atomic_store(&r->running, true);
 	if (!r->is_virtual) reactor_close_uv(r);
 	reactor_wind_up(r);
