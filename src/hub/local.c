@@ -107,9 +107,8 @@ void local_remove(struct sub *s)
 		place(l, hole, l->subs.p[border]);
 		hole = border;
 	}
-	struct sub *last = l->subs.p[l->subs.n - 1];
-	if (last != s || hole != l->subs.n - 1) place(l, hole, last);
-	l->subs.n--;
+	uint32_t last = (uint32_t)--l->subs.n;
+	if (hole != last) place(l, hole, l->subs.p[last]);
 	s->local = NULL;
 	s->state = SUB_DETACHED;
 	if (!l->walking) local_free_if_unused(l);

@@ -21,7 +21,9 @@
 #include "store/epoch.h"
 #include "store/migrations.h"
 
+#ifndef WORLD_REACTORS
 #define WORLD_REACTORS 2
+#endif
 #define ME INT64_C(7)
 
 struct world {
@@ -31,6 +33,9 @@ struct world {
 	struct db_conn *writer;
 	struct epoch epoch;
 	struct bus *bus;
+	struct bus_ops bus_ops; /* of an uncertain one */
+	bool uncertain;         /* the hub must look at heads, as behind Redis */
+	const struct dialect *dialects;
 	struct lane *sync;
 	struct reactor *r[WORLD_REACTORS];
 	struct hub *hub;
@@ -147,14 +152,20 @@ static void sync_close(void *state)
 	db_conn_destroy(state);
 }
 
-static inline struct world *world_make(void)
+static bool not_certain(const struct bus *b)
+{
+	return false;
+}
+
+static inline struct world *world_make_in(const char *url)
 {
 	struct world *w = mem_new(struct world);
+	w->dialects = world_dialects;
 	log_capture(hush, NULL);
 	config_init(&w->config);
 	w->config.heal_wait_ms = 1;
 	w->metrics = metrics_create();
-	struct db_options o = { "sqlite::memory:", 10000, 5000, 10, true };
+	struct db_options o = { url, 10000, 5000, 10, false };
 	must(db_create(&o, &w->db));
 	w->writer = db_conn_create(w->db, DB_WRITE);
 	must(migrate_up(w->writer, migration_list, migration_count, NULL));
@@ -162,10 +173,18 @@ static inline struct world *world_make(void)
 	return w;
 }
 
+static inline struct world *world_make(void)
+{
+	return world_make_in("sqlite::memory:");
+}
+
 /* After the settings were changed. */
 static inline void world_start(struct world *w)
 {
 	w->bus = bus_local_create();
+	w->bus_ops = *w->bus->ops;
+	w->bus_ops.certain = not_certain;
+	if (w->uncertain) w->bus->ops = &w->bus_ops;
 	w->sync = lane_create(&(struct lane_options){
 		.name = "sync", .threads = 2, .most_queued = 100, .open = sync_open, .close = sync_close, .arg = w->db });
 	for (int i = 0; i < WORLD_REACTORS; i++) {
@@ -173,7 +192,7 @@ static inline void world_start(struct world *w)
 		conn_layer_open(w->r[i], 65536);
 	}
 	w->hub = hub_create(&(struct hub_options){ &w->config, w->metrics, w->bus, w->sync, w->r, WORLD_REACTORS,
-											   world_dialects, 1, w->epoch });
+											   w->dialects, 1, w->epoch });
 	for (int i = 1; i < WORLD_REACTORS; i++) reactor_start(w->r[i]);
 }
 
