@@ -3,6 +3,8 @@
  * gathered write: one message costs one system call a subscriber, and so do many, in one channel or in several. A walk
  * is cut after 2 ms and keeps its place; what has come meanwhile joins for those not yet reached. Walks go round robin,
  * so that a small channel never waits for a large one. */
+#include <assert.h>
+
 #include "hub/local.h"
 #include "hub/session.h"
 #include "loop/conn.h"
@@ -77,6 +79,7 @@ static bool has_news(const struct local *l, const struct sub *sub)
 static void take(struct visit *v, struct local *l, struct sub *sub)
 {
 	int64_t last = last_rev(l);
+	assert(sub->pos >= l->first_rev - 1); /* nobody who is live lies before what waits here */
 	if (sub->stop_rev && sub->stop_rev < last) last = sub->stop_rev;
 	const struct joined *j = joined(l, v->session->dialect);
 	size_t from = (size_t)(sub->pos - j->from), to = (size_t)(last - j->from);
@@ -147,6 +150,7 @@ static void drop_frames(struct local *l, int64_t upto)
 void fanout_forget(struct local *l)
 {
 	if (l->frames.n) drop_frames(l, last_rev(l));
+	l->walking = false;
 	for (size_t d = 0; d < DIALECTS_MOST; d++) joined_release(&l->joined[d]);
 }
 

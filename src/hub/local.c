@@ -1,5 +1,7 @@
 #include "hub/local.h"
 
+#include <assert.h>
+
 #include "hub/owner.h"
 #include "hub/session.h"
 
@@ -130,9 +132,15 @@ static void mark_removed(struct local *l, const struct event *e)
 void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *const *frames, size_t n)
 {
 	struct local *l = local_get(hr, channel_id);
-	if (!l || !l->subs.n) return;
+	if (!l) return;
+	if (!l->subs
+			 .n) { /* whoever comes begins behind these, and what waited for those who left would lie before a hole */
+		fanout_forget(l);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		const struct event *e = frames[i]->event;
+		assert(!l->frames.n || e->rev == l->first_rev + (int64_t)l->frames.n);
 		if (!l->frames.n) l->first_rev = e->rev;
 		vec_push(&l->frames, frame_ref(frames[i]));
 		if (change_row(e->kind)->removes) mark_removed(l, e);

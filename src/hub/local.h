@@ -55,5 +55,5 @@ void local_drop_all(struct hub_reactor *hr);
 
 /* fanout.c: walks what is dirty, at most 2 ms; true when there is more. */
 bool fanout_run(struct hub_reactor *hr);
-void fanout_forget(struct local *l); /* frees joined chunks and frames */
+void fanout_forget(struct local *l); /* frees joined chunks and frames; ends its walk */
 #endif

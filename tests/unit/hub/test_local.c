@@ -68,6 +68,83 @@ static void who_was_not_reached_stays_so(void **state)
 	local_unhold(hr, 1);
 }
 
+static struct frame *frame_of(struct world *w, int64_t rev)
+{
+	const struct event_fields f = {
+		.kind = CHANGE_TOPIC, .channel_id = 1, .rev = rev, .at = rev + 1000, .epoch = w->epoch.hash
+	};
+	struct event *e = codec_event(&f);
+	struct frame *frame = frame_create(e);
+	event_unref(e);
+	return frame;
+}
+
+static void frames_come(struct world *w, int64_t from, int64_t to)
+{
+	for (int64_t rev = from; rev <= to; rev++) {
+		struct frame *f = frame_of(w, rev);
+		local_frames(hub_here(w->r[0]), 1, &f, 1);
+		frame_unref(f);
+	}
+}
+
+static void rejoin_at(struct sub *sub, int64_t pos)
+{
+	sub->pos = pos;
+	local_add(local_need(sub->session->here, 1), sub);
+}
+
+/* The last subscriber goes while frames wait, and others come while nobody is there: who comes back begins behind them.
+ */
+static void frames_that_nobody_waited_for_leave_no_hole(void **state)
+{
+	struct world *w = *state;
+	world_start(w);
+	join_channel(w, 1, ME);
+	struct client *k = client_open(w, 0, NULL, 0);
+	client_wait(k, "ready");
+	say_changes(w, 1, 1);
+	client_wait(k, "event 1 2\n");
+	struct hub_reactor *hr = hub_here(w->r[0]);
+	struct sub *sub = session_sub(k->session, 1);
+	local_hold(hr, 1); /* as by an attach under way */
+	frames_come(w, 3, 3);
+	local_remove(sub);
+	frames_come(w, 4, 4);
+	rejoin_at(sub, 4);
+	frames_come(w, 5, 6);
+	local_unhold(hr, 1);
+	client_wait(k, "event 1 6\n");
+	assert_non_null(strstr(client_lines(k), "event 1 2\nevent 1 5\nevent 1 6\n"));
+	client_end(k);
+}
+
+/* The same while a walk was cut. */
+static void frames_are_forgotten_in_the_midst_of_a_walk(void **state)
+{
+	struct world *w = *state;
+	world_start(w);
+	join_channel(w, 1, ME);
+	struct client *k = client_open(w, 0, NULL, 0);
+	client_wait(k, "ready");
+	say_changes(w, 1, 1);
+	client_wait(k, "event 1 2\n");
+	struct hub_reactor *hr = hub_here(w->r[0]);
+	struct sub *sub = session_sub(k->session, 1);
+	struct local *l = local_get(hr, 1);
+	local_hold(hr, 1);
+	frames_come(w, 3, 4);
+	l->walking = true, l->walk_at = 0, l->walk_to = 4;
+	local_remove(sub);
+	frames_come(w, 5, 5);
+	rejoin_at(sub, 5);
+	frames_come(w, 6, 7);
+	local_unhold(hr, 1);
+	client_wait(k, "event 1 7\n");
+	assert_non_null(strstr(client_lines(k), "event 1 2\nevent 1 6\nevent 1 7\n"));
+	client_end(k);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -75,6 +152,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(who_leaves_a_walk_leaves_no_wrong_place),
 		WORLD_TEST(who_was_not_reached_stays_so),
+		WORLD_TEST(frames_that_nobody_waited_for_leave_no_hole),
+		WORLD_TEST(frames_are_forgotten_in_the_midst_of_a_walk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
