@@ -164,21 +164,32 @@ struct reattach_mail {
 	int64_t channel_id, head;
 };
 
+/* Those who are past `head` by a snapshot stay; what waits here is from before the hole, and nobody's any more. */
+static void reattach(struct hub_reactor *hr, int64_t channel_id, int64_t head)
+{
+	struct local *l = local_get(hr, channel_id);
+	if (!l) return;
+	l->attaching++; /* stays while its subscribers leave */
+	for (size_t i = l->subs.n; i-- > 0;)
+		if (l->subs.p[i]->pos < head) session_reattach(l->subs.p[i]);
+	fanout_forget(l);
+	local_unhold(hr, channel_id);
+}
+
 static void reattach_arrives(struct reactor *r, struct mail *m)
 {
 	struct reattach_mail *rm = container_of(m, struct reattach_mail, mail);
-	struct local *l = local_get(hub_here(r), rm->channel_id);
-	if (l) {
-		l->attaching++; /* stays while its subscribers leave */
-		for (size_t i = l->subs.n; i-- > 0;)
-			if (l->subs.p[i]->pos < rm->head) session_reattach(l->subs.p[i]);
-		local_unhold(hub_here(r), rm->channel_id);
-	}
+	reattach(hub_here(r), rm->channel_id, rm->head);
 	mem_free(rm);
 }
 
-void local_reattach(struct hub_reactor *to, int64_t channel_id, int64_t head)
+/* Before the owner's next frames, which go to its own reactor without a mail. */
+void local_reattach(struct hub_reactor *from, struct hub_reactor *to, int64_t channel_id, int64_t head)
 {
+	if (from == to) {
+		reattach(to, channel_id, head);
+		return;
+	}
 	struct reattach_mail *rm = mem_new(struct reattach_mail);
 	rm->mail.deliver = reattach_arrives;
 	rm->channel_id = channel_id;

@@ -49,8 +49,8 @@ void local_unhold(struct hub_reactor *hr,
 /* Ordered frames from the owner; takes its own references. */
 void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *const *frames, size_t n);
 void local_hint(struct hub_reactor *hr, const struct hint *h); /* to who reads fast enough; else it is lost */
-/* Any owner's reactor: subscribers below `head` attach anew from their positions, membership included. */
-void local_reattach(struct hub_reactor *to, int64_t channel_id, int64_t head);
+/* On the owner's reactor: subscribers below `head` attach anew from their positions, membership included. */
+void local_reattach(struct hub_reactor *from, struct hub_reactor *to, int64_t channel_id, int64_t head);
 void local_drop_all(struct hub_reactor *hr);
 
 /* fanout.c: walks what is dirty, at most 2 ms; true when there is more. */

@@ -202,7 +202,7 @@ void owner_overtaken(struct owner *o, int64_t head, int64_t head_at, int64_t min
 	o->last = head, o->last_at = head_at, o->min_rev = min_rev;
 	drain_held(o);
 	for (size_t r = 0; r < o->here->hub->n; r++)
-		if (o->interest[r]) local_reattach(o->here->hub->r[r], o->channel_id, head);
+		if (o->interest[r]) local_reattach(o->here, o->here->hub->r[r], o->channel_id, head);
 }
 
 /* ---- opening */

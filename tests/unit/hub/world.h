@@ -17,6 +17,7 @@
 #include "codec/codec.h"
 #include "db/db.h"
 #include "hub/hub.h"
+#include "hub/owner.h"
 #include "hub/session.h"
 #include "store/epoch.h"
 #include "store/migrations.h"
@@ -176,6 +177,14 @@ static inline struct world *world_make_in(const char *url)
 static inline struct world *world_make(void)
 {
 	return world_make_in("sqlite::memory:");
+}
+
+/* A channel that this reactor puts in order. */
+static inline int64_t channel_of(struct world *w, size_t reactor)
+{
+	int64_t channel = 1;
+	while (hub_owner_index(w->hub, channel) != reactor) channel++;
+	return channel;
 }
 
 /* After the settings were changed. */
@@ -357,6 +366,18 @@ static inline void client_wait(struct client *k, const char *line)
 	if (!has_line(&x)) fail_msg("never read: %s behind: %s", line, last_lines(k));
 }
 
+/* "event 42 3\n"; rev -1: none. Good until the fourth call after it. */
+static inline const char *line_of(const char *what, int64_t channel, int64_t rev)
+{
+	static char text[4][64];
+	static unsigned at;
+	char *z = text[at++ % 4];
+	int n = snprintf(z, sizeof text[0], "%s %lld", what, (long long)channel);
+	if (rev >= 0) n += snprintf(z + n, sizeof text[0] - (size_t)n, " %lld", (long long)rev);
+	snprintf(z + n, sizeof text[0] - (size_t)n, "\n");
+	return z;
+}
+
 /* All that was read, NUL-terminated. */
 static inline const char *client_lines(struct client *k)
 {
@@ -430,7 +451,8 @@ static inline int64_t write_change(struct world *w, int64_t channel, const char 
 	return rev;
 }
 
-static inline void publish(struct world *w, int64_t channel, int64_t rev, enum change_kind kind, int64_t user)
+static inline struct event *make_event(struct world *w, int64_t channel, int64_t rev, enum change_kind kind,
+									   int64_t user)
 {
 	const struct event_fields f = { .kind = kind,
 									.channel_id = channel,
@@ -439,7 +461,12 @@ static inline void publish(struct world *w, int64_t channel, int64_t rev, enum c
 									.actor_id = 1,
 									.user_id = user,
 									.epoch = w->epoch.hash };
-	struct event *e = codec_event(&f);
+	return codec_event(&f);
+}
+
+static inline void publish(struct world *w, int64_t channel, int64_t rev, enum change_kind kind, int64_t user)
+{
+	struct event *e = make_event(w, channel, rev, kind, user);
 	bus_publish(w->bus, &e, 1);
 	event_unref(e);
 }
@@ -480,6 +507,15 @@ static inline int64_t kick_from(struct world *w, int64_t channel, int64_t user)
 	run_sql(w, "UPDATE members SET left_rev = %lld, left_at = 1 WHERE channel_id = %lld AND user_id = %lld",
 			(long long)rev, (long long)channel, (long long)user);
 	return rev;
+}
+
+/* Retention: what is at or below `rev` is gone. */
+static inline void retain_from(struct world *w, int64_t channel, int64_t rev)
+{
+	run_sql(w,
+			"UPDATE heads SET min_rev = %lld, min_rev_at = %lld WHERE channel_id = %lld; "
+			"DELETE FROM changes WHERE channel_id = %lld AND rev <= %lld;",
+			(long long)rev, (long long)rev + 1000, (long long)channel, (long long)channel, (long long)rev);
 }
 
 /* `n` changes, each published. */
