@@ -17,7 +17,7 @@ static enum err take_place(struct request *q, const char *name, enum page_kind k
 	if (e || !text.p) return e;
 	if (p->kind != PAGE_LAST) return problem_field(&q->problem, name, "one place is enough");
 	p->kind = kind;
-	if (str_i64(text, 0, ID_MOST, &p->message_id)) return OK;
+	if (str_i64(text, kind == PAGE_AFTER ? 0 : 1, ID_MOST, &p->message_id)) return OK;
 	if (time_parse(text, &p->time_ms) && p->time_ms > 0) return OK;
 	return problem_field(&q->problem, name, "must be a message_id or a time");
 }

@@ -271,6 +271,13 @@ static void say_ready(struct session *s, struct refresh *r, const struct hello *
 	s->ops->ready(s, &ready);
 }
 
+/* The cursor was of another epoch: the client drops what it has of the channel. */
+static void reset_by_list(struct session *s, const struct channel *c)
+{
+	metric_add(s->here->cell, METRIC_HUB_RESETS, 1);
+	s->ops->reset(s, c->id, c->rev, c);
+}
+
 /* The first list: says ready, then attaches to every channel: from the client's cursor, else from the row's rev. */
 static void greet(struct session *s, struct refresh *r)
 {
@@ -289,8 +296,9 @@ static void greet(struct session *s, struct refresh *r)
 	for (size_t i = 0; i < list->n_channels && !s->closed && !s->parked; i++) {
 		const struct channel *c = &list->channels[i];
 		struct sub *sub = session_sub(s, c->id);
-		const struct cursor *cur = same ? hello_cursor(h, c->id) : NULL;
-		if (sub && sub->state == SUB_DETACHED) sub_attach(sub, cur ? cur->at : 0, c->rev);
+		const struct cursor *cur = hello_cursor(h, c->id);
+		if (cur && !same) reset_by_list(s, c);
+		if (sub && sub->state == SUB_DETACHED) sub_attach(sub, cur && same ? cur->at : 0, c->rev);
 	}
 	mem_free(h->cursors);
 	mem_free(h);

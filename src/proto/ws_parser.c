@@ -88,6 +88,8 @@ static bool check_length(struct ws_parser *p)
 	for (; at < 2 + bytes; at++) length = length << 8 | p->header[at];
 	if (!p->client) memcpy(p->mask, p->header + at, 4);
 	if (length >> 63) return refuse(p, 1002, "a length with its top bit set");
+	if ((bytes == 2 && length < 126) || (bytes == 8 && length <= UINT16_MAX))
+		return refuse(p, 1002, "a length that is not in its shortest form");
 	if (!is_control(p->frame_opcode) && length > p->most - p->message_n)
 		return refuse(p, 1009, "the message is too large");
 	p->left = length;

@@ -302,10 +302,15 @@ static inline bool client_answer(struct client *k, struct answer *a)
 	if (!end) return false;
 	*a = (struct answer){ .head = str_upto(rest, (size_t)(end + 2 - rest.p)) };
 	assert_true(str_starts(a->head, STR("HTTP/1.1 ")));
-	a->status = atoi(a->head.p + 9);
+	int64_t status = 0, n = 0;
+	assert_true(str_i64(str_upto(str_from(a->head, 9), 3), 100, 599, &status));
+	a->status = (int)status;
 	const char *length = memmem(a->head.p, a->head.n, "Content-Length: ", 16);
-	size_t n = length ? (size_t)atoi(length + 16) : 0;
-	a->body = str_upto(str_from(rest, a->head.n + 2), n);
+	if (length) {
+		struct str digits = str_from(a->head, (size_t)(length + 16 - a->head.p)), line;
+		assert_true(str_split(&digits, '\r', &line) && str_i64(line, 0, INT64_MAX, &n));
+	}
+	a->body = str_upto(str_from(rest, a->head.n + 2), (size_t)n);
 	k->at += a->head.n + 2 + a->body.n;
 	return true;
 }
