@@ -397,58 +397,6 @@ static void one_line_a_request_is_logged(void **state)
 	rig_close(&r);
 }
 
-/* ---- how often */
-static void strangers_are_counted_by_address_and_people_by_themselves(void **state)
-{
-	struct rig r;
-	rig_init(&r);
-	rig_set(&r, "LINNET_RATE_REQUESTS", "1/s:3");
-	rig_open(&r, rows, countof(rows));
-	for (int i = 0; i < 3; i++) assert_exchange(&r, ASK("GET", "/open", ""), 200, "");
-	assert_exchange(&r, ASK("GET", "/open", ""), 429, CODE("rate_limited"));
-	assert_header(&r, ASK("GET", "/open", ""), 429, "Retry-After", "1");
-	for (int i = 0; i < 4; i++)
-		assert_exchange(&r, ASK("GET", "/who", COOKIE), 200, ""); /* the first taught us who it is */
-	assert_exchange(&r, ASK("GET", "/who", COOKIE), 429, "");
-	assert_exchange(&r, ASK("GET", "/who", TOKEN), 200, ""); /* not known yet; then the same person's */
-	assert_exchange(&r, ASK("GET", "/who", TOKEN), 429, "");
-	rig_pass(&r, 1000);
-	assert_exchange(&r, ASK("GET", "/who", COOKIE), 200, "");
-	assert_exchange(&r, ASK("GET", "/open", ""), 200, "");
-	rig_close(&r);
-}
-
-static void guessers_of_tokens_are_counted_by_address(void **state)
-{
-	struct rig r;
-	char ask[256];
-	rig_init(&r);
-	rig_set(&r, "LINNET_RATE_REQUESTS", "1/s:3");
-	rig_open(&r, rows, countof(rows));
-	assert_exchange(&r, ASK("GET", "/who", COOKIE), 200, "");
-	r.session = ERR_UNAUTHENTICATED;
-	for (int i = 0; i < 20; i++) {
-		snprintf(ask, sizeof ask, ASK("GET", "/who", "Authorization: Bearer linnet_guess%d\r\n"), i);
-		assert_exchange(&r, ask, i < 3 ? 401 : 429, "");
-	}
-	assert_int_equal(r.sessions, 1 + 4); /* the database is not asked about the rest */
-	r.session = OK;
-	assert_exchange(&r, ASK("GET", "/who", COOKIE), 200, ""); /* who is known is let in from there all the same */
-	rig_close(&r);
-}
-
-static void logins_are_counted_by_address(void **state)
-{
-	struct rig r;
-	rig_init(&r);
-	rig_set(&r, "LINNET_RATE_LOGIN", "6/m:2");
-	rig_open(&r, rows, countof(rows));
-	for (int i = 0; i < 2; i++) assert_exchange(&r, LOGIN(TOKEN), 200, "");
-	assert_header(&r, LOGIN(TOKEN), 429, "Retry-After", "10");
-	assert_exchange(&r, ASK("GET", "/open", ""), 200, "");
-	rig_close(&r);
-}
-
 /* ---- lanes */
 static void a_full_lane_says_so(void **state)
 {
@@ -560,9 +508,6 @@ int main(void)
 		cmocka_unit_test(errors_are_problems),
 		cmocka_unit_test(answers_carry_what_protects),
 		cmocka_unit_test(one_line_a_request_is_logged),
-		cmocka_unit_test(strangers_are_counted_by_address_and_people_by_themselves),
-		cmocka_unit_test(guessers_of_tokens_are_counted_by_address),
-		cmocka_unit_test(logins_are_counted_by_address),
 		cmocka_unit_test(a_full_lane_says_so),
 		cmocka_unit_test(requests_hop_from_lane_to_lane),
 		cmocka_unit_test(handlers_may_answer_later),

@@ -127,6 +127,86 @@ static void off_is_off(void **state)
 	close(&t);
 }
 
+/* ---- on the wire */
+static enum err nothing(struct request *q, struct db_conn *c)
+{
+	return OK;
+}
+
+static const struct route rows[] = {
+	{ HTTP_GET, "/open", "open", AUTH_none, SCOPE_read, LANE_inline, BODY_none, RATE_requests, NULL, nothing },
+	{ HTTP_GET, "/who", "who", AUTH_session, SCOPE_read, LANE_read, BODY_none, RATE_requests, NULL, nothing },
+	{ HTTP_POST, "/login", "login", AUTH_none, SCOPE_own, LANE_read, BODY_none, RATE_login, NULL, nothing },
+};
+
+#define ASK(method, path, headers) method " " path " HTTP/1.1\r\nHost: chat.example.org\r\n" headers "\r\n"
+#define TOKEN "Authorization: Bearer linnet_0123456789\r\n"
+#define COOKIE "Cookie: linnet_session=0123456789\r\n"
+#define LOGIN ASK("POST", "/login", TOKEN)
+
+static void assert_header(struct rig *r, const char *request, int status, const char *name, const char *want)
+{
+	struct client k;
+	struct answer a;
+	client_open(r, &k);
+	client_send(r, &k, request);
+	assert_true(client_answer(&k, &a));
+	assert_int_equal(a.status, status);
+	assert_str(answer_header(&a, name), want);
+	client_close(r, &k);
+}
+
+static void strangers_are_counted_by_address_and_people_by_themselves(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	rig_set(&r, "LINNET_RATE_REQUESTS", "1/s:3");
+	rig_open(&r, rows, countof(rows));
+	for (int i = 0; i < 3; i++) assert_exchange(&r, ASK("GET", "/open", ""), 204, "");
+	assert_exchange(&r, ASK("GET", "/open", ""), 429, CODE("rate_limited"));
+	assert_header(&r, ASK("GET", "/open", ""), 429, "Retry-After", "1");
+	for (int i = 0; i < 4; i++)
+		assert_exchange(&r, ASK("GET", "/who", COOKIE), 204, ""); /* the first taught us who it is */
+	assert_exchange(&r, ASK("GET", "/who", COOKIE), 429, "");
+	assert_exchange(&r, ASK("GET", "/who", TOKEN), 204, ""); /* not known yet; then the same person's */
+	assert_exchange(&r, ASK("GET", "/who", TOKEN), 429, "");
+	rig_pass(&r, 1000);
+	assert_exchange(&r, ASK("GET", "/who", COOKIE), 204, "");
+	assert_exchange(&r, ASK("GET", "/open", ""), 204, "");
+	rig_close(&r);
+}
+
+static void guessers_of_tokens_are_counted_by_address(void **state)
+{
+	struct rig r;
+	char ask[256];
+	rig_init(&r);
+	rig_set(&r, "LINNET_RATE_REQUESTS", "1/s:3");
+	rig_open(&r, rows, countof(rows));
+	assert_exchange(&r, ASK("GET", "/who", COOKIE), 204, "");
+	r.session = ERR_UNAUTHENTICATED;
+	for (int i = 0; i < 20; i++) {
+		snprintf(ask, sizeof ask, ASK("GET", "/who", "Authorization: Bearer linnet_guess%d\r\n"), i);
+		assert_exchange(&r, ask, i < 3 ? 401 : 429, "");
+	}
+	assert_int_equal(r.sessions, 1 + 4); /* the database is not asked about the rest */
+	r.session = OK;
+	assert_exchange(&r, ASK("GET", "/who", COOKIE), 204, ""); /* who is known is let in from there all the same */
+	rig_close(&r);
+}
+
+static void logins_are_counted_by_address(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	rig_set(&r, "LINNET_RATE_LOGIN", "6/m:2");
+	rig_open(&r, rows, countof(rows));
+	for (int i = 0; i < 2; i++) assert_exchange(&r, LOGIN, 204, "");
+	assert_header(&r, LOGIN, 429, "Retry-After", "10");
+	assert_exchange(&r, ASK("GET", "/open", ""), 204, "");
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +215,9 @@ int main(void)
 		cmocka_unit_test(by_address_means_everybody),
 		cmocka_unit_test(guesses_bar_the_unknown_from_that_address),
 		cmocka_unit_test(off_is_off),
+		cmocka_unit_test(strangers_are_counted_by_address_and_people_by_themselves),
+		cmocka_unit_test(guessers_of_tokens_are_counted_by_address),
+		cmocka_unit_test(logins_are_counted_by_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
