@@ -14,12 +14,15 @@ struct sub { /* one session in one channel */
 	int64_t pos; /* the last rev given; CURSOR_NONE: none yet */
 	int64_t joined_rev;
 	int64_t stop_rev; /* live: the rev that removes this person; 0: none */
-	uint32_t gen;     /* of attaching */
-	uint32_t at;      /* in local->subs */
+	union {
+		uint32_t gen; /* not live: of attaching */
+		uint32_t at;  /* live: in local->subs */
+	};
 	uint8_t state;
 	bool clipped;
 	bool tell_synced; /* the client named a cursor: it hears when the replay is over */
 };
+_Static_assert(sizeof(struct sub) <= 56, "there is one for each channel of each session");
 
 struct joined { /* frames (from, to] as one run of bytes */
 	struct chunk *chunk;

@@ -61,8 +61,8 @@ static void hello_free(struct session *s)
 
 static void detach(struct sub *sub)
 {
-	sub->gen = ++sub->session->next_gen;
 	if (sub->state == SUB_LIVE) local_remove(sub);
+	sub->gen = ++sub->session->next_gen;
 	sub->state = SUB_DETACHED;
 }
 
