@@ -113,9 +113,10 @@ static enum err write_run(struct request *q, struct db_conn *c)
 enum err token_create_run(struct request *q, struct db_conn *c)
 {
 	struct token_new *n = q->in;
-	uint8_t *scram = arena_alloc(&q->arena, SCRAM_BYTES);
+	uint8_t *scram = arena_alloc(&q->arena, SCRAM_BYTES), salt[SCRAM_SALT];
+	random_kernel.bytes(&random_kernel, salt, sizeof salt);
 	token_make(n->secret);
-	token_scram(str_of(n->secret), scram);
+	token_scram(str_of(n->secret), salt, scram);
 	n->scram = scram;
 	request_then(q, LANE_write, write_run);
 	return OK;

@@ -71,12 +71,12 @@ static void hmac(const uint8_t key[32], const char *text, uint8_t out[32])
 	crypto_auth_hmacsha256(out, (const unsigned char *)text, strlen(text), key);
 }
 
-void token_scram(struct str token, uint8_t out[SCRAM_BYTES])
+void token_scram(struct str token, const uint8_t salt[SCRAM_SALT], uint8_t out[SCRAM_BYTES])
 {
-	uint8_t *salt = out + 4, *stored = salt + SCRAM_SALT, *server = stored + 32, salted[32], client[32];
+	uint8_t *stored = out + 4 + SCRAM_SALT, *server = stored + 32, salted[32], client[32];
 	const uint8_t rounds[4] = { 0, 0, SCRAM_ROUNDS >> 8, SCRAM_ROUNDS & 255 };
 	memcpy(out, rounds, sizeof rounds);
-	random_kernel.bytes(&random_kernel, salt, SCRAM_SALT);
+	memcpy(out + 4, salt, SCRAM_SALT);
 	PKCS5_PBKDF2_HMAC(token.p, (int)token.n, salt, SCRAM_SALT, SCRAM_ROUNDS, EVP_sha256(), sizeof salted, salted);
 	hmac(salted, "Client Key", client);
 	crypto_hash_sha256(stored, client, sizeof client);

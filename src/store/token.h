@@ -34,7 +34,8 @@ struct token_new {
 	char session_id[SESSION_ID + 1]; /* out */
 };
 void token_make(char out[SECRET_TEXT]);
-void token_scram(struct str token, uint8_t out[SCRAM_BYTES]); /* takes a millisecond or two */
+/* The verifier of a token with this salt; takes a millisecond or two. */
+void token_scram(struct str token, const uint8_t salt[SCRAM_SALT], uint8_t out[SCRAM_BYTES]);
 /* In the caller's transaction. ERR_LIMIT_REACHED: TOKENS_MOST. */
 enum err token_create(struct db_conn *c, struct token_new *n);
 /* As session_end. */
