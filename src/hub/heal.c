@@ -1,5 +1,6 @@
 #include "hub/heal.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "hub/heads.h"
@@ -18,7 +19,7 @@ struct heal {
 
 void heal_start(struct owner *o)
 {
-	if (o->healing) return;
+	if (o->healing || fault_on(o->here->hub->config, STR("no_heal"))) return;
 	o->healing = true;
 	timer_set(o->here->reactor, &o->heal, o->here->hub->config->heal_wait_ms);
 }
