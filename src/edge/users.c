@@ -41,6 +41,7 @@ enum err user_list_take(struct request *q)
 	if (!e) e = request_query_i64(q, "channel_id", 0, (INT64_C(1) << 53) - 1, &ask->channel_id);
 	if (!e) e = page_take(q, &ask->page);
 	if (!e && ids.p) e = ids_read(q, ids, ask);
+	if (!e && ids.p) e = request_limit(q, IDS_MOST, IDS_MOST, &ask->page.limit);
 	if (!e && ask->q.n > Q_MOST) e = problem_field(&q->problem, "q", "is longer than %d bytes", Q_MOST);
 	if (!e && ask->q.n) ask->q = text_fold(&q->arena, ask->q);
 	return e;

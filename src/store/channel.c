@@ -27,7 +27,7 @@ static const struct sql SQL_MEMBERS = {
 	"SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM members m JOIN users u ON u.user_id = m.user_id "
 	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' "
 	"OR "
-	"lower(u.display_name) LIKE $4 ESCAPE '!') ORDER BY m.user_id LIMIT $5",
+	"u.display_key LIKE $4 ESCAPE '!') ORDER BY m.user_id LIMIT $5",
 	NULL,
 };
 

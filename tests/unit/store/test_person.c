@@ -1,5 +1,7 @@
 #include "store/person.h"
 
+#include <pthread.h>
+
 #include "support/both.h"
 
 #define NOW INT64_C(1700000000000)
@@ -56,6 +58,47 @@ static void what_was_taken_back_was_not_first(struct both *b, struct db_conn *c)
 	assert_true(again.first);
 }
 
+struct late {
+	struct db_conn *c;
+	struct person_new p;
+	enum err err;
+};
+
+static void *create_late(void *arg)
+{
+	struct late *l = arg;
+	l->err = db_begin(l->c);
+	if (!l->err) l->err = person_create(l->c, &l->p);
+	if (!l->err) l->err = db_commit(l->c);
+	return NULL;
+}
+
+/* Waits until a statement of the database waits for a lock. */
+static void somebody_waits(struct both *b, struct db_conn *c)
+{
+	while (both_number(b, c, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
+	}
+}
+
+static void two_at_once_make_one_first(struct both *b, struct db_conn *c)
+{
+	struct person_new ann = named("ann");
+	struct late bob = { .p = named("bob") };
+	pthread_t thread;
+	if (db_conn_kind(c) != DB_POSTGRES) return; /* SQLite has one writer */
+	bob.c = db_conn_create(b->db[1], DB_WRITE);
+	both_must(db_begin(c));
+	both_must(person_create(c, &ann));
+	assert_int_equal(pthread_create(&thread, NULL, create_late, &bob), 0);
+	somebody_waits(b, c);
+	both_must(db_commit(c));
+	pthread_join(thread, NULL);
+	both_must(bob.err);
+	assert_true(ann.first && !bob.p.first);
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM users WHERE role = 3"), 1);
+	db_conn_destroy(bob.c);
+}
+
 static void a_name_is_given_once(struct both *b, struct db_conn *c)
 {
 	struct person_new ann = named("ann"), twin = named("ann");
@@ -98,11 +141,9 @@ static void a_password_changes_from_what_was_seen(struct both *b, struct db_conn
 int main(void)
 {
 	static const struct both_case cases[] = {
-		BOTH_FRESH(the_first_is_owner),
-		BOTH_FRESH(what_was_taken_back_was_not_first),
-		BOTH_FRESH(a_name_is_given_once),
-		BOTH_FRESH(by_name_only_who_may_sign_in),
-		BOTH_FRESH(a_password_changes_from_what_was_seen),
+		BOTH_FRESH(the_first_is_owner),           BOTH_FRESH(what_was_taken_back_was_not_first),
+		BOTH_FRESH(two_at_once_make_one_first),   BOTH_FRESH(a_name_is_given_once),
+		BOTH_FRESH(by_name_only_who_may_sign_in), BOTH_FRESH(a_password_changes_from_what_was_seen),
 	};
 	return both_main(cases, countof(cases));
 }
