@@ -10,59 +10,11 @@
 #include "base/id.h"
 #include "base/random.h"
 
-/* One wait for the next try: whoever claims it first, the timer or append_destroy(), submits the job. */
-struct append_wake {
-	struct mail mail;
-	struct timer timer;
-	pthread_mutex_t lock;
-	struct append *append; /* NULL: claimed */
-};
-
 static void lane_lost(struct append *a);
 
 static void append_kick(struct append *a)
 {
 	if (lane_submit(a->o.lane, &a->job)) lane_lost(a);
-}
-
-static struct append *wake_claim(struct append_wake *w)
-{
-	pthread_mutex_lock(&w->lock);
-	struct append *a = w->append;
-	w->append = NULL;
-	pthread_mutex_unlock(&w->lock);
-	return a;
-}
-
-static void wake_fire(struct reactor *r, struct timer *t)
-{
-	struct append_wake *w = container_of(t, struct append_wake, timer);
-	struct append *a = wake_claim(w);
-	if (a) {
-		pthread_mutex_lock(&a->lock);
-		a->wake = NULL;
-		pthread_mutex_unlock(&a->lock);
-		append_kick(a);
-	}
-	pthread_mutex_destroy(&w->lock);
-	mem_free(w);
-}
-
-static void wake_set(struct reactor *r, struct mail *m)
-{
-	struct append_wake *w = container_of(m, struct append_wake, mail);
-	timer_init(&w->timer, wake_fire);
-	timer_set(r, &w->timer, APPEND_RETRY_MS);
-}
-
-/* Under the lock. */
-static struct append_wake *wake_create(struct append *a)
-{
-	struct append_wake *w = mem_new(struct append_wake);
-	pthread_mutex_init(&w->lock, NULL);
-	w->append = a;
-	w->mail.deliver = wake_set;
-	return w;
 }
 
 /* The lane goes before the append: a fault of who made them, but nobody shall wait for ever. */
@@ -82,24 +34,36 @@ static void lane_lost(struct append *a)
 static void job_done(struct job *j)
 {
 	struct append *a = container_of(j, struct append, job);
-	struct append_wake *wake = NULL;
-	struct reactor *by = NULL;
+	struct reactor *later = NULL;
 	pthread_mutex_lock(&a->lock);
 	bool more = a->queue.waiting.n || a->unsettled.n;
-	if (more && a->pause) {
-		by = a->unsettled.n ? a->unsettled.changes[0]->home : a->queue.waiting.first->home;
-		a->wake = wake = wake_create(a);
-	}
+	if (more && a->pause) later = a->unsettled.n ? a->unsettled.changes[0]->home : a->queue.waiting.first->home;
 	a->pause = false;
 	if (!more) {
 		a->scheduled = false;
 		pthread_cond_broadcast(&a->calm);
 	}
 	pthread_mutex_unlock(&a->lock);
-	if (wake)
-		reactor_post(by, &wake->mail);
+	if (later)
+		append_timer_arm(a->retry, later);
 	else if (more)
 		append_kick(a);
+}
+
+static bool retry_fire(struct append *a)
+{
+	append_kick(a);
+	return false;
+}
+
+/* The lane may be in the middle of a commit that waits for a standby: what stands behind it does not wait for ever. */
+static bool watch_fire(struct append *a)
+{
+	append_drop_late(a);
+	pthread_mutex_lock(&a->lock);
+	bool more = a->queue.waiting.n > 0;
+	pthread_mutex_unlock(&a->lock);
+	return more;
 }
 
 static void cond_init(pthread_cond_t *c)
@@ -121,6 +85,8 @@ struct append *append_create(const struct append_options *o, const struct epoch 
 	pthread_mutex_init(&a->lock, NULL);
 	cond_init(&a->calm);
 	append_queue_init(&a->queue);
+	a->retry = append_timer_create(a, APPEND_RETRY_MS, retry_fire);
+	a->watch = append_timer_create(a, o->config->append_wait_ms / 4, watch_fire);
 	a->refused = metrics_cell(o->metrics);
 	a->cell = metrics_cell(o->metrics);
 	a->job = (struct job){ .sure = true, .run = append_run, .done = job_done };
@@ -140,12 +106,9 @@ static void wait_a_little(struct append *a)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	t.tv_nsec += APPEND_RETRY_MS * 1000000;
 	if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
-	if (pthread_cond_timedwait(&a->calm, &a->lock, &t) != ETIMEDOUT || !a->wake) return;
-	struct append *claimed = wake_claim(a->wake); /* its reactor may have stopped */
-	if (!claimed) return;
-	a->wake = NULL;
+	if (pthread_cond_timedwait(&a->calm, &a->lock, &t) != ETIMEDOUT) return;
 	pthread_mutex_unlock(&a->lock);
-	append_kick(a);
+	if (append_timer_claim(a->retry)) append_kick(a); /* its reactor may have stopped */
 	pthread_mutex_lock(&a->lock);
 }
 
@@ -156,6 +119,8 @@ void append_destroy(struct append *a)
 	a->stopping = true;
 	while (a->scheduled) wait_a_little(a);
 	pthread_mutex_unlock(&a->lock);
+	append_timer_destroy(a->retry);
+	append_timer_destroy(a->watch);
 	append_queue_release(&a->queue);
 	appender_release(&a->writer);
 	append_batch_release(&a->unsettled);
@@ -192,6 +157,7 @@ enum err append_submit(struct append *a, struct change *c)
 	const struct config *config = a->o.config;
 	int64_t now = clock_monotonic_ns(a->o.clock);
 	bool kick = false;
+	struct reactor *home = c->home; /* c may be done before this returns */
 	c->bytes = change_bytes(c);
 	pthread_mutex_lock(&a->lock);
 	enum err e = a->stopping || a->closed || a->queue.waiting.n >= (size_t)config->append_queue ||
@@ -208,6 +174,7 @@ enum err append_submit(struct append *a, struct change *c)
 	}
 	pthread_mutex_unlock(&a->lock);
 	if (kick) append_kick(a);
+	if (!e) append_timer_arm(a->watch, home);
 	return e;
 }
 

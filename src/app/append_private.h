@@ -5,11 +5,11 @@
 
 #include "app/append.h"
 #include "app/append_queue.h"
+#include "app/append_timer.h"
 #include "store/append.h"
 
 #define APPEND_RETRY_MS 100 /* while the database is away */
 
-struct append_wake;
 struct append {
 	struct append_options o;
 	int64_t wait_ns;
@@ -22,7 +22,8 @@ struct append {
 	size_t flying;        /* changes being written or settled */
 	int64_t flying_since; /* the oldest one's arrival */
 	struct metrics_cell *refused;
-	struct append_wake *wake; /* the next try, while it is waited for */
+	struct append_timer *retry; /* while the database is away */
+	struct append_timer *watch; /* for what has waited too long */
 
 	/* lane */
 	struct job job;
@@ -40,5 +41,6 @@ struct append {
 };
 
 void append_run(struct job *j, void *conn);                                    /* one turn on the lane */
+void append_drop_late(struct append *a);                                       /* any thread */
 void append_fail_list(struct append *a, struct change_list *list, enum err e); /* any thread */
 #endif

@@ -227,16 +227,14 @@ static void pick(struct append *a, struct append_pick *p)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* While the outcome of a batch is open the others go on waiting, but not for ever. */
-static void drop_late(struct append *a)
+void append_drop_late(struct append *a)
 {
 	struct change_list late;
 	change_list_init(&late);
 	pthread_mutex_lock(&a->lock);
 	append_queue_drop_late(&a->queue, clock_monotonic_ns(a->o.clock), a->wait_ns, &late);
+	if (late.n) metric_add(a->refused, METRIC_APPEND_REFUSED, (int64_t)late.n);
 	pthread_mutex_unlock(&a->lock);
-	if (!late.n) return;
-	metric_add(a->cell, METRIC_APPEND_REFUSED, (int64_t)late.n);
 	append_fail_list(a, &late, ERR_UNAVAILABLE);
 }
 
@@ -252,7 +250,7 @@ void append_run(struct job *j, void *state)
 {
 	struct append *a = container_of(j, struct append, job);
 	struct append_pick p;
-	drop_late(a);
+	append_drop_late(a);
 	if (a->unsettled.n) {
 		settle(a, state);
 	} else {
