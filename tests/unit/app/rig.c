@@ -85,8 +85,13 @@ void rig_append_close(struct rig *g)
 
 struct rig *rig_make(const char *url)
 {
+	return rig_make_apart(url, url);
+}
+
+struct rig *rig_make_apart(const char *url, const char *append_url)
+{
 	struct rig *g = mem_new(struct rig);
-	const struct db_options o = { url, 10000, 5000, 10, true };
+	const struct db_options o = { url, 10000, 5000, 10, true }, apart = { append_url, 10000, 5000, 10, true };
 	log_capture(hush, NULL);
 	g->bus.ops = &remembering;
 	pthread_mutex_init(&g->lock, NULL);
@@ -94,12 +99,16 @@ struct rig *rig_make(const char *url)
 	config_init(&g->config);
 	g->metrics = metrics_create();
 	must(db_create(&o, &g->db));
+	if (strcmp(url, append_url) != 0) must(db_create(&apart, &g->append_db));
 	g->look = db_conn_create(g->db, DB_WRITE);
 	must(migrate_up(g->look, migration_list, migration_count, NULL));
 	must(epoch_open(g->look, &g->epoch));
-	const struct lane_options lane = {
-		.name = "append", .threads = 1, .most_queued = 16, .open = lane_open, .close = lane_close, .arg = g->db
-	};
+	const struct lane_options lane = { .name = "append",
+									   .threads = 1,
+									   .most_queued = 16,
+									   .open = lane_open,
+									   .close = lane_close,
+									   .arg = g->append_db ? g->append_db : g->db };
 	g->lane = lane_create(&lane);
 	for (int i = 0; i < RIG_REACTORS; i++) {
 		const struct reactor_options r = { .index = i };
@@ -121,6 +130,7 @@ void rig_free(struct rig *g)
 	lane_destroy(g->lane);
 	db_conn_destroy(g->look);
 	db_destroy(g->db);
+	db_destroy(g->append_db);
 	for (size_t i = 0; i < g->events.n; i++) event_unref(g->events.p[i]);
 	vec_release(&g->events);
 	vec_release(&g->people);

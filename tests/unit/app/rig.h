@@ -24,8 +24,8 @@ struct rig {
 	struct bus bus; /* remembers */
 	struct config config;
 	struct metrics *metrics;
-	struct db *db;
-	struct db_conn *look; /* the test's own */
+	struct db *db, *append_db; /* the second may go another way to the same */
+	struct db_conn *look;      /* the test's own */
 	struct epoch epoch;
 	struct lane *lane;
 	struct reactor *r[RIG_REACTORS];
@@ -56,6 +56,7 @@ static inline void must(enum err e)
 }
 
 struct rig *rig_make(const char *url);
+struct rig *rig_make_apart(const char *url, const char *append_url);
 void rig_free(struct rig *g);
 void rig_append_open(struct rig *g); /* by rig_make; again after rig_append_close */
 void rig_append_close(struct rig *g);
