@@ -59,16 +59,9 @@ static void heal_done(struct job *j)
 	struct heal *h = container_of(j, struct heal, job);
 	struct owner *o = owner_get(h->here, h->log.channel_id);
 	if (o && o->gen == h->gen) {
-		bool ours = !j->err && hub_same_epoch(o->here, h->epoch);
-		if (ours) apply(o, h);
-		o = owner_get(h->here, h->log.channel_id); /* going back drops it */
-		if (o && o->gen == h->gen) {
-			o->healing = false;
-			if (behind(o)) {
-				o->healing = true;
-				timer_set(o->here->reactor, &o->heal, j->err ? RETRY_MS : 0);
-			}
-		}
+		if (!j->err && hub_same_epoch(o->here, h->epoch)) apply(o, h);
+		o->healing = behind(o); /* by more than one read holds; or what was heard of is not there yet */
+		if (o->healing) timer_set(o->here->reactor, &o->heal, o->last > h->log.since ? 0 : RETRY_MS);
 	}
 	heal_free(h);
 }

@@ -57,6 +57,31 @@ static void so_do_those_on_its_own_reactor(void **state)
 	overtaken(w, 0);
 }
 
+static bool some_looks(void *arg)
+{
+	struct world *w = arg;
+	return w->looks >= 60;
+}
+
+/* An announced change that the database does not have (yet) is asked for now and then, not as fast as it can answer. */
+static void what_is_not_there_is_asked_for_slowly(void **state)
+{
+	struct world *w = *state;
+	world_start(w);
+	join_channel(w, 1, ME);
+	struct client *k = client_open(w, 0, NULL, 0);
+	client_wait(k, "ready");
+	say_changes(w, 1, 1);
+	client_wait(k, "event 1 2\n");
+	publish(w, 1, 5, CHANGE_TOPIC, 0);
+	int64_t before = lane_stats(w->sync)->jobs;
+	world_until(w, some_looks, w);
+	assert_in_range(lane_stats(w->sync)->jobs - before, 1, 30);
+	for (int rev = 3; rev <= 5; rev++) write_change(w, 1, "topic", 0);
+	client_wait(k, "event 1 5\n");
+	client_end(k);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -64,6 +89,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(sessions_of_an_overtaken_owner_attach_anew),
 		WORLD_TEST(so_do_those_on_its_own_reactor),
+		WORLD_TEST(what_is_not_there_is_asked_for_slowly),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
