@@ -7,12 +7,17 @@
 #define HEADS_MOST 1000 /* of one statement */
 #define RETRY_MS 100
 
+struct asked { /* what the owner was when its head was asked for */
+	uint64_t gen;
+	int64_t last; /* 0: it was not open */
+};
 struct heads {
 	struct job job;
 	struct hub_reactor *here;
 	struct timer retry;
 	uint64_t epoch;
 	size_t n;
+	struct asked *asked; /* as many */
 	struct sync_head heads[];
 };
 
@@ -22,14 +27,33 @@ static void heads_run(struct job *j, void *state)
 	j->err = sync_heads(state, h->heads, h->n, &h->epoch);
 }
 
-static void apply(struct hub_reactor *hr, const struct sync_head *head)
+/* Below what it had when it asked, or another time of the same rev. */
+static bool other_history(const struct owner *o, const struct asked *asked, const struct sync_head *head)
 {
-	struct owner *o = owner_get(hr, head->channel_id);
+	if (!o->open || o->gen != asked->gen) return false;
+	int64_t at = owner_time(o, head->rev);
+	return head->rev < asked->last || (head->rev && at && head->at != at);
+}
+
+/* The answer counts for whoever serves the channel now; but only the owner that asked may open with it: a later one's
+ * subscription was confirmed after it was asked. */
+static void apply(struct heads *h, size_t i)
+{
+	const struct sync_head *head = &h->heads[i];
+	struct owner *o = owner_get(h->here, head->channel_id);
 	if (!o) return;
-	if (o->open && head->rev < o->asked)
-		hub_went_back(hr->hub);
+	if (other_history(o, &h->asked[i], head))
+		hub_went_back(h->here->hub);
+	else if (!o->open && o->gen != h->asked[i].gen)
+		owner_behind(o, head->rev);
 	else
-		owner_head(hr, head->channel_id, head->rev, head->at, head->min_rev);
+		owner_head(h->here, head->channel_id, head->rev, head->at, head->min_rev);
+}
+
+static void heads_free(struct heads *h)
+{
+	mem_free(h->asked);
+	mem_free(h);
 }
 
 static void heads_done(struct job *j)
@@ -40,15 +64,15 @@ static void heads_done(struct job *j)
 		return;
 	}
 	if (!j->err && hub_same_epoch(h->here, h->epoch))
-		for (size_t i = 0; i < h->n; i++) apply(h->here, &h->heads[i]);
-	mem_free(h);
+		for (size_t i = 0; i < h->n; i++) apply(h, i);
+	heads_free(h);
 }
 
 static void heads_submit(struct heads *h)
 {
 	for (size_t i = 0; i < h->n; i++) {
-		struct owner *o = owner_get(h->here, h->heads[i].channel_id);
-		if (o) o->asked = o->open ? o->last : 0; /* "below what it had" compares with what it had when it asked */
+		const struct owner *o = owner_get(h->here, h->heads[i].channel_id);
+		h->asked[i] = o ? (struct asked){ o->gen, o->open ? o->last : 0 } : (struct asked){ 0 };
 	}
 	if (lane_submit(h->here->hub->sync, &h->job)) timer_set(h->here->reactor, &h->retry, RETRY_MS);
 }
@@ -58,22 +82,46 @@ static void heads_retry(struct reactor *r, struct timer *t)
 	heads_submit(container_of(t, struct heads, retry));
 }
 
+/* Each owner once, though it may have been put down several times in this turn. */
+static size_t pick(struct hub_reactor *hr, size_t *at, struct sync_head *heads)
+{
+	size_t n = 0;
+	while (*at < hr->opening.n && n < HEADS_MOST) {
+		int64_t channel_id = hr->opening.p[(*at)++];
+		struct owner *o = owner_get(hr, channel_id);
+		if (!o || !o->head_wanted) continue;
+		o->head_wanted = false;
+		heads[n++].channel_id = channel_id;
+	}
+	return n;
+}
+
 void heads_open(struct hub_reactor *hr)
 {
-	for (size_t at = 0; at < hr->opening.n; at += HEADS_MOST) {
-		size_t n = hr->opening.n - at < HEADS_MOST ? hr->opening.n - at : HEADS_MOST;
-		struct heads *h = mem_zalloc(sizeof *h + n * sizeof *h->heads);
+	for (size_t at = 0; at < hr->opening.n;) {
+		size_t most = hr->opening.n - at < HEADS_MOST ? hr->opening.n - at : HEADS_MOST;
+		struct heads *h = mem_zalloc(sizeof *h + most * sizeof *h->heads);
 		timer_init(&h->retry, heads_retry);
 		h->here = hr;
-		h->n = n;
-		for (size_t i = 0; i < n; i++) h->heads[i].channel_id = hr->opening.p[at + i];
+		h->n = pick(hr, &at, h->heads);
+		h->asked = mem_zalloc((h->n + 1) * sizeof *h->asked);
 		h->job.home = hr->reactor;
 		h->job.sure = true;
 		h->job.run = heads_run;
 		h->job.done = heads_done;
-		heads_submit(h);
+		if (h->n)
+			heads_submit(h);
+		else
+			heads_free(h);
 	}
 	vec_clear(&hr->opening);
+}
+
+void heads_want(struct owner *o)
+{
+	if (o->head_wanted) return;
+	o->head_wanted = true;
+	vec_push(&o->here->opening, o->channel_id);
 }
 
 /* While the bus may lose things: the heads of all that is served, by id. */
@@ -81,7 +129,9 @@ void heads_check_due(struct reactor *r, struct timer *t)
 {
 	struct hub_reactor *hr = container_of(t, struct hub_reactor, head_check);
 	struct id_slot slot;
-	for (size_t i = 0; id_map_next(&hr->owners, &i, &slot);)
-		if (((struct owner *)slot.value)->subscribed) vec_push(&hr->opening, slot.key);
+	for (size_t i = 0; id_map_next(&hr->owners, &i, &slot);) {
+		struct owner *o = slot.value;
+		if (o->subscribed) heads_want(o);
+	}
 	timer_set(r, t, hr->hub->config->head_check_ms);
 }

@@ -2,8 +2,9 @@
  * things. */
 #ifndef LINNET_HUB_HEADS_H
 #define LINNET_HUB_HEADS_H
-#include "hub/hub_reactor.h"
+#include "hub/owner.h"
 
+void heads_want(struct owner *o);        /* its head is read at the end of this turn */
 void heads_open(struct hub_reactor *hr); /* turn hook: those in hr->opening */
 void heads_check_due(struct reactor *r, struct timer *t);
 #endif

@@ -4,6 +4,7 @@
 #include "hub/owner.h"
 
 #include "base/mem.h"
+#include "hub/heads.h"
 #include "hub/heal.h"
 #include "hub/local.h"
 
@@ -212,7 +213,7 @@ void owner_subscribed(struct hub_reactor *hr, int64_t channel_id)
 	struct owner *o = owner_get(hr, channel_id);
 	if (!o) return;
 	o->subscribed = true;
-	vec_push(&hr->opening, channel_id); /* also when it is open: a new subscription after the link was lost */
+	heads_want(o); /* also when it is open: a new subscription after the link was lost */
 }
 
 static void owner_open(struct owner *o, int64_t rev, int64_t at, int64_t min_rev)
@@ -228,10 +229,12 @@ void owner_head(struct hub_reactor *hr, int64_t channel_id, int64_t rev, int64_t
 {
 	struct owner *o = owner_get(hr, channel_id);
 	if (!o) return;
-	if (!o->open)
+	if (!o->open) {
 		owner_open(o, rev, at, min_rev);
-	else
-		owner_behind(o, rev);
+		return;
+	}
+	if (min_rev > o->min_rev) o->min_rev = min_rev;
+	owner_behind(o, rev);
 }
 
 /* ---- to the reactors */

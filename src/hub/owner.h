@@ -10,9 +10,8 @@ struct owner {
 	int64_t channel_id;
 	struct hub_reactor *here;
 	uint64_t gen; /* tells this owner from a later one of the same channel */
-	bool open, healing, subscribed;
+	bool open, healing, subscribed, head_wanted;
 	int64_t last, last_at; /* the rev delivered last, and its time; not open: unknown */
-	int64_t asked;         /* `last` when its head was asked for */
 	int64_t target;        /* the highest rev heard of, from the moment it subscribes */
 	int64_t min_rev;
 	struct frame **ring; /* recent frames, dense up to `last`: ring[(at + i) % cap] */
