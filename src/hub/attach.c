@@ -14,7 +14,13 @@
 static void ask_arrives(struct reactor *r, struct mail *m)
 {
 	struct attach *a = container_of(m, struct attach, mail);
-	struct owner *o = owner_need(hub_here(r), a->channel_id);
+	struct hub_reactor *hr = hub_here(r);
+	if (a->history > hr->history) hub_follow(hr); /* the session's reactor was quicker */
+	if (a->history != hr->history) {
+		attach_lost(a);
+		return;
+	}
+	struct owner *o = owner_need(hr, a->channel_id);
 	o->unused_since_ms = o->n_interested ? 0 : reactor_now_ms(r);
 	if (o->open)
 		attach_try(o, a);
@@ -158,9 +164,14 @@ static void answer_arrives(struct reactor *r, struct mail *m)
 {
 	struct attach *a = container_of(m, struct attach, mail);
 	struct sub *sub = wanted(a);
-	if (!sub || a->home->hub->stopping) {
+	if (!sub || a->home->hub->stopping || (!a->lost && a->history != a->home->history)) {
 		end(a);
 	} else if (a->lost) {
+		hub_follow(a->home);
+		if (a->history != a->home->history) { /* the session is being closed */
+			end(a);
+			return;
+		}
 		a->lost = false;
 		forget_frames(a);
 		ask(a);
@@ -182,7 +193,7 @@ struct snapshot {
 	struct attach **attaches;
 	struct sync_log *logs;
 	size_t n;
-	uint64_t epoch;
+	uint64_t epoch, asked;
 	struct timer retry;
 };
 
@@ -267,7 +278,7 @@ static void snapshot_done(struct job *j)
 		timer_set(s->here->reactor, &s->retry, RETRY_MS);
 		return;
 	}
-	bool ours = !j->err && !s->here->hub->stopping && hub_same_epoch(s->here, s->epoch);
+	bool ours = !j->err && !s->here->hub->stopping && hub_ours(s->here, s->asked, s->epoch);
 	for (size_t i = 0; i < s->n; i++) {
 		if (ours)
 			snapshot_apply(s->attaches[i], &s->logs[i]);
@@ -294,6 +305,7 @@ static void snapshot_start(struct hub_reactor *hr, struct attach **attaches, siz
 	arena_init(&s->arena);
 	timer_init(&s->retry, snapshot_due);
 	s->here = hr;
+	s->asked = hr->history;
 	s->n = n;
 	s->attaches = arena_array(&s->arena, struct attach *, n);
 	s->logs = arena_array(&s->arena, struct sync_log, n);

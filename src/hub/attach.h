@@ -20,8 +20,9 @@ struct attach {
 	int64_t cursor, cursor_at; /* position asked for; CURSOR_NONE: wherever the head is. cursor_at 0: not known */
 	int64_t known;             /* membership is known as of this rev; CURSOR_NONE: not */
 	int64_t joined_rev;
-	bool clipped; /* history: joined */
-	bool lost;    /* the owner went away meanwhile: ask again */
+	bool clipped;     /* history: joined */
+	bool lost;        /* the owner went away meanwhile: ask again, unless that was another history */
+	uint64_t history; /* in which the session was opened */
 	/* the owner's answer */
 	bool by_ring; /* frames hold (cursor, last]; else a snapshot is needed */
 	struct frame **frames;

@@ -15,7 +15,7 @@ struct heads {
 	struct job job;
 	struct hub_reactor *here;
 	struct timer retry;
-	uint64_t epoch;
+	uint64_t epoch, history;
 	size_t n;
 	struct asked *asked; /* as many */
 	struct sync_head heads[];
@@ -43,7 +43,7 @@ static void apply(struct heads *h, size_t i)
 	struct owner *o = owner_get(h->here, head->channel_id);
 	if (!o) return;
 	if (other_history(o, &h->asked[i], head))
-		hub_went_back(h->here->hub);
+		hub_went_back(h->here);
 	else if (!o->open && o->gen != h->asked[i].gen)
 		owner_behind(o, head->rev);
 	else
@@ -63,13 +63,14 @@ static void heads_done(struct job *j)
 		timer_set(h->here->reactor, &h->retry, RETRY_MS);
 		return;
 	}
-	if (!j->err && hub_same_epoch(h->here, h->epoch))
+	if (!j->err && hub_ours(h->here, h->history, h->epoch))
 		for (size_t i = 0; i < h->n; i++) apply(h, i);
 	heads_free(h);
 }
 
 static void heads_submit(struct heads *h)
 {
+	h->history = h->here->history;
 	for (size_t i = 0; i < h->n; i++) {
 		const struct owner *o = owner_get(h->here, h->heads[i].channel_id);
 		h->asked[i] = o ? (struct asked){ o->gen, o->open ? o->last : 0 } : (struct asked){ 0 };

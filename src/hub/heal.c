@@ -12,7 +12,7 @@
 struct heal {
 	struct job job;
 	struct hub_reactor *here;
-	uint64_t gen, epoch;
+	uint64_t gen, epoch, asked;
 	struct arena arena;
 	struct sync_log log;
 };
@@ -46,7 +46,7 @@ static bool behind(const struct owner *o)
 static void apply(struct owner *o, struct heal *h)
 {
 	if (h->log.head < h->log.since) {
-		hub_went_back(o->here->hub);
+		hub_went_back(o->here);
 	} else if (h->log.min_rev > o->last) {
 		owner_overtaken(o, h->log.head, h->log.head_at, h->log.min_rev);
 	} else {
@@ -59,7 +59,7 @@ static void heal_done(struct job *j)
 	struct heal *h = container_of(j, struct heal, job);
 	struct owner *o = owner_get(h->here, h->log.channel_id);
 	if (o && o->gen == h->gen) {
-		if (!j->err && hub_same_epoch(o->here, h->epoch)) apply(o, h);
+		if (!j->err && hub_ours(o->here, h->asked, h->epoch)) apply(o, h);
 		o->healing = behind(o); /* by more than one read holds; or what was heard of is not there yet */
 		if (o->healing) timer_set(o->here->reactor, &o->heal, o->last > h->log.since ? 0 : RETRY_MS);
 	}
@@ -77,6 +77,7 @@ void heal_due(struct reactor *r, struct timer *t)
 	arena_init(&h->arena);
 	h->here = o->here;
 	h->gen = o->gen;
+	h->asked = o->here->history;
 	h->log.channel_id = o->channel_id;
 	h->log.since = o->last;
 	h->log.most = HEAL_EVENTS;

@@ -25,47 +25,9 @@ void *hub_dialect_state(const struct hub_reactor *hr, int dialect)
 	return hr->dialect_state[dialect];
 }
 
-uint64_t hub_epoch(const struct hub *h)
-{
-	return atomic_load_explicit(&h->epoch, memory_order_acquire);
-}
-
 size_t hub_sessions(const struct hub *h)
 {
 	return (size_t)atomic_load_explicit(&h->sessions, memory_order_relaxed);
-}
-
-/* ---- an event of another epoch: the database is asked which one is the present */
-
-struct probe {
-	struct job job;
-	struct hub *hub;
-};
-
-static void probe_run(struct job *j, void *state)
-{
-	struct probe *p = container_of(j, struct probe, job);
-	uint64_t epoch;
-	j->err = epoch_read(state, &epoch);
-	if (!j->err) hub_epoch_changed(p->hub, epoch);
-}
-
-static void probe_done(struct job *j) /* on the lane; a failed one is repeated by the next event */
-{
-	struct probe *p = container_of(j, struct probe, job);
-	atomic_store(&p->hub->probing, false);
-	mem_free(p);
-}
-
-static void probe(struct hub *h)
-{
-	if (atomic_exchange(&h->probing, true)) return;
-	struct probe *p = mem_new(struct probe);
-	p->hub = h;
-	p->job.sure = true;
-	p->job.run = probe_run;
-	p->job.done = probe_done;
-	if (lane_submit(h->sync, &p->job)) probe_done(&p->job);
 }
 
 /* ---- what the bus brings, on any thread: posted to where it belongs */
@@ -105,7 +67,7 @@ static void sink_event(void *arg, struct event *e)
 	struct hub_mail *hm = hub_mail(event_arrives);
 	hm->event = event_ref(e);
 	reactor_post(hub_owner_reactor(h, e->channel_id)->reactor, &hm->mail);
-	if (e->epoch != hub_epoch(h)) probe(h);
+	if (e->epoch != hub_epoch(h)) hub_foreign(h);
 }
 
 static void news_arrive(struct reactor *r, struct mail *m)
@@ -124,6 +86,7 @@ static void sink_user(void *arg, struct user_news *n)
 		hm->news = user_news_ref(n);
 		reactor_post(h->r[i]->reactor, &hm->mail);
 	}
+	if (n->epoch != hub_epoch(h)) hub_foreign(h);
 }
 
 static void hint_arrives(struct reactor *r, struct mail *m)
@@ -157,6 +120,7 @@ static void sink_behind(void *arg, int64_t channel_id, int64_t rev, int64_t at, 
 	struct hub_mail *hm = hub_mail(behind_arrives);
 	hm->id = channel_id, hm->rev = rev, hm->epoch = epoch;
 	reactor_post(hub_owner_reactor(arg, channel_id)->reactor, &hm->mail);
+	if (epoch != hub_epoch(arg)) hub_foreign(arg);
 }
 
 static void subscribed_arrives(struct reactor *r, struct mail *m)
@@ -184,45 +148,6 @@ static void sink_subscribed(void *arg, enum topic_kind kind, int64_t id)
 static void sink_state(void *arg, bool away)
 {
 	log_event(away ? LOG_WARN : LOG_INFO, away ? "bus.link_lost" : "bus.link_back");
-}
-
-/* ---- epochs */
-
-static void epoch_arrives(struct reactor *r, struct mail *m)
-{
-	struct hub_reactor *hr = hub_here(r);
-	hr->epoch = hub_epoch(hr->hub);
-	owner_drop_all(hr);
-	for (struct list *i = hr->sessions.next; i != &hr->sessions; i = i->next) {
-		struct session *s = container_of(i, struct session, link);
-		s->ops->kick(s, ERR_DRAINING);
-	}
-	mem_free(container_of(m, struct hub_mail, mail));
-}
-
-static void close_all(struct hub *h)
-{
-	for (size_t i = 0; i < h->n; i++) reactor_post(h->r[i]->reactor, &hub_mail(epoch_arrives)->mail);
-}
-
-void hub_epoch_changed(struct hub *h, uint64_t epoch)
-{
-	if (atomic_exchange_explicit(&h->epoch, epoch, memory_order_acq_rel) == epoch) return;
-	log_event(LOG_WARN, "hub.epoch_changed");
-	close_all(h);
-}
-
-void hub_went_back(struct hub *h)
-{
-	log_event(LOG_ERROR, "hub.head_went_back");
-	close_all(h);
-}
-
-bool hub_same_epoch(struct hub_reactor *hr, uint64_t epoch)
-{
-	if (epoch == hr->epoch) return true;
-	hub_epoch_changed(hr->hub, epoch);
-	return false;
 }
 
 /* ---- how many sockets a person has, over all reactors */

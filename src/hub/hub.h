@@ -39,9 +39,6 @@ uint64_t hub_epoch(const struct hub *h); /* any thread */
 /* Another epoch was seen: every session is closed so that it comes back with a hello. Any thread. */
 void hub_epoch_changed(struct hub *h, uint64_t epoch);
 
-bool hub_same_epoch(struct hub_reactor *hr, uint64_t epoch); /* of a read; another one is acted upon */
-void hub_went_back(struct hub *h); /* a head below what was delivered: another history under the same epoch */
-
 /* Asks all sessions to go, spread over spread_ms; they are closed when their time has come. Any thread. */
 void hub_drain(struct hub *h, int64_t spread_ms);
 size_t hub_sessions(const struct hub *h); /* any thread */

@@ -25,16 +25,24 @@ struct hub {
 	_Atomic int64_t sessions;
 	_Atomic bool probing; /* the database is being asked for its epoch */
 	pthread_mutex_t lock;
+	uint64_t history;     /* under the lock: counts the histories served: epochs, and heads that went back */
 	bool stopping;        /* set between two threads' lives */
 	struct id_map counts; /* under the lock: user_id -> sessions here */
 };
+/* ---- history.c */
+void hub_follow(struct hub_reactor *hr); /* the present history, if it is another: owners go, sessions are closed */
+/* Of a read that was asked when hr->history was `asked`: does its result count? Another epoch is acted upon. */
+bool hub_ours(struct hub_reactor *hr, uint64_t asked, uint64_t epoch);
+void hub_went_back(struct hub_reactor *hr); /* a head below what was delivered: another history in the same epoch */
+void hub_foreign(struct hub *h);            /* news of another epoch: the database is asked; any thread */
+
 bool hub_person_enter(struct hub *h, int64_t user_id); /* false: has as many as are allowed */
 void hub_person_leave(struct hub *h, int64_t user_id);
 
 struct hub_reactor {
 	struct hub *hub;
 	struct reactor *reactor;
-	uint64_t epoch; /* of the sessions here: follows the hub's when they have been closed */
+	uint64_t epoch, history; /* of the owners and sessions here: follow the hub's when those have been closed */
 	struct metrics_cell *cell;
 	void *dialect_state[DIALECTS_MOST];
 	struct id_map owners;           /* channel_id -> struct owner */

@@ -197,6 +197,12 @@ void local_reattach(struct hub_reactor *from, struct hub_reactor *to, int64_t ch
 	reactor_post(to->reactor, &rm->mail);
 }
 
+void local_forget_all(struct hub_reactor *hr)
+{
+	struct id_slot slot;
+	for (size_t i = 0; id_map_next(&hr->locals, &i, &slot);) fanout_forget(slot.value);
+}
+
 void local_drop_all(struct hub_reactor *hr) /* without subscribers: at the hub's end */
 {
 	struct id_slot slot;

@@ -54,6 +54,7 @@ void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *cons
 void local_hint(struct hub_reactor *hr, const struct hint *h); /* to who reads fast enough; else it is lost */
 /* On the owner's reactor: subscribers below `head` attach anew from their positions, membership included. */
 void local_reattach(struct hub_reactor *from, struct hub_reactor *to, int64_t channel_id, int64_t head);
+void local_forget_all(struct hub_reactor *hr); /* what waits for subscribers is of a history that has ended */
 void local_drop_all(struct hub_reactor *hr);
 
 /* fanout.c: walks what is dirty, at most 2 ms; true when there is more. */

@@ -19,6 +19,7 @@ enum err session_open(struct reactor *r, const struct session_ops *ops, void *da
 	if (!hub_person_enter(hr->hub, user_id)) return ERR_LIMIT_REACHED;
 	struct session *s = mem_new(struct session);
 	s->here = hr;
+	s->history = hr->history;
 	s->ops = ops;
 	s->data = data;
 	s->conn = conn;
@@ -131,6 +132,7 @@ static void sub_attach(struct sub *sub, int64_t cursor_at, int64_t known)
 	struct session *s = sub->session;
 	struct attach *a = mem_new(struct attach);
 	a->home = s->here;
+	a->history = s->history;
 	a->session = s;
 	a->channel_id = sub->channel_id;
 	a->user_id = s->user_id;
@@ -185,12 +187,17 @@ void session_gone(struct session *s, int64_t channel_id)
 	s->ops->gone(s, channel_id, s->user_rev);
 }
 
+void session_detach(struct session *s)
+{
+	for (size_t i = 0; i < s->subs.n; i++) detach(s->subs.p[i]);
+}
+
 void session_park(struct session *s)
 {
 	if (s->parked) return;
 	s->parked = true;
 	metric_add(s->here->cell, METRIC_HUB_PARKED, 1);
-	for (size_t i = 0; i < s->subs.n; i++) detach(s->subs.p[i]);
+	session_detach(s);
 }
 
 void session_drained(struct session *s)
@@ -208,7 +215,7 @@ struct refresh {
 	struct session *session;
 	struct arena arena;
 	struct sync_list list;
-	uint64_t epoch;
+	uint64_t epoch, asked;
 	struct timer retry;
 };
 
@@ -371,7 +378,7 @@ static void refresh_done(struct job *j)
 		return;
 	}
 	s->refreshing = false;
-	if (!s->closed && !s->here->hub->stopping && hub_same_epoch(s->here, r->epoch)) {
+	if (!s->closed && !s->here->hub->stopping && hub_ours(s->here, r->asked, r->epoch)) {
 		refresh_apply(s, r);
 		if (s->refresh_again && !s->closed) refresh_start(s);
 	}
@@ -385,6 +392,7 @@ static void refresh_start(struct session *s)
 	arena_init(&r->arena);
 	timer_init(&r->retry, refresh_retry);
 	r->session = s;
+	r->asked = s->here->history;
 	s->busy++;
 	s->refreshing = true;
 	s->refresh_again = false;

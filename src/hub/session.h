@@ -50,6 +50,7 @@ struct session {
 	struct conn *conn; /* NULL once it is closed */
 	int64_t user_id;
 	char session_id[SESSION_ID + 1];
+	uint64_t history; /* in which it was opened */
 	uint8_t dialect;
 	bool greeted, ready, parked, closed, refreshing, refresh_again, resume;
 	uint32_t busy; /* attaches and jobs that know it */
@@ -79,6 +80,7 @@ struct chunk *session_bytes(const struct session *s, struct frame *f);        /*
 struct chunk *session_encode(const struct session *s, const struct event *e); /* a new one */
 void session_gone(struct session *s, int64_t channel_id);                     /* detached, forgotten, told */
 void session_park(struct session *s);    /* past the soft limit: keeps positions only */
+void session_detach(struct session *s);  /* from all channels; keeps the positions */
 void session_refresh(struct session *s); /* reads the list again */
 void session_reattach(struct sub *sub);  /* from its position, membership included */
 void session_unbusy(struct session *s);

@@ -1,0 +1,152 @@
+/* Another history of the database, and reactors that learn of it one after the other. */
+#include "world.h"
+
+static int setup(void **state)
+{
+	struct world *w = world_make();
+	make_person(w, ME);
+	for (int64_t c = 1; c <= 4; c++) make_channel(w, c);
+	world_start(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_end(*state);
+	return 0;
+}
+
+/* The database goes on under another epoch. */
+static void next_epoch(struct world *w)
+{
+	char epoch[17];
+	codec_epoch(epoch, ++w->epoch.hash);
+	run_sql(w, "UPDATE meta SET value = '%s' WHERE key = 'epoch'", epoch);
+}
+
+/* As a change does, before anybody has heard of it. */
+static void turn_over_unheard(struct world *w)
+{
+	pthread_mutex_lock(&w->hub->lock);
+	w->hub->history++;
+	atomic_store(&w->hub->epoch, w->epoch.hash);
+	pthread_mutex_unlock(&w->hub->lock);
+}
+
+static struct client *one_who_reads(struct world *w, int reactor, int64_t channel)
+{
+	struct client *k = client_open(w, reactor, NULL, 0);
+	client_wait(k, "ready");
+	say_changes(w, channel, 1);
+	client_wait(k, line_of("event", channel, 2));
+	return k;
+}
+
+static void follows(struct reactor *r, struct mail *m)
+{
+	hub_follow(hub_here(r));
+	mem_free(m);
+}
+
+static void let_follow(struct world *w, int reactor)
+{
+	struct mail *m = mem_new(struct mail);
+	m->deliver = follows;
+	reactor_post(w->r[reactor], m);
+}
+
+/* Read before the change, answered after it: the pod is not turned back. */
+static void what_was_asked_in_an_earlier_history_says_nothing(void **state)
+{
+	struct world *w = *state;
+	int64_t channel = channel_of(w, 0);
+	join_channel(w, channel, ME);
+	struct client *k = one_who_reads(w, 0, channel);
+	struct hub_reactor *hr = hub_here(w->r[0]);
+	uint64_t asked = hr->history, before = w->epoch.hash;
+	next_epoch(w);
+	hub_epoch_changed(w->hub, w->epoch.hash);
+	client_wait(k, "kick draining\n");
+	assert_false(hub_ours(hr, asked, before));
+	assert_false(hub_ours(hr, asked, w->epoch.hash));
+	assert_true(hub_ours(hr, hr->history, w->epoch.hash));
+	assert_int_equal(hub_epoch(w->hub), w->epoch.hash);
+	client_end(k);
+}
+
+/* A session of the new history reaches an owner that has not heard of it. */
+static void an_owner_follows_the_attach_of_a_quicker_reactor(void **state)
+{
+	struct world *w = *state;
+	int64_t channel = channel_of(w, 0);
+	join_channel(w, channel, ME);
+	struct client *old = one_who_reads(w, 1, channel);
+	next_epoch(w);
+	turn_over_unheard(w);
+	let_follow(w, 1);
+	client_wait(old, "kick draining\n");
+	assert_int_equal(hub_here(w->r[0])->history, 0);
+	struct client *k = client_open(w, 1, NULL, 0);
+	client_wait(k, "ready");
+	const struct cursor at = { channel, 1, 0 };
+	struct client *other = client_open(w, 1, &at, 1);
+	client_wait(other, line_of("synced", channel, 2));
+	assert_int_equal(hub_here(w->r[0])->history, 1);
+	say_changes(w, channel, 1);
+	client_wait(k, line_of("event", channel, 3));
+	client_wait(other, line_of("event", channel, 3));
+	assert_null(strstr(client_lines(old), line_of("event", channel, 3)));
+	client_end(k);
+	client_end(other);
+	client_end(old);
+}
+
+/* A session of an old history is not attached to an owner of the new one. */
+static void a_reactor_follows_an_owner_that_was_quicker(void **state)
+{
+	struct world *w = *state;
+	int64_t channel = channel_of(w, 0), another = channel + 1;
+	while (hub_owner_index(w->hub, another) != 0) another++;
+	if (another > 4) make_channel(w, another);
+	join_channel(w, channel, ME);
+	struct client *k = one_who_reads(w, 1, channel);
+	turn_over_unheard(w);
+	hub_follow(hub_here(w->r[0]));
+	join_channel(w, another, ME);
+	tell_person(w, ME, 3);
+	client_wait(k, "kick draining\n");
+	say_changes(w, another, 1);
+	struct client *later = client_open(w, 1, NULL, 0);
+	client_wait(later, "ready");
+	say_changes(w, another, 1);
+	client_wait(later, line_of("event", another, 3));
+	assert_null(strstr(client_lines(k), line_of("event", another, 2)));
+	client_end(later);
+	client_end(k);
+}
+
+static void news_of_another_epoch_make_the_pod_ask(void **state)
+{
+	struct world *w = *state;
+	int64_t channel = channel_of(w, 0);
+	join_channel(w, channel, ME);
+	struct client *k = one_who_reads(w, 0, channel);
+	next_epoch(w);
+	tell_person(w, ME, 3);
+	client_wait(k, "kick draining\n");
+	client_end(k);
+}
+
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(what_was_asked_in_an_earlier_history_says_nothing),
+		WORLD_TEST(an_owner_follows_the_attach_of_a_quicker_reactor),
+		WORLD_TEST(a_reactor_follows_an_owner_that_was_quicker),
+		WORLD_TEST(news_of_another_epoch_make_the_pod_ask),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
