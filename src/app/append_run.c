@@ -155,6 +155,8 @@ static bool write_some(struct append *a, struct db_conn *conn, struct change **c
 	struct append_batch b = { .changes = changes, .n = n, .sends = sends, .alone = alone, .epoch = a->epoch };
 	size_t half = n / 2, back = a->back.n;
 	enum err e = append_write(&a->writer, conn, &b);
+	/* a unique name was taken between the look and the insert: the next look sees it */
+	for (int i = 0; i < 3 && e == ERR_CONFLICT && n == 1; i++) e = append_write(&a->writer, conn, &b);
 	switch (e) {
 	case OK: committed(a, &b); break;
 	case ERR_UNKNOWN_OUTCOME: keep_unsettled(a, &b); break;
