@@ -1,5 +1,7 @@
 /* Sends, retries, edits and deletions: what is written, what is answered, what is refused. */
 #include "base/id.h"
+#include "base/random.h"
+#include "model/permit.h"
 #include "rig.h"
 
 static int64_t number_of_channels;
@@ -473,15 +475,116 @@ static void clipped(void **state)
 	rig_check_dense(g, ch);
 }
 
+/* ---- one rule, said in C and in SQL: scenes drawn at random, and permit() as the judge */
+
+struct scene {
+	enum channel_kind kind;
+	enum user_role role;
+	int membership; /* 0 none, 1 left, 2 member, 3 op */
+	bool archived, read_only, deleted, voice, silenced, slow, recent, blocked, scope;
+};
+
+static struct scene draw(struct random *r)
+{
+	static const enum user_role roles[] = { USER_MEMBER, USER_MEMBER, USER_GUEST, USER_ADMIN };
+	return (struct scene){
+		.kind = (enum channel_kind)random_below(r, 3),
+		.role = roles[random_below(r, 4)],
+		.membership = (int)random_below(r, 4),
+		.archived = random_below(r, 6) == 0,
+		.read_only = random_below(r, 3) == 0,
+		.deleted = random_below(r, 12) == 0,
+		.voice = random_below(r, 3) == 0,
+		.silenced = random_below(r, 6) == 0,
+		.slow = random_below(r, 3) == 0,
+		.recent = random_below(r, 2) == 0,
+		.blocked = random_below(r, 4) == 0,
+		.scope = random_below(r, 12) != 0,
+	};
+}
+
+static enum err verdict_of(const struct scene *s)
+{
+	const struct actor actor = { .user_id = 9, .role = s->role, .scopes = s->scope ? SCOPE_ALL : SCOPE_READ };
+	const struct channel channel = { .kind = s->kind,
+									 .archived = s->archived,
+									 .read_only = s->read_only,
+									 .deleted = s->deleted,
+									 .slow_mode_s = s->slow ? 1000 : 0 };
+	const struct permit p = { .kind = CHANGE_MESSAGE,
+							  .actor = &actor,
+							  .need_scope = SCOPE_WRITE,
+							  .channel = &channel,
+							  .left = s->membership == 1,
+							  .member = s->membership > 1,
+							  .role = s->membership == 3 ? CHANNEL_OP : CHANNEL_MEMBER,
+							  .voice = s->voice,
+							  .silenced_until = s->silenced ? 2000000 : 0,
+							  .now_ms = 1500000,
+							  .slow_at = s->recent ? 1400000 : 0,
+							  .blocked = s->blocked && s->kind == CHANNEL_DM };
+	return permit(&p).err;
+}
+
+static void stage(struct rig *g, const struct scene *s, int64_t ch)
+{
+	char text[1500];
+	snprintf(text, sizeof text,
+			 "UPDATE heads SET kind = %d, archived = %d, read_only = %d, slow_mode_s = %d, deleted_at = %s, "
+			 "member_count = 2 WHERE channel_id = %lld;"
+			 "DELETE FROM members WHERE channel_id = %lld AND user_id = 9; DELETE FROM blocks;"
+			 "UPDATE users SET role = %d WHERE user_id = 9; UPDATE sessions SET scopes = %d WHERE user_id = 9;",
+			 s->kind, s->archived, s->read_only, s->slow ? 1000 : 0, s->deleted ? "1" : "NULL", (long long)ch,
+			 (long long)ch, s->role, s->scope ? SCOPE_ALL : SCOPE_READ);
+	rig_sql(g, text);
+	if (s->blocked) rig_sql(g, "INSERT INTO blocks (user_id, blocked_id, at) VALUES (2, 9, 1)");
+	if (!s->membership) return;
+	snprintf(text, sizeof text,
+			 "INSERT INTO members (channel_id, user_id, role, voice, silenced_until, joined_rev, joined_at, left_rev, "
+			 "sent_at) "
+			 "VALUES (%lld, 9, %d, %d, %s, 1, 1, %s, %s)",
+			 (long long)ch, s->membership == 3 ? CHANNEL_OP : CHANNEL_MEMBER, s->voice,
+			 s->silenced ? "9000000000000" : "NULL", s->membership == 1 ? "1" : "NULL",
+			 s->recent ? "8999999999999" : "NULL");
+	rig_sql(g, text);
+}
+
+static void as_permit_says(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = channel_of(g, CHANNEL_PUBLIC, 1);
+	struct random_seeded r;
+	int allowed = 0, written = 0;
+	random_seeded_init(&r, 4711);
+	for (int i = 0; i < 150; i++) {
+		struct scene s = draw(&r.base);
+		stage(g, &s, ch);
+		enum err want = verdict_of(&s), got = ask_once(ask_send(g, 9, ch, "x"));
+		if (got != want)
+			fail_msg("scene %d (kind %d, role %d, membership %d, archived %d, read-only %d, deleted %d, voice %d, "
+					 "silenced %d, slow %d, "
+					 "recent %d, blocked %d, scope %d): %s, not %s",
+					 i, s.kind, s.role, s.membership, s.archived, s.read_only, s.deleted, s.voice, s.silenced, s.slow,
+					 s.recent, s.blocked, s.scope, err_row(got)->name, err_row(want)->name);
+		allowed += want == OK, written += got == OK;
+	}
+	assert_in_range(allowed, 10, 140);
+	const struct scene quiet = { .kind = CHANNEL_PUBLIC, .role = USER_MEMBER, .scope = true };
+	stage(g, &quiet, ch);
+	assert_int_equal(rig_count(g, "SELECT last_id FROM heads WHERE channel_id = %lld", (long long)ch), written);
+	rig_check_dense(g, ch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sends),       cmocka_unit_test(frame),
-		cmocka_unit_test(retries),     cmocka_unit_test(retries_in_one_batch),
-		cmocka_unit_test(refusals),    cmocka_unit_test(slow_mode),
-		cmocka_unit_test(credentials), cmocka_unit_test(quotes),
-		cmocka_unit_test(mentions),    cmocka_unit_test(edits),
-		cmocka_unit_test(deletions),   cmocka_unit_test(clipped),
+		cmocka_unit_test(sends),          cmocka_unit_test(frame),
+		cmocka_unit_test(retries),        cmocka_unit_test(retries_in_one_batch),
+		cmocka_unit_test(refusals),       cmocka_unit_test(slow_mode),
+		cmocka_unit_test(credentials),    cmocka_unit_test(quotes),
+		cmocka_unit_test(mentions),       cmocka_unit_test(edits),
+		cmocka_unit_test(deletions),      cmocka_unit_test(clipped),
+		cmocka_unit_test(as_permit_says),
 	};
 	return rig_main(tests, countof(tests));
 }
