@@ -152,7 +152,7 @@ static void keep_unsettled(struct append *a, struct append_batch *b)
 static bool write_some(struct append *a, struct db_conn *conn, struct change **changes, size_t n, bool sends,
 					   bool alone)
 {
-	struct append_batch b = { .changes = changes, .n = n, .sends = sends, .alone = alone, .epoch = a->epoch };
+	struct append_batch b = { .changes = changes, .n = n, .sends = sends, .alone = alone, .epoch = a->picked_epoch };
 	size_t half = n / 2, back = a->back.n;
 	enum err e = append_write(&a->writer, conn, &b);
 	/* a unique name was taken between the look and the insert: the next look sees it */
@@ -224,6 +224,7 @@ static void pick(struct append *a, struct append_pick *p)
 	*p = (struct append_pick){ .changes = a->picked, .most = (size_t)a->o.config->append_batch };
 	pthread_mutex_lock(&a->lock);
 	append_queue_pick(&a->queue, p);
+	a->picked_epoch = a->epoch;
 	a->flying = p->n;
 	a->flying_since = p->n ? p->changes[0]->queued_ns : 0;
 	pthread_mutex_unlock(&a->lock);

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define SURE_RUN 2
+
 struct job_list {
 	struct job *first, **end;
 };
@@ -29,6 +31,7 @@ struct lane {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct job_list sure, usual;
+	int sure_run; /* sure jobs taken in a row */
 	_Atomic size_t waiting;
 	bool closing;
 	struct lane_thread *threads;
@@ -101,9 +104,11 @@ static void lane_do(struct lane *l, struct job *j, void *state, bool drop)
 
 /* ---- threads */
 
+/* Sure ones first, but not for ever: an append under load always has its next batch ready. */
 static struct job *lane_next(struct lane *l)
 {
-	struct job *j = job_list_take(&l->sure);
+	struct job *j = l->sure_run < SURE_RUN || !l->usual.first ? job_list_take(&l->sure) : NULL;
+	l->sure_run = j ? l->sure_run + 1 : 0;
 	if (!j) j = job_list_take(&l->usual);
 	if (j) atomic_fetch_sub_explicit(&l->waiting, 1, memory_order_relaxed);
 	return j;

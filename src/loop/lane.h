@@ -17,7 +17,7 @@ struct job {
 	struct job *next;
 	struct reactor *home;  /* where `done` runs; NULL: on the lane, right after `run` */
 	int64_t queued_ns;     /* set by lane_submit */
-	bool sure;             /* never refused, never dropped, goes ahead of those that wait: the append, healing */
+	bool sure;             /* never refused, never dropped, goes first, at most two in a row: the append, healing */
 	enum err err;          /* set by lane_submit: OK; ERR_BUSY when it was dropped before it ran */
 	bool (*unwanted)(const struct job *j);       /* lane; may be NULL */
 	void (*run)(struct job *j, void *state);     /* lane; state as `open` made it */

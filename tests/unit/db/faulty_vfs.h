@@ -4,8 +4,8 @@
 #include <sqlite3.h>
 
 struct faulty {
-	int write_error, sync_error; /* SQLite's codes; 0: works */
-	int log_syncs;               /* of write-ahead logs, so far */
+	_Atomic int write_error, sync_error; /* SQLite's codes; 0: works */
+	_Atomic int log_syncs;               /* of write-ahead logs, so far */
 };
 extern struct faulty faulty;
 void faulty_vfs_install(void); /* becomes the default one; before any connection */

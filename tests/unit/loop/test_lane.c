@@ -1,6 +1,7 @@
 #include "rig.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -209,6 +210,40 @@ static void a_job_that_waited_too_long_is_dropped_unless_sure(void **state)
 	rig_close(r);
 }
 
+/* As the append does under load: its next job is there before the last has ended. */
+struct eager {
+	struct note note;
+	struct lane *lane;
+	int left;
+};
+
+static void eager_done(struct job *j)
+{
+	struct eager *e = container_of(j, struct eager, note.job);
+	if (--e->left > 0) lane_submit(e->lane, j);
+}
+
+static void sure_jobs_without_end_leave_turns_to_the_others(void **state)
+{
+	struct door door = DOOR_INIT;
+	struct log log = { .door = &door };
+	struct lane *l = lane_create(&(struct lane_options){ .name = "test", .threads = 1, .most_queued = 9 });
+	struct note gate = note_make(&log, NULL, 'g'), a = note_make(&log, NULL, 'a'), b = note_make(&log, NULL, 'b');
+	struct eager eager = { note_make(&log, NULL, 's'), l, 9 };
+	gate.job.run = gate_run;
+	eager.note.job.sure = true;
+	eager.note.job.done = eager_done;
+	lane_submit(l, &gate.job);
+	door_await(&door, 1);
+	lane_submit(l, &a.job);
+	lane_submit(l, &b.job);
+	lane_submit(l, &eager.note.job);
+	door_open(&door);
+	while (atomic_load(&log.n) < 11) sched_yield();
+	lane_destroy(l);
+	assert_string_equal(log.text, "ssassbsssss");
+}
+
 static void destroying_runs_what_waits(void **state)
 {
 	struct reactor *r = rig_open();
@@ -300,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_full_lane_refuses_but_not_what_is_sure),
 		cmocka_unit_test(a_job_that_nobody_wants_is_dropped_and_still_done),
 		cmocka_unit_test(a_job_that_waited_too_long_is_dropped_unless_sure),
+		cmocka_unit_test(sure_jobs_without_end_leave_turns_to_the_others),
 		cmocka_unit_test(destroying_runs_what_waits),
 		cmocka_unit_test(without_a_home_a_job_is_done_on_the_lane),
 		cmocka_unit_test(an_idle_lane_says_so),
