@@ -84,6 +84,8 @@ static void write_gauges(void *arg, struct buf *out)
 		metrics_line(out, METRIC_LANE_WAITING, labels, (int64_t)lane_depth(p->lanes[i]));
 	}
 	metrics_line(out, METRIC_WS_OPEN, NULL, (int64_t)hub_sessions(p->pod.hub));
+	metrics_line(out, METRIC_DB_RECONNECTS, NULL, db_connects(p->pod.db));
+	metrics_line(out, METRIC_HUB_SESSIONS, NULL, (int64_t)hub_sessions(p->pod.hub));
 	for (size_t i = 0; i < p->pod.n_reactors; i++) {
 		const struct conn_stats *s = conn_layer_stats(p->pod.reactors[i]);
 		metrics_line(out, METRIC_CONN_OPEN, NULL, s->open);

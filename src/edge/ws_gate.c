@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "edge/ws_conn.h"
+#include "hub/hub_reactor.h"
 
 #define CLOSE_WAIT_MS 1000 /* after our Close: for the peer's */
 #define DEFLATE_FROM 256   /* smaller messages are sent as they are */
@@ -60,6 +61,12 @@ struct ws_deflate *ws_deflate_here(struct reactor *r)
 	return hub_dialect_state(hub_here(r), WS_DEFLATED);
 }
 
+static void count(struct conn *c, enum metric id, int64_t n)
+{
+	struct metrics_cell *cell = hub_here(conn_reactor(c))->cell;
+	if (cell) metric_add(cell, id, n);
+}
+
 /* ---- writing */
 
 void ws_send(struct ws_conn *w, struct str json)
@@ -71,6 +78,7 @@ void ws_send(struct ws_conn *w, struct str json)
 		!ws_frame_add_deflated(&b, ws_deflate_here(conn_reactor(w->conn)), json))
 		ws_frame_add(&b, WS_TEXT, json);
 	conn_write_copy(w->conn, b.p, b.n);
+	count(w->conn, METRIC_WS_FRAMES_OUT, 1);
 	buf_release(&b);
 }
 
@@ -154,6 +162,7 @@ static void on_data(struct conn *c, const char *p, size_t n)
 			conn_finish(c);
 			return;
 		}
+		if (e != WS_CONTROL) count(c, METRIC_WS_FRAMES_IN, 1);
 		if (e == WS_CONTROL)
 			on_control(w, op, payload);
 		else if (!w->closing)
