@@ -341,4 +341,11 @@ describe.each(backends)('messages on $name', ({ start }) => {
     expect((await row(ann, id)).last_id).toBe(0);
     await ann.api.refused(403, 'not_allowed', 'message_create', { path: { id: 0 }, body }); // the server's own log
   });
+
+  test('typing is told to members only', async () => {
+    const id = await room();
+    await ann.api.ok('typing_create', { path: { id }, body: {} }, 204);
+    await ann.api.ok('typing_create', { path: { id } }, 204);
+    await eve.api.refused(403, 'not_member', 'typing_create', { path: { id }, body: {} });
+  });
 });

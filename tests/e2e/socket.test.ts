@@ -189,6 +189,16 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     expect(await two.next(moved, 'read')).toMatchObject({ read_id: 2, read_seq: 2 });
   });
 
+  test('who is typing is told to the others in the channel', async () => {
+    const id = await room(bob);
+    const [a, b] = [await connect(server, on(ann)), await connect(server, on(bob))];
+    await ann.api.ok('typing_create', { path: { id } }, 204);
+    expect(await b.nextOp('typing')).toMatchObject({ channel_id: id, user_id: ann.user.id });
+    b.say({ op: 'typing', channel_id: id });
+    const told = (f: Frame): boolean => f.op === 'typing' && f.user_id === bob.user.id;
+    expect(await a.next(told, 'typing')).toMatchObject({ channel_id: id });
+  });
+
   test('a profile change is one event in the server’s log', async () => {
     const a = await connect(server, on(ann));
     await bob.api.ok('me_patch', { body: { display_name: `Bob ${++made}` } });
