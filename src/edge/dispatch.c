@@ -362,7 +362,6 @@ static enum err learn(struct request *q, enum err e)
 {
 	struct limiter *l = &q->core->here->limiter;
 	int64_t retry_ms = 0;
-	if (e == ERR_BAD_CREDENTIALS && q->core->here->cell) metric_add(q->core->here->cell, METRIC_LOGIN_FAILED, 1);
 	if (q->actor.user_id) limiter_learn(l, &q->credential, q->actor.user_id);
 	if (!e) touch(q);
 	if (e == ERR_BAD_CREDENTIALS && q->core->here->cell) metric_add(q->core->here->cell, METRIC_LOGIN_FAILED, 1);

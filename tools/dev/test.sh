@@ -120,9 +120,9 @@ built()
 tsan()
 {
 	local tests
-	tests=$(meson_tests build-asan "$tsan_tests" | sed 's,.*:,tests/unit/test_,; s,/\([^/]*\)$,_\1,')
+	tests=$(meson_tests build-asan "$tsan_tests")
 	[ -n "$tests" ] || { echo 0 0; return; }
 	setup build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Dfaults=true -Dbench=false
-	compile build-tsan $tests || return
+	compile build-tsan || return
 	meson_suite build-tsan "$tsan_tests"
 }
