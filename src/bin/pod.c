@@ -177,11 +177,20 @@ static enum err open_history(struct process *p)
 	return e;
 }
 
+/* Going on without it would look like a cluster and not be one. */
+static enum err no_redis(const struct process *p)
+{
+	if (!p->config.redis_url.n) return OK;
+	fprintf(stderr, "linnet: --redis-url (REDIS_URL): this version runs one process on a database, without Redis\n");
+	return ERR_INVALID;
+}
+
 enum err pod_open(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	const char *why = "";
-	enum err e = open_history(p);
+	enum err e = no_redis(p);
+	if (!e) e = open_history(p);
 	if (!e) e = open_tls(p);
 	if (e) return e;
 	pod->metrics = metrics_create();
