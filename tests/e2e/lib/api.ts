@@ -19,6 +19,9 @@ export interface Answer {
   body: unknown;
 }
 
+/** The connection was refused, or ended before the whole answer was there. */
+export class NoAnswer extends Error {}
+
 export const password = 'correct horse battery';
 
 export class Api {
@@ -57,18 +60,15 @@ export class Api {
       : ask.body !== undefined
         ? JSON.stringify(ask.body)
         : null;
-    const response = await fetch(url, { method, headers: this.headers(ask), body: text, redirect: 'manual' }).catch(
-      async (e: Error) => {
-        throw new Error(`${id}: no answer: ${String(e.cause ?? e)}\n${await this.lastWords()}`);
-      },
-    );
-    const answer: Answer = {
-      status: response.status,
-      headers: response.headers,
-      text: await response.text(),
-      body: undefined,
+    const init = { method, headers: this.headers(ask), body: text, redirect: 'manual' as const };
+    const get = async (): Promise<Answer> => {
+      const response = await fetch(url, init);
+      return { status: response.status, headers: response.headers, text: await response.text(), body: undefined };
     };
-    const type = response.headers.get('content-type');
+    const answer = await get().catch(async (e: Error) => {
+      throw new NoAnswer(`${id}: no answer: ${String(e.cause ?? e)}\n${await this.lastWords()}`);
+    });
+    const type = answer.headers.get('content-type');
     checkAnswer(id, answer.status, type, answer.text);
     if (answer.text && type?.includes('json')) answer.body = JSON.parse(answer.text);
     return answer;

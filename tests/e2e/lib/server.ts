@@ -19,6 +19,8 @@ const relaxed: Env = {
   LINNET_ARGON_OPS: '1',
   LINNET_ARGON_MEMORY: '8M',
   LINNET_REACTORS: '2',
+  LINNET_DRAIN_ACCEPT_S: '0', // nobody else sends clients here
+  LINNET_DRAIN_S: '1',
 };
 
 export class Server {
