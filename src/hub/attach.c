@@ -146,6 +146,7 @@ static void go_live(struct attach *a, struct sub *sub)
 	for (size_t i = 0; going && i < a->n_frames; i++) {
 		struct frame *f = a->frames[i];
 		going = session_give(sub, f->event, session_bytes(a->session, f));
+		metric_add(a->home->cell, METRIC_HUB_REPLAYED, going);
 	}
 	if (!going || !wanted(a)) return;
 	sub->pos = a->reached;

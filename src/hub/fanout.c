@@ -68,6 +68,8 @@ struct visit {
 	struct chunk *chunks[PARTS];
 	int64_t removed[PARTS]; /* channels whose stream ends with this */
 	int n, n_removed;
+	size_t room; /* bytes it may still be given */
+	bool cut;    /* there was more than that */
 };
 
 static bool has_news(const struct local *l, const struct sub *sub)
@@ -75,7 +77,13 @@ static bool has_news(const struct local *l, const struct sub *sub)
 	return l->frames.n && sub->pos < last_rev(l);
 }
 
-/* Everything after the subscription's position, up to the person's removal; moves the position. */
+static size_t end_of(const struct joined *j, size_t to)
+{
+	return to < j->begins.n ? j->begins.p[to] : j->chunk->n;
+}
+
+/* Everything after the subscription's position, up to the person's removal, as far as there is room, but one frame at
+ * least; moves the position. */
 static void take(struct visit *v, struct local *l, struct sub *sub)
 {
 	int64_t last = last_rev(l);
@@ -83,7 +91,10 @@ static void take(struct visit *v, struct local *l, struct sub *sub)
 	if (sub->stop_rev && sub->stop_rev < last) last = sub->stop_rev;
 	const struct joined *j = joined(l, v->session->dialect);
 	size_t from = (size_t)(sub->pos - j->from), to = (size_t)(last - j->from);
-	size_t begin = j->begins.p[from], end = to < j->begins.n ? j->begins.p[to] : j->chunk->n;
+	size_t begin = j->begins.p[from];
+	while (to > from + 1 && end_of(j, to) - begin > v->room) to--, last--, v->cut = true;
+	size_t end = end_of(j, to);
+	v->room -= end - begin < v->room ? end - begin : v->room;
 	v->chunks[v->n] = j->chunk;
 	v->iov[v->n++] = (struct iovec){ j->chunk->p + begin, end - begin };
 	metric_add(l->here->cell, METRIC_HUB_DELIVERED, last - sub->pos);
@@ -100,12 +111,12 @@ static void take_others(struct visit *v, const struct local *visited)
 		for (size_t i = 0; i < hr->walked.n && v->n < PARTS; i++) {
 			struct local *l = hr->walked.p[i];
 			struct sub *sub = l == visited ? NULL : session_sub(s, l->channel_id);
-			if (sub && sub->local == l && has_news(l, sub)) take(v, l, sub);
+			if (sub && sub->local == l && has_news(l, sub) && !v->cut) take(v, l, sub);
 		}
 	} else {
 		for (size_t i = 0; i < s->subs.n && v->n < PARTS; i++) {
 			struct sub *sub = s->subs.p[i];
-			if (sub->local && has_news(sub->local, sub)) take(v, sub->local, sub);
+			if (sub->local && has_news(sub->local, sub) && !v->cut) take(v, sub->local, sub);
 		}
 	}
 }
@@ -122,19 +133,29 @@ static void write_out(struct visit *v)
 	}
 }
 
+/* It goes on from its positions once its socket has taken what it was given. */
+static void leave_rest(struct session *s)
+{
+	session_park(s);
+	if (!conn_full(s->conn)) session_drained(s);
+}
+
 static void visit(struct local *l, struct sub *sub)
 {
-	struct visit v = { .session = sub->session };
-	if (!has_news(l, sub) || conn_closing(v.session->conn)) return;
-	if (conn_full(v.session->conn)) {
-		session_park(v.session);
+	struct session *s = sub->session;
+	struct visit v = { .session = s };
+	if (!has_news(l, sub) || conn_closing(s->conn)) return;
+	if (!session_takes(s)) {
+		session_park(s);
 		return;
 	}
+	v.room = conn_room(s->conn);
 	take(&v, l, sub);
 	if (l->here->walked.n > 1) take_others(&v, l);
 	write_out(&v);
-	for (int i = 0; i < v.n_removed; i++) session_gone(v.session, v.removed[i]);
-	if (v.n_removed) session_refresh(v.session);
+	for (int i = 0; i < v.n_removed; i++) session_gone(s, v.removed[i]);
+	if (v.n_removed) session_refresh(s);
+	if (v.cut) leave_rest(s);
 }
 
 static void drop_frames(struct local *l, int64_t upto)

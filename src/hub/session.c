@@ -162,11 +162,18 @@ struct chunk *session_encode(const struct session *s, const struct event *e)
 	return s->here->hub->dialects[s->dialect].encode(s->here->dialect_state[s->dialect], e);
 }
 
+bool session_takes(struct session *s)
+{
+	if (!conn_full(s->conn)) return true;
+	conn_flush(s->conn);
+	return conn_idle_out(s->conn);
+}
+
 bool session_give(struct sub *sub, const struct event *e, struct chunk *bytes)
 {
 	struct session *s = sub->session;
 	if (s->closed || s->parked) return false;
-	if (conn_full(s->conn)) {
+	if (!session_takes(s)) {
 		session_park(s);
 		return false;
 	}

@@ -271,6 +271,12 @@ size_t conn_queued(const struct conn *c)
 	return c->out ? c->out->bytes : 0;
 }
 
+size_t conn_room(const struct conn *c)
+{
+	size_t queued = conn_queued(c);
+	return queued < c->hard ? c->hard - queued : 0;
+}
+
 void conn_flush(struct conn *c)
 {
 	conn_push(c);
