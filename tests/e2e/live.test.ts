@@ -20,6 +20,7 @@ describe.each(backends)('live on $name', ({ start }) => {
   beforeAll(async () => {
     server = await start({
       LINNET_ACCESS_LOG: 'false',
+      LINNET_MESSAGE_BODY: '48K',
       LINNET_RING_EVENTS: '32', // some are replayed from the ring, some from the database,
       LINNET_REPLAY_CHANNEL: '60', // some are reset
       ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1`, // freed memory counts as free
@@ -122,28 +123,43 @@ describe.each(backends)('live on $name', ({ start }) => {
       const resident = (): number =>
         Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.program.child.pid}/status`, 'utf8'))?.[1]);
       slow.ws?.pause();
-      const body = 'x'.repeat(8000);
+      const body = 'x'.repeat(40_000);
       const burst = async (n: number): Promise<number> => {
         const sent = await Promise.all(Array.from({ length: n }, (_, i) => pick(people).api.send(id, `${i} ${body}`)));
         return Math.max(...sent.map((m) => m.rev));
       };
       let rev = 0;
       while ((await counter('linnet_hub_parked_total')) === parked) {
-        rev = await burst(50);
+        rev = await burst(20);
         for (const device of others) await device.reach(id, rev); // while the slow one is stuck
       }
       const before = resident();
       const stuck = slow.stream(id).rev;
-      for (let i = 0; i < 40; i++) rev = await burst(50); // 16 MB
+      for (let i = 0; i < 30; i++) rev = await burst(20); // 24 MB
       for (const device of others) await device.reach(id, rev);
       expect(slow.stream(id).rev).toBe(stuck);
-      expect(resident() - before).toBeLessThan(8000);
+      expect(resident() - before).toBeLessThan(22_000);
       slow.ws?.resume();
       await judge([slow, ...others], [id]);
       expect(slow.closes).toEqual([]);
       expect(slow.stream(id).resets).toBe(1);
     } finally {
       await Promise.all([slow, ...others].map((d) => d.close()));
+    }
+  });
+
+  test('much at once closes nobody who reads', async () => {
+    const id = await room();
+    const devices = people.slice(0, 6).map((p, i) => new Device(target, p, { plain: i % 2 === 0 }));
+    try {
+      await Promise.all(devices.map((d) => d.greeted()));
+      const body = 'x'.repeat(40_000);
+      for (let round = 0; round < 3; round++) // 6 MB in few commits
+        await Promise.all(Array.from({ length: 150 }, (_, i) => pick(people).api.send(id, `${round} ${i} ${body}`)));
+      await judge(devices, [id]);
+      expect(devices.flatMap((d) => d.closes)).toEqual([]);
+    } finally {
+      await Promise.all(devices.map((d) => d.close()));
     }
   });
 
