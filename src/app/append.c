@@ -192,11 +192,21 @@ void append_epoch(struct append *a, uint64_t epoch)
 	append_fail_list(a, &old, ERR_UNAVAILABLE);
 }
 
-void append_drain(struct append *a)
+bool append_drain(struct append *a, int64_t ms)
 {
+	struct timespec until;
+	bool in_time = true;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000 + 1;
 	pthread_mutex_lock(&a->lock);
-	while (a->scheduled) pthread_cond_wait(&a->calm, &a->lock);
+	while (a->scheduled && in_time) {
+		if (ms < 0)
+			pthread_cond_wait(&a->calm, &a->lock);
+		else
+			in_time = pthread_cond_timedwait(&a->calm, &a->lock, &until) != ETIMEDOUT;
+	}
 	pthread_mutex_unlock(&a->lock);
+	return in_time;
 }
 
 struct append_state append_state(struct append *a)

@@ -34,8 +34,9 @@ void append_destroy(struct append *a);
  * set. */
 enum err append_submit(struct append *a, struct change *c);
 void append_epoch(struct append *a,
-				  uint64_t epoch);   /* what was queued before is failed with ERR_UNAVAILABLE, not written */
-void append_drain(struct append *a); /* returns when nothing waits or is being written; blocks */
+				  uint64_t epoch); /* what was queued before is failed with ERR_UNAVAILABLE, not written */
+/* Blocks until nothing waits or is being written, or `ms` have passed (< 0: however long); false: they have. */
+bool append_drain(struct append *a, int64_t ms);
 struct append_state {
 	size_t waiting, bytes;
 	int64_t oldest_ms;

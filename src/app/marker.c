@@ -1,7 +1,9 @@
 #include "app/marker.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/map.h"
@@ -150,15 +152,27 @@ static void timer_due(struct reactor *r, struct timer *t)
 	pthread_mutex_unlock(&m->lock);
 }
 
-void markers_flush(struct markers *m)
+static bool wait_idle(struct markers *m, int64_t ms, const struct timespec *until)
 {
+	if (ms >= 0) return pthread_cond_timedwait(&m->idle, &m->lock, until) != ETIMEDOUT;
+	pthread_cond_wait(&m->idle, &m->lock);
+	return true;
+}
+
+bool markers_flush(struct markers *m, int64_t ms)
+{
+	struct timespec until;
+	bool in_time = true;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000 + 1;
 	pthread_mutex_lock(&m->lock);
 	m->over = true;
-	while (m->writing || m->n) {
+	while ((m->writing || m->n) && in_time) {
 		start_writing(m);
-		if (m->writing) pthread_cond_wait(&m->idle, &m->lock);
+		if (m->writing) in_time = wait_idle(m, ms, &until);
 	}
 	pthread_mutex_unlock(&m->lock);
+	return in_time;
 }
 
 /* ---- telling */
@@ -192,7 +206,11 @@ struct markers *markers_create(const struct markers_options *o)
 	struct markers *m = mem_new(struct markers);
 	m->o = *o;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->idle, NULL);
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->idle, &attr);
+	pthread_condattr_destroy(&attr);
 	timer_init(&m->timer, timer_due);
 	return m;
 }

@@ -17,8 +17,9 @@ struct markers_options {
 	size_t most; /* markers waiting */
 };
 struct markers *markers_create(const struct markers_options *o);
-/* Before the lane ends: writes what waits and returns when it is written. Nothing is noted any more. */
-void markers_flush(struct markers *m);
+/* Before the lane ends: writes what waits and returns when it is written, or after `ms` (< 0: however long); false: the
+ * time was over. Nothing is noted any more. */
+bool markers_flush(struct markers *m, int64_t ms);
 void markers_destroy(struct markers *m); /* its reactor has stopped and is still there */
 /* ERR_BUSY past the most. A marker that goes back, of a channel one is not in, or above the last message changes
  * nothing. */

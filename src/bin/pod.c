@@ -292,8 +292,8 @@ static void close_reactors(struct process *p)
 void pod_close(struct process *p)
 {
 	struct pod *pod = &p->pod;
-	if (pod->append) append_drain(pod->append);
-	if (pod->markers) markers_flush(pod->markers);
+	if (pod->append) append_drain(pod->append, -1);
+	if (pod->markers) markers_flush(pod->markers, -1);
 	if (pod->append) append_destroy(pod->append);
 	close_reactors(p);
 	if (pod->hub) hub_destroy(pod->hub);

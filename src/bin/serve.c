@@ -34,6 +34,7 @@ static void prepare_process(void)
 	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 	mallopt(M_MMAP_THRESHOLD, 256 * 1024); /* fixed: else it grows with the largest answer ever given */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 }
 
 /* Blocked in every thread; the main thread takes them. */
@@ -136,14 +137,14 @@ static void stop(struct process *p, const sigset_t *set)
 }
 
 /* Memory is given back piece by piece only when nobody can be at it any more; else the process just ends: what was
- * acknowledged is in the database. */
+ * acknowledged is in the database. A database that hangs does not keep it: `written` tells. */
 static void end(struct process *p)
 {
 	bool quiet = nothing_left(p);
-	append_drain(p->pod.append);
-	markers_flush(p->pod.markers);
-	log_event(LOG_INFO, "process.stopped", LOG_INT("connections", pod_connections(p)), LOG_BOOL("quiet", quiet));
-	if (!quiet) _exit(0);
+	bool written = append_drain(p->pod.append, SETTLE_MS) && markers_flush(p->pod.markers, SETTLE_MS);
+	log_event(LOG_INFO, "process.stopped", LOG_INT("connections", pod_connections(p)), LOG_BOOL("quiet", quiet),
+			  LOG_BOOL("written", written));
+	if (!quiet || !written) _exit(0);
 }
 
 static int serve(enum role role, int argc, char **argv)

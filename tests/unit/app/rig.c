@@ -387,7 +387,7 @@ void rig_hold(struct rig *g)
 	struct rig_hold *h = g->hold = mem_new(struct rig_hold);
 	h->rig = g;
 	h->job.sure = true, h->job.run = hold_run, h->job.done = hold_done;
-	append_drain(g->append);
+	append_drain(g->append, -1);
 	must(lane_submit(g->lane, &h->job));
 	pthread_mutex_lock(&g->lock);
 	while (!h->running) pthread_cond_wait(&g->more, &g->lock);

@@ -11,7 +11,7 @@ static int64_t channel(struct rig *g)
 
 static int64_t batches(struct rig *g)
 {
-	append_drain(g->append);
+	append_drain(g->append, -1);
 	return metric_total(g->metrics, METRIC_APPEND_BATCHES);
 }
 
@@ -238,7 +238,7 @@ static void another_epoch(void **state)
 	assert_int_equal(q->change.err, ERR_UNAVAILABLE);
 	assert_int_equal(behind->change.err, ERR_UNAVAILABLE);
 	ask_free(q), ask_free(behind);
-	append_drain(g->append);
+	append_drain(g->append, -1);
 	assert_true(g->epoch.hash == now);
 	q = ask_send(g, 2, ch, "of the new one");
 	must(ask_do(q));

@@ -155,7 +155,7 @@ static void both_at_once(void **state)
 	}
 	for (int i = 0; i < 2 * SENDERS; i++) assert_int_equal(pthread_create(&s[i].thread, NULL, sender_run, &s[i]), 0);
 	for (int i = 0; i < 2 * SENDERS; i++) pthread_join(s[i].thread, NULL);
-	append_drain(p->a->append), append_drain(p->b->append);
+	append_drain(p->a->append, -1), append_drain(p->b->append, -1);
 	int64_t sum = 0;
 	for (int i = 0; i < 3; i++) {
 		rig_check_dense(p->a, ch[i]);

@@ -411,7 +411,7 @@ static void under_load(struct place *p, int64_t wanted, void (*fault)(struct pla
 	while (unknown(g) - before < wanted) fault(p);
 	atomic_store(&stop, true);
 	for (int i = 0; i <= SENDERS; i++) pthread_join(s[i].thread, NULL);
-	append_drain(g->append);
+	append_drain(g->append, -1);
 	rig_check_dense(g, p->ch);
 	check_messages(p, s);
 	int64_t rows = rig_count(g, "SELECT count(*) FROM changes WHERE channel_id = %lld AND actor_id = 2 AND rev > 3",
