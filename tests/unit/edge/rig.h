@@ -169,7 +169,6 @@ static inline void rig_open_db(struct rig *r)
 
 static inline void rig_close_db(struct rig *r)
 {
-	append_destroy(r->pod.append);
 	r->bus->ops->destroy(r->bus);
 	db_conn_destroy(r->look);
 	db_destroy(r->db);
@@ -230,6 +229,7 @@ static inline void rig_close(struct rig *r)
 	rig_settle(r);
 	conn_layer_close(r->reactor);
 	rig_settle(r);
+	if (r->db) append_destroy(r->pod.append); /* its timers are let go on the reactor */
 	for (int i = 0; i < 3; i++) lane_destroy(r->lanes[i]);
 	reactor_destroy(r->reactor);
 	assert_int_equal(edge_pending(r->edge), 0);
