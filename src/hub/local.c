@@ -82,6 +82,28 @@ void local_unhold(struct hub_reactor *hr, int64_t channel_id)
 	local_free_if_unused(l);
 }
 
+/* ---- a list that knows what the stream has not told yet */
+
+struct doubt_mail {
+	struct mail mail;
+	int64_t channel_id;
+};
+
+static void doubt_arrives(struct reactor *r, struct mail *m)
+{
+	struct doubt_mail *dm = container_of(m, struct doubt_mail, mail);
+	owner_doubt(hub_here(r), dm->channel_id);
+	mem_free(dm);
+}
+
+void local_doubt(struct hub_reactor *hr, int64_t channel_id)
+{
+	struct doubt_mail *dm = mem_new(struct doubt_mail);
+	dm->mail.deliver = doubt_arrives;
+	dm->channel_id = channel_id;
+	reactor_post(hub_owner_reactor(hr->hub, channel_id)->reactor, &dm->mail);
+}
+
 /* ---- subscribers */
 
 void local_add(struct local *l, struct sub *s)

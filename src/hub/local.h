@@ -49,6 +49,9 @@ void local_remove(struct sub *s);
 void local_hold(struct hub_reactor *hr, int64_t channel_id); /* an attach begins */
 void local_unhold(struct hub_reactor *hr,
 				  int64_t channel_id); /* it ended; with the last of all the local goes and the owner hears */
+/* Somebody's list says that they are out of it, which the stream has not told yet: the owner looks whether it has
+ * missed something. */
+void local_doubt(struct hub_reactor *hr, int64_t channel_id);
 /* Ordered frames from the owner; takes its own references. */
 void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *const *frames, size_t n);
 void local_hint(struct hub_reactor *hr, const struct hint *h); /* to who reads fast enough; else it is lost */

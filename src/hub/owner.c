@@ -216,6 +216,12 @@ void owner_subscribed(struct hub_reactor *hr, int64_t channel_id)
 	heads_want(o); /* also when it is open: a new subscription after the link was lost */
 }
 
+void owner_doubt(struct hub_reactor *hr, int64_t channel_id)
+{
+	struct owner *o = owner_get(hr, channel_id);
+	if (o && o->open) vec_push(&hr->opening, channel_id);
+}
+
 static void owner_open(struct owner *o, int64_t rev, int64_t at, int64_t min_rev)
 {
 	o->open = true;

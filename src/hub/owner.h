@@ -33,7 +33,8 @@ struct owner *owner_need(struct hub_reactor *hr, int64_t channel_id); /* opens i
 void owner_event(struct hub_reactor *hr, struct event *e);
 void owner_behind(struct owner *o, int64_t rev); /* the channel is known to have reached rev */
 void owner_head(struct hub_reactor *hr, int64_t channel_id, int64_t rev, int64_t at,
-				int64_t min_rev); /* its head, as read */
+				int64_t min_rev);                             /* its head, as read */
+void owner_doubt(struct hub_reactor *hr, int64_t channel_id); /* it may have missed something: its head is read */
 void owner_subscribed(struct hub_reactor *hr, int64_t channel_id);
 bool owner_covers(const struct owner *o, int64_t rev);        /* everything after rev is in the ring */
 struct frame *owner_ring(const struct owner *o, int64_t rev); /* NULL: not there */

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "hub/attach.h"
+#include "hub/local.h"
 
 #define RETRY_MS 100
 
@@ -318,10 +319,18 @@ static void greet(struct session *s, struct refresh *r)
 	mem_free(h);
 }
 
+/* What has a stream hears from it: what came before the removal is still on its way. Channel 0 alone has no removals.
+ */
 static void follow_gone(struct session *s, const struct sync_list *list)
 {
-	for (size_t i = s->subs.n; i-- > 0;)
-		if (!in_list(list, s->subs.p[i]->channel_id)) session_gone(s, s->subs.p[i]->channel_id);
+	for (size_t i = s->subs.n; i-- > 0;) {
+		const struct sub *sub = s->subs.p[i];
+		if (in_list(list, sub->channel_id)) continue;
+		if (sub->state == SUB_DETACHED || sub->channel_id == 0)
+			session_gone(s, sub->channel_id);
+		else
+			local_doubt(s->here, sub->channel_id);
+	}
 }
 
 static void follow(struct session *s, const struct sync_list *list, int64_t before)

@@ -75,7 +75,8 @@ void session_close(struct session *s);                        /* the connection 
 struct sub *session_sub(const struct session *s, int64_t channel_id); /* NULL */
 /* One event of a stream, the next after the subscription's position; false when the session takes no more of it now
  * (parked, or this removed the person). */
-/* May more be queued for it? What was queued in this very turn is no sign of a slow reader: the kernel is asked first. */
+/* May more be queued for it? What was queued in this very turn is no sign of a slow reader: the kernel is asked first.
+ */
 bool session_takes(struct session *s);
 bool session_give(struct sub *sub, const struct event *e, struct chunk *bytes);
 struct chunk *session_bytes(const struct session *s, struct frame *f);        /* not a new reference */

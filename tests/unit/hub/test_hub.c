@@ -228,9 +228,12 @@ static void a_lost_kick_is_known_from_the_list(void **state)
 	join_channel(w, 1, ME);
 	struct client *k = client_open(w, 0, NULL, 0);
 	client_wait(k, "ready");
+	say_changes(w, 1, 1);
+	client_wait(k, "event 1 2\n");
+	write_change(w, 1, "topic", 0); /* neither of the two is published */
 	kick_from(w, 1, ME);
 	tell_person(w, ME, 3);
-	client_wait(k, "gone 1\n");
+	client_wait(k, "event 1 3\nevent 1 4\ngone 1\n"); /* nothing before it is lost either */
 	client_end(k);
 }
 
