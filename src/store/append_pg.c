@@ -218,13 +218,13 @@ enum err append_pg_sends(struct appender *w, struct db_conn *c, struct append_ba
 /* ---- settling */
 
 static const struct sql SQL_SENT = {
-	"SELECT t.i, m.message_id, m.author_id FROM unnest($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY AS t (channel_id, "
-	"nonce, hash, "
-	"who, secret, session, person, i) JOIN sessions s ON CASE t.who WHEN 0 THEN s.session_id = t.session AND s.user_id "
-	"= "
-	"t.person ELSE s.secret_hash = t.secret END JOIN messages m ON m.channel_id = t.channel_id AND m.author_id = "
-	"s.user_id AND "
-	"m.nonce = t.nonce AND m.request_hash = t.hash",
+	"SELECT t.i, m.message_id, m.author_id "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY AS t (channel_id, nonce, hash, who, secret, session, "
+	"person, i) "
+	"CROSS JOIN LATERAL (SELECT a.user_id FROM sessions a WHERE t.who = 0 AND a.session_id = t.session UNION ALL "
+	"SELECT a.user_id FROM sessions a WHERE t.who > 0 AND a.secret_hash = t.secret) s "
+	"JOIN messages m ON m.author_id = s.user_id AND m.nonce = t.nonce AND m.channel_id + 0 = t.channel_id "
+	"WHERE m.request_hash = t.hash AND (t.who > 0 OR s.user_id = t.person)",
 	NULL,
 };
 

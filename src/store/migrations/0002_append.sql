@@ -24,8 +24,9 @@ $$;
 -- Verdicts: 0 written, 1 a retry of message_id, 2 a retry by one who may not read it any more, then refusals as
 -- append_pg.c lists them.
 --
--- The plan is made once, maybe before the tables have grown, so it is told what will be right: each row by its key. For the
--- same reason nothing here is joined with itself: what one row needs of its batch comes from windows.
+-- The plan is made once, maybe while the tables are empty, when to read all of them costs no more than a row by its key, and
+-- is kept while they grow. So it is left no choice: OFFSET 0 keeps a look-up by key what it is, `+ 0` leaves but one key to
+-- look by. Nothing is joined with itself either: what a row needs of its batch comes from windows.
 CREATE FUNCTION linnet_send(p_id TEXT, p_batch BIGINT, p_at BIGINT, p_epoch BIGINT, p_wait BIGINT,
 	p_channel BIGINT[], p_kind BIGINT[], p_reply BIGINT[], p_nonce BYTEA[], p_hash BYTEA[], p_body TEXT[],
 	p_who BIGINT[], p_secret BYTEA[], p_session TEXT[], p_person BIGINT[], p_scope BIGINT[], p_fault BIGINT[], p_all BIGINT[],
@@ -33,7 +34,8 @@ CREATE FUNCTION linnet_send(p_id TEXT, p_batch BIGINT, p_at BIGINT, p_epoch BIGI
 RETURNS TABLE (place BIGINT, verdict BIGINT, actor BIGINT, message_id BIGINT, seq BIGINT, rev BIGINT, at BIGINT,
 	all_named BIGINT, named TEXT, retry_ms BIGINT)
 LANGUAGE plpgsql VOLATILE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
 	v_epoch BIGINT := linnet_epoch();
@@ -79,20 +81,21 @@ BEGIN
 			SELECT a.user_id, a.scopes, a.revoked_at, a.expires_at FROM sessions a
 			WHERE t.who > 0 AND a.secret_hash = t.secret AND a.kind = CASE t.who WHEN 1 THEN 'cookie' ELSE 'token' END
 		) s ON true
-		LEFT JOIN users u ON u.user_id = s.user_id
+		LEFT JOIN LATERAL (SELECT * FROM users x WHERE x.user_id = s.user_id OFFSET 0) u ON true
 	), found AS MATERIALIZED (
 		SELECT q.*, h.channel_id IS NOT NULL AND h.deleted_at IS NULL AS there,
 			NOT v_all AND h.channel_id IS NOT NULL AND NOT h.channel_id = ANY (v_locked) AS held,
 			h.kind AS channel_kind, h.archived, h.read_only, h.slow_mode_s, h.member_count, greatest(v_now, h.rev_at) AS now_at,
-			h.rev AS head_rev, h.last_id, h.last_seq, o.message_id AS earlier, o.request_hash AS earlier_hash,
+			h.rev AS head_rev, h.min_id, h.last_id, h.last_seq, o.message_id AS earlier, o.request_hash AS earlier_hash,
 			coalesce(m.user_id IS NOT NULL AND m.left_rev IS NULL, false) AS member,
 			coalesce(m.user_id IS NOT NULL AND m.left_rev IS NULL AND (m.role >= 1 OR q.role >= 2), false) AS operates,
 			coalesce(m.voice, 0) AS voice, coalesce(m.silenced_until, 0) AS silenced_until, coalesce(m.sent_at, 0) AS sent_at,
 			coalesce(m.first_id, 1) AS first_id
 		FROM asked q
-		LEFT JOIN heads h ON h.channel_id = q.channel_id
-		LEFT JOIN members m ON m.channel_id = q.channel_id AND m.user_id = q.user_id
-		LEFT JOIN messages o ON o.channel_id = q.channel_id AND o.author_id = q.user_id AND o.nonce = q.nonce
+		LEFT JOIN LATERAL (SELECT * FROM heads x WHERE x.channel_id = q.channel_id OFFSET 0) h ON true
+		LEFT JOIN LATERAL (SELECT * FROM members x WHERE x.channel_id = q.channel_id AND x.user_id = q.user_id OFFSET 0) m ON true
+		LEFT JOIN LATERAL (SELECT x.message_id, x.request_hash FROM messages x WHERE x.author_id = q.user_id AND x.nonce = q.nonce
+			AND x.channel_id + 0 = q.channel_id OFFSET 0) o ON true
 	), judged AS (
 		SELECT q.*, CASE
 			WHEN q.held THEN 10
@@ -112,12 +115,12 @@ BEGIN
 			WHEN q.archived = 1 THEN 18
 			WHEN q.silenced_until > v_now THEN 19
 			WHEN q.read_only = 1 AND q.voice = 0 AND NOT q.operates THEN 20
-			WHEN q.channel_kind = 2 AND q.member_count = 2 AND EXISTS (SELECT 1 FROM members z JOIN blocks b ON b.user_id = z.user_id
-				AND b.blocked_id = q.user_id WHERE z.channel_id = q.channel_id AND z.user_id <> q.user_id) THEN 21
+			WHEN q.channel_kind = 2 AND q.member_count = 2 AND EXISTS (SELECT 1 FROM members z WHERE z.channel_id = q.channel_id AND
+				z.user_id <> q.user_id AND (SELECT b.at FROM blocks b WHERE b.user_id = z.user_id AND b.blocked_id = q.user_id) IS NOT NULL)
+				THEN 21
 			WHEN q.slow_mode_s > 0 AND NOT q.operates AND q.sent_at > 0 AND q.sent_at + q.slow_mode_s * 1000 > v_now THEN 22
 			WHEN q.fault <> 0 THEN q.fault
-			WHEN q.reply > 0 AND (q.reply < q.first_id OR NOT EXISTS (SELECT 1 FROM messages r WHERE r.channel_id = q.channel_id
-				AND r.message_id = q.reply)) THEN 25
+			WHEN q.reply > 0 AND (q.reply < q.first_id OR q.reply <= q.min_id OR q.reply > q.last_id) THEN 25
 			ELSE 0 END AS verdict
 		FROM found q
 	), fresh AS ( -- of one nonce in the batch the first counts
@@ -156,7 +159,7 @@ BEGIN
 		SELECT a.channel_id, count(*) AS n, max(a.now_at) AS now_at, max(a.rev) AS rev FROM done a WHERE a.new GROUP BY a.channel_id
 	), moved AS (
 		UPDATE heads h SET rev = z.rev, rev_at = z.now_at, last_id = h.last_id + z.n, last_seq = h.last_seq + z.n, last_at = z.now_at
-		FROM sums z WHERE h.channel_id = z.channel_id
+		FROM sums z WHERE h.channel_id = z.channel_id AND h.channel_id = ANY (v_locked)
 	), noted AS (
 		INSERT INTO moves (channel_id, rev) SELECT z.channel_id, z.rev FROM sums z
 	), slowed AS (

@@ -1,4 +1,6 @@
 /* Two pods that write to one Postgres: each other's locks, and the order of revs. */
+#include <stdlib.h>
+
 #include "rig.h"
 #include "support/postgres.h"
 
@@ -223,6 +225,45 @@ static void taken_meanwhile(void **state)
 	PQfinish(c);
 }
 
+/* Plans made while the tables were empty serve full ones as well: each row is found by its key, so what is read grows
+ * with what is sent, not with what is there. */
+static void plans_of_empty_tables(void **state)
+{
+	struct place *p = *state;
+	char *url = postgres_database(p->server, "plans");
+	struct rig *g = rig_make(url);
+	struct ask *q[300];
+	rig_people(g, 40);
+	int64_t ch = rig_channel(g, 2, "plans", CHANNEL_PUBLIC);
+	rig_sql(g, "ANALYZE");
+	for (int round = 0; round < 5; round++) {
+		rig_hold(g);
+		for (int i = 0; i < 300; i++) must(ask_submit(q[i] = ask_send(g, 2, ch, "x")));
+		rig_let_go(g);
+		for (int i = 0; i < 300; i++) ask_wait(q[i]), assert_int_equal(q[i]->change.err, OK), ask_free(q[i]);
+	}
+	/* a session's counts are there once it has ended */
+	append_drain(g->append, -1);
+	rig_number(g, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'plans' AND pid <> "
+				  "pg_backend_pid() AND "
+				  "query LIKE '%linnet_send%'");
+	while (
+		rig_number(
+			g,
+			"SELECT count(*) FROM pg_stat_activity WHERE datname = 'plans' AND query LIKE '%linnet_send%' AND pid <> "
+			"pg_backend_pid()") > 0)
+		sched_yield();
+	assert_int_equal(rig_number(g, "SELECT last_id FROM heads WHERE channel_id > 0"), 1500);
+	int64_t read = rig_number(
+		g,
+		"SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname IN ('messages', 'heads', 'members')");
+	int64_t scans = rig_number(g, "SELECT sum(idx_scan)::bigint FROM pg_stat_user_indexes WHERE relname = 'messages'");
+	assert_in_range(scans, 1500, 2000);
+	assert_in_range(read, 1500, 10000);
+	rig_free(g);
+	free(url);
+}
+
 int main(void)
 {
 	static struct place place;
@@ -233,6 +274,7 @@ int main(void)
 		cmocka_unit_test_prestate(both_at_once, &place),
 		cmocka_unit_test_prestate(same_channel_made_twice, &place),
 		cmocka_unit_test_prestate(taken_meanwhile, &place),
+		cmocka_unit_test_prestate(plans_of_empty_tables, &place),
 	};
 	place.server = postgres_start(NULL);
 	place.a = rig_make(postgres_url(place.server));
