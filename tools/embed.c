@@ -1,6 +1,7 @@
 /* Turns migrations into a C file: embed OUTPUT NNNN_name.sql... Each file is written in Postgres's words and gives two
  * texts. For SQLite the words BIGINT and BYTEA become INTEGER and BLOB. A line that ends in --pg or --sqlite stands in
- * that text alone, without the mark; so does what stands between the lines --pg{ and --pg}. Runs at build time, so it depends on nothing of the project. */
+ * that text alone, without the mark; so does what stands between the lines --pg{ and --pg}. Runs at build time, so it
+ * depends on nothing of the project. */
 #include <ctype.h>
 #include <libgen.h>
 #include <stdbool.h>

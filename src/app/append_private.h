@@ -30,7 +30,7 @@ struct append {
 	struct appender writer;
 	struct metrics_cell *cell;
 	struct change **picked;
-	uint64_t picked_epoch; /* that they were queued under */
+	uint64_t picked_epoch;         /* that they were queued under */
 	struct append_batch unsettled; /* n 0: none */
 	struct change **unsettled_room;
 	int64_t unsettled_ns;

@@ -1,5 +1,5 @@
-/* What one process has: nothing is global, everything hangs off its pod. Made by src/bin, frozen once it serves but for the
- * atomics. The state of each database lane is its struct db_conn. */
+/* What one process has: nothing is global, everything hangs off its pod. Made by src/bin, frozen once it serves but for
+ * the atomics. The state of each database lane is its struct db_conn. */
 #ifndef LINNET_APP_POD_H
 #define LINNET_APP_POD_H
 #include <stdatomic.h>
@@ -23,21 +23,21 @@ struct pod {
 	struct random *random;
 	struct metrics *metrics;
 	enum role role;
-	char id[27];                 /* a ULID made at start */
+	char id[27]; /* a ULID made at start */
 	struct db *db;
 	struct bus *bus;
 	struct eph *eph;
-	struct epoch epoch;          /* as found at start; the hub keeps the present one */
+	struct epoch epoch; /* as found at start; the hub keeps the present one */
 	struct lane *write, *read, *sync, *cpu;
 	struct append *append;
-	struct markers *markers;     /* app/marker.h */
+	struct markers *markers; /* app/marker.h */
 	struct hub *hub;
 	struct reactor **reactors;
 	size_t n_reactors;
-	bool local;                  /* listens on loopback only and has no PUBLIC_URL (security: First run) */
+	bool local; /* listens on loopback only and has no PUBLIC_URL (security: First run) */
 	uint8_t jwt_key[64], jwt_key_previous[64];
 	size_t jwt_key_n, jwt_key_previous_n;
-	_Atomic bool ready;          /* serving: not starting, not draining */
+	_Atomic bool ready; /* serving: not starting, not draining */
 	_Atomic bool draining;
 	int64_t started_ms;
 };

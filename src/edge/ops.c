@@ -24,7 +24,8 @@ static const char front[] =
 	"     -H 'Content-Type: application/json' HOST/auth/register\n"
 	"curl -H 'Authorization: Bearer ACCESS_TOKEN' HOST/channels\n"
 	"curl -H 'Authorization: Bearer ACCESS_TOKEN' -H 'Content-Type: application/json' \\\n"
-	"     -d \"{\\\"nonce\\\":\\\"$(cat /proc/sys/kernel/random/uuid)\\\",\\\"body\\\":\\\"hello\\\"}\" HOST/channels/1/messages</pre>"
+	"     -d \"{\\\"nonce\\\":\\\"$(cat /proc/sys/kernel/random/uuid)\\\",\\\"body\\\":\\\"hello\\\"}\" "
+	"HOST/channels/1/messages</pre>"
 	"<p><a href=/health>health</a> &middot; <a href=/version>version</a>";
 
 enum err ops_front(struct request *q, struct db_conn *c)

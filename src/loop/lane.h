@@ -1,6 +1,6 @@
 /* A lane: a small pool of threads that may block, each with a state of its own (a database connection). A job is one
- * whole use case: `run` on a thread of the lane, then `done` on the reactor that asked. Nothing is cancelled: a job whose
- * asker has gone is dropped when it is taken if it says it is `unwanted`, and its `done` runs all the same. */
+ * whole use case: `run` on a thread of the lane, then `done` on the reactor that asked. Nothing is cancelled: a job
+ * whose asker has gone is dropped when it is taken if it says it is `unwanted`, and its `done` runs all the same. */
 #ifndef LINNET_LOOP_LANE_H
 #define LINNET_LOOP_LANE_H
 #include <stdbool.h>
@@ -13,28 +13,28 @@
 
 struct lane;
 struct job {
-	struct mail mail;      /* the way back */
+	struct mail mail; /* the way back */
 	struct job *next;
-	struct reactor *home;  /* where `done` runs; NULL: on the lane, right after `run` */
-	int64_t queued_ns;     /* set by lane_submit */
-	bool sure;             /* never refused, never dropped, goes first, at most two in a row: the append, healing */
-	enum err err;          /* set by lane_submit: OK; ERR_BUSY when it was dropped before it ran */
-	bool (*unwanted)(const struct job *j);       /* lane; may be NULL */
-	void (*run)(struct job *j, void *state);     /* lane; state as `open` made it */
-	void (*done)(struct job *j);                 /* reactor; owns j */
+	struct reactor *home; /* where `done` runs; NULL: on the lane, right after `run` */
+	int64_t queued_ns;    /* set by lane_submit */
+	bool sure;            /* never refused, never dropped, goes first, at most two in a row: the append, healing */
+	enum err err;         /* set by lane_submit: OK; ERR_BUSY when it was dropped before it ran */
+	bool (*unwanted)(const struct job *j);   /* lane; may be NULL */
+	void (*run)(struct job *j, void *state); /* lane; state as `open` made it */
+	void (*done)(struct job *j);             /* reactor; owns j */
 };
 
 struct lane_options {
 	const char *name;
 	int threads;
-	size_t most_queued;                  /* jobs waiting */
-	int64_t most_wait_ms;                /* a job that waited longer is dropped with ERR_BUSY; 0: never */
+	size_t most_queued;                   /* jobs waiting */
+	int64_t most_wait_ms;                 /* a job that waited longer is dropped with ERR_BUSY; 0: never */
 	void *(*open)(void *arg, int thread); /* on the thread, at its start; opens connections only on demand */
 	void (*close)(void *state);
-	void (*idle)(void *state);           /* each idle_ms while nothing waits; may be NULL */
-	int idle_ms;                         /* 0: 1000 */
+	void (*idle)(void *state); /* each idle_ms while nothing waits; may be NULL */
+	int idle_ms;               /* 0: 1000 */
 	void *arg;
-	const struct clock *clock;           /* NULL: the real one */
+	const struct clock *clock; /* NULL: the real one */
 };
 struct lane *lane_create(const struct lane_options *o);
 void lane_destroy(struct lane *l); /* takes no more, runs what waits, joins */
@@ -46,9 +46,9 @@ struct lane_stats {
 };
 const struct lane_stats *lane_stats(const struct lane *l);
 
-/* ---- simulation: no threads. Each job taken is given to `submitted`, and runs when the simulator says so, in its thread,
- * with the one state that `open` made. Before lane_destroy each must have been run or dropped (its `done` comes with
- * ERR_BUSY). */
+/* ---- simulation: no threads. Each job taken is given to `submitted`, and runs when the simulator says so, in its
+ * thread, with the one state that `open` made. Before lane_destroy each must have been run or dropped (its `done` comes
+ * with ERR_BUSY). */
 typedef void (*lane_submitted)(void *arg, struct lane *l, struct job *j);
 struct lane *lane_create_virtual(const struct lane_options *o, lane_submitted submitted, void *arg);
 void lane_run_job(struct lane *l, struct job *j);

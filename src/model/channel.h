@@ -29,7 +29,7 @@ struct channel_me { /* one's own part */
 	enum notify_level level;
 	int64_t muted_until;
 	bool hidden;
-	int64_t first_id;   /* history: joined: the first message one may read; else 1 */
+	int64_t first_id; /* history: joined: the first message one may read; else 1 */
 	int64_t joined_rev, user_rev;
 };
 struct channel {

@@ -1,5 +1,5 @@
-/* A change of a channel, as its readers see it: one rev, dense, ordered. Frozen once published; counted by reference and
- * shared by all threads. */
+/* A change of a channel, as its readers see it: one rev, dense, ordered. Frozen once published; counted by reference
+ * and shared by all threads. */
 #ifndef LINNET_MODEL_EVENT_H
 #define LINNET_MODEL_EVENT_H
 #include <stdatomic.h>
@@ -35,7 +35,7 @@ enum change_kind {
 #define C(name, kind, type, removes, adds, carries) CHANGE_##name,
 	CHANGE_KINDS(C)
 #undef C
-	CHANGE_KIND_COUNT
+		CHANGE_KIND_COUNT
 };
 struct change_row {
 	const char *kind, *type;

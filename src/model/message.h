@@ -19,7 +19,7 @@ struct message {
 	uint8_t nonce[16];
 	int64_t author_id;
 	enum message_kind kind;
-	struct str body;                        /* empty once deleted */
+	struct str body;                           /* empty once deleted */
 	int64_t created_at, edited_at, deleted_at; /* wall ms; 0: never */
 	int64_t reply_to, thread_id, thread_seq;   /* 0: none */
 	int64_t *mention_ids;
@@ -42,8 +42,8 @@ struct send {
 	bool in_channel;
 	uint8_t request_hash[16]; /* of all above: another request under the same nonce is refused */
 };
-/* UTF-8 without controls but tab and newline, not blank, within `most` bytes. CRLF becomes LF. The body may be rewritten in
- * the arena. ERR_INVALID or ERR_TOO_LARGE with the field's fault. */
+/* UTF-8 without controls but tab and newline, not blank, within `most` bytes. CRLF becomes LF. The body may be
+ * rewritten in the arena. ERR_INVALID or ERR_TOO_LARGE with the field's fault. */
 enum err message_body_check(struct arena *a, struct str *body, size_t most, struct problem *p);
 void send_hash(struct send *s); /* fills request_hash */
 #endif

@@ -1,4 +1,5 @@
-/* The migrations in this binary: src/store/migrations/NNNN_name.sql, embedded at build time. A released one never changes. */
+/* The migrations in this binary: src/store/migrations/NNNN_name.sql, embedded at build time. A released one never
+ * changes. */
 #ifndef LINNET_STORE_MIGRATIONS_H
 #define LINNET_STORE_MIGRATIONS_H
 #include "db/migrate.h"

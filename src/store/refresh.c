@@ -185,7 +185,7 @@ static enum err refresh(struct db_conn *c, struct token *t, struct family *f, in
 }
 
 enum err session_rotate(struct db_conn *c, struct str token, int64_t now_ms, struct refreshed *out,
-						 struct sessions_ended *ended)
+						struct sessions_ended *ended)
 {
 	struct token t;
 	struct family f;

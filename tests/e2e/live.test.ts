@@ -154,7 +154,8 @@ describe.each(backends)('live on $name', ({ start }) => {
     try {
       await Promise.all(devices.map((d) => d.greeted()));
       const body = 'x'.repeat(40_000);
-      for (let round = 0; round < 3; round++) // 6 MB in few commits
+      for (let round = 0; round < 3; round++)
+        // 6 MB in few commits
         await Promise.all(Array.from({ length: 150 }, (_, i) => pick(people).api.send(id, `${round} ${i} ${body}`)));
       await judge(devices, [id]);
       expect(devices.flatMap((d) => d.closes)).toEqual([]);
