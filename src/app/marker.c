@@ -16,7 +16,7 @@
 
 struct noted {
 	struct marker marker;
-	struct noted *next; /* of another channel of the same person */
+	struct noted *next; /* another one of the same person */
 };
 
 struct markers {
@@ -28,6 +28,7 @@ struct markers {
 	bool armed, writing, over;
 	struct mail arm;
 	struct timer timer;
+	struct deferred free_later;
 	struct job job;
 	VEC(struct marker) batch;
 	uint64_t epoch;
@@ -41,25 +42,25 @@ static void arm_arrives(struct reactor *r, struct mail *mail)
 	timer_set(r, &m->timer, GATHER_MS);
 }
 
-static struct noted *find(struct markers *m, int64_t user_id, int64_t channel_id)
+static struct noted *find(struct markers *m, const struct marker *k)
 {
-	for (struct noted *n = id_map_get(&m->people, user_id); n; n = n->next)
-		if (n->marker.channel_id == channel_id) return n;
+	for (struct noted *n = id_map_get(&m->people, k->user_id); n; n = n->next)
+		if (n->marker.channel_id == k->channel_id && n->marker.epoch == k->epoch) return n;
 	return NULL;
 }
 
-static enum err note(struct markers *m, int64_t user_id, int64_t channel_id, int64_t message_id)
+static enum err note(struct markers *m, const struct marker *k)
 {
-	struct noted *n = find(m, user_id, channel_id);
+	struct noted *n = find(m, k);
 	if (!n) {
 		if (m->n >= m->o.most || m->over) return ERR_BUSY;
 		n = mem_new(struct noted);
-		n->marker = (struct marker){ .channel_id = channel_id, .user_id = user_id };
-		n->next = id_map_get(&m->people, user_id);
-		id_map_put(&m->people, user_id, n);
+		n->marker = *k;
+		n->next = id_map_get(&m->people, k->user_id);
+		id_map_put(&m->people, k->user_id, n);
 		m->n++;
 	}
-	if (message_id > n->marker.message_id) n->marker.message_id = message_id;
+	if (k->message_id > n->marker.message_id) n->marker.message_id = k->message_id;
 	if (!m->armed) {
 		m->armed = true;
 		m->arm.deliver = arm_arrives;
@@ -68,10 +69,10 @@ static enum err note(struct markers *m, int64_t user_id, int64_t channel_id, int
 	return OK;
 }
 
-enum err marker_note(struct markers *m, int64_t user_id, int64_t channel_id, int64_t message_id)
+enum err marker_note(struct markers *m, const struct marker *k)
 {
 	pthread_mutex_lock(&m->lock);
-	enum err e = note(m, user_id, channel_id, message_id);
+	enum err e = note(m, k);
 	pthread_mutex_unlock(&m->lock);
 	return e;
 }
@@ -105,7 +106,9 @@ static enum err write_batch(struct markers *m, struct db_conn *c)
 	if (!e) e = db_end(&rows);
 	if (!e) e = epoch_read(c, &m->epoch);
 	for (size_t i = 0; i < m->batch.n && !e; i++) {
-		e = marker_move(c, &m->batch.p[i], false, clock_wall_ms(m->o.clock));
+		struct marker *k = &m->batch.p[i];
+		if (k->epoch && k->epoch != m->epoch) continue; /* its message_id is another message now, or none */
+		e = marker_move(c, k, false, clock_wall_ms(m->o.clock));
 		if (e == ERR_NOT_FOUND) e = OK; /* left meanwhile, or never there */
 	}
 	if (!e) return db_commit(c);
@@ -215,12 +218,19 @@ struct markers *markers_create(const struct markers_options *o)
 	return m;
 }
 
-void markers_destroy(struct markers *m)
+static void markers_free(struct deferred *d)
 {
+	struct markers *m = container_of(d, struct markers, free_later);
 	timer_clear(&m->timer);
-	take_all(m);
 	vec_release(&m->batch);
 	pthread_cond_destroy(&m->idle);
 	pthread_mutex_destroy(&m->lock);
 	mem_free(m);
+}
+
+void markers_destroy(struct markers *m)
+{
+	take_all(m);
+	m->free_later.run = markers_free; /* the mail that arms the timer may still be on its way */
+	reactor_on_destroy(m->o.home, &m->free_later);
 }

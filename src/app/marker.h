@@ -20,10 +20,10 @@ struct markers *markers_create(const struct markers_options *o);
 /* Before the lane ends: writes what waits and returns when it is written, or after `ms` (< 0: however long); false: the
  * time was over. Nothing is noted any more. */
 bool markers_flush(struct markers *m, int64_t ms);
-void markers_destroy(struct markers *m); /* its reactor has stopped and is still there */
-/* ERR_BUSY past the most. A marker that goes back, of a channel one is not in, or above the last message changes
- * nothing. */
-enum err marker_note(struct markers *m, int64_t user_id, int64_t channel_id, int64_t message_id);
+void markers_destroy(struct markers *m); /* its reactor has stopped and is still there; the memory goes with it */
+/* Whose, where, and how far, of which epoch. ERR_BUSY past the most. A marker that goes back, of a channel one is not
+ * in, above the last message or of another epoch changes nothing. */
+enum err marker_note(struct markers *m, const struct marker *marker);
 /* Tells the person's other devices where the marker stands. */
 void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch);
 #endif

@@ -3,9 +3,9 @@
 #include "app/marker.h"
 #include "codec/codec.h"
 #include "edge/append_call.h"
-#include "hub/hub.h"
 #include "model/text.h"
 #include "store/channel.h"
+#include "store/epoch.h"
 
 struct list_query {
 	struct str q, cursor;
@@ -254,12 +254,12 @@ enum err channel_me_take_patch(struct request *q)
 	return first(json_in_close(&in), e);
 }
 
-static void tell_moved(struct request *q, int64_t user_rev)
+static void tell_moved(struct request *q, const struct me_patch *p)
 {
 	struct user_news *n = user_news_create(0);
 	n->user_id = q->actor.user_id;
-	n->user_rev = user_rev;
-	n->epoch = hub_epoch(q->pod->hub);
+	n->user_rev = p->user_rev;
+	n->epoch = p->epoch;
 	n->list_moved = true;
 	bus_publish_user(q->pod->bus, n);
 	user_news_unref(n);
@@ -267,49 +267,58 @@ static void tell_moved(struct request *q, int64_t user_rev)
 
 enum err channel_me_run(struct request *q, struct db_conn *c)
 {
-	const struct me_query *m = q->in;
+	struct me_query *m = q->in;
 	struct channel ch;
-	int64_t user_rev;
 	enum err e = channel_read(c, &q->arena, m->id, &q->actor, true, &ch);
-	if (!e) e = member_patch(c, m->id, q->actor.user_id, &m->patch, &user_rev);
+	if (!e) e = member_patch(c, m->id, q->actor.user_id, &m->patch);
 	if (e) return e;
-	tell_moved(q, user_rev);
+	tell_moved(q, &m->patch);
 	struct channel_ref ref = { m->id, 0 };
 	return reply_channel(q, c, &ref);
 }
 
 /* ---- read markers */
 
-struct mark_query {
-	struct marker marker;
-	struct str epoch;
-};
-
 enum err channel_mark_take(struct request *q)
 {
-	struct mark_query *m = arena_new(&q->arena, struct mark_query);
+	struct marker *m = arena_new(&q->arena, struct marker);
 	struct json_in in;
+	struct str epoch = STR_NONE;
 	q->in = m;
-	m->epoch = STR_NONE;
-	enum err e = request_id_param(q, 0, &m->marker.channel_id);
+	enum err e = request_id_param(q, 0, &m->channel_id);
 	if (e) return e;
 	json_in_open(&in, q->json, &q->problem);
-	json_in_i64(&in, "message_id", JSON_NEED, 0, (INT64_C(1) << 53) - 1, &m->marker.message_id);
-	json_in_str(&in, "epoch", JSON_MAY, &m->epoch);
-	return json_in_close(&in);
+	json_in_i64(&in, "message_id", JSON_NEED, 0, (INT64_C(1) << 53) - 1, &m->message_id);
+	json_in_str(&in, "epoch", JSON_MAY, &epoch);
+	e = json_in_close(&in);
+	if (e || !epoch.p) return e;
+	return codec_epoch_parse(epoch, &m->epoch) && m->epoch ? OK : ERR_EPOCH_CHANGED;
+}
+
+/* The id is compared with the epoch of the very transaction that it is used in. */
+static enum err mark_in(struct request *q, struct db_conn *c, bool back, uint64_t *epoch)
+{
+	struct marker *m = q->in;
+	struct channel ch;
+	enum err e = epoch_read(c, epoch);
+	if (!e && m->epoch && m->epoch != *epoch) e = ERR_EPOCH_CHANGED;
+	if (!e) e = channel_read(c, &q->arena, m->channel_id, &q->actor, true, &ch);
+	return e ? e : marker_move(c, m, back, clock_wall_ms(q->pod->clock));
 }
 
 static enum err mark(struct request *q, struct db_conn *c, bool back)
 {
-	struct mark_query *m = q->in;
-	struct channel ch;
+	struct marker *m = q->in;
 	uint64_t epoch;
-	if (m->epoch.p && (!codec_epoch_parse(m->epoch, &epoch) || epoch != hub_epoch(q->pod->hub)))
-		return ERR_EPOCH_CHANGED;
-	enum err e = channel_read(c, &q->arena, m->marker.channel_id, &q->actor, true, &ch);
-	m->marker.user_id = q->actor.user_id;
-	if (!e) e = marker_move(c, &m->marker, back, clock_wall_ms(q->pod->clock));
-	if (!e && m->marker.moved) marker_tell(q->pod->bus, &m->marker, hub_epoch(q->pod->hub));
+	m->user_id = q->actor.user_id;
+	enum err e = db_begin(c);
+	if (e) return e;
+	e = mark_in(q, c, back, &epoch);
+	if (!e)
+		e = db_commit(c);
+	else
+		db_rollback(c);
+	if (!e && m->moved) marker_tell(q->pod->bus, m, epoch);
 	return e;
 }
 

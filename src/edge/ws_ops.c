@@ -244,7 +244,7 @@ static void op_send(struct ws_request *q)
 		c->credential = session_credential(q->w);
 		c->need_scope = SCOPE_WRITE;
 		c->send = &s->send;
-		c->epoch = hub_epoch(q->w->pod->hub);
+		c->epoch = session_epoch(q->w->session);
 		c->home = conn_reactor(q->w->conn);
 		c->done = append_done;
 		e = append_submit(q->w->pod->append, c);
@@ -262,7 +262,11 @@ static void op_read(struct ws_request *q)
 	json_in_i64(&q->in, "channel_id", JSON_NEED, 1, ID_MOST, &channel_id);
 	json_in_i64(&q->in, "message_id", JSON_NEED, 0, ID_MOST, &message_id);
 	enum err e = json_in_close(&q->in);
-	if (!e) e = marker_note(q->w->pod->markers, q->w->user_id, channel_id, message_id);
+	const struct marker m = { .channel_id = channel_id,
+							  .user_id = q->w->user_id,
+							  .message_id = message_id,
+							  .epoch = session_epoch(q->w->session) };
+	if (!e) e = marker_note(q->w->pod->markers, &m);
 	if (e) refuse(q, e);
 }
 

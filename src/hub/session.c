@@ -21,6 +21,7 @@ enum err session_open(struct reactor *r, const struct session_ops *ops, void *da
 	struct session *s = mem_new(struct session);
 	s->here = hr;
 	s->history = hr->history;
+	s->epoch = hr->epoch;
 	s->ops = ops;
 	s->data = data;
 	s->conn = conn;
@@ -83,6 +84,11 @@ void session_close(struct session *s)
 	hello_free(s);
 	atomic_fetch_sub_explicit(&s->here->hub->sessions, 1, memory_order_relaxed);
 	free_if_done(s);
+}
+
+uint64_t session_epoch(const struct session *s)
+{
+	return !s->ready && s->hello && s->hello->epoch ? s->hello->epoch : s->epoch;
 }
 
 /* ---- its channels */

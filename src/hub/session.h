@@ -50,7 +50,7 @@ struct session {
 	struct conn *conn; /* NULL once it is closed */
 	int64_t user_id;
 	char session_id[SESSION_ID + 1];
-	uint64_t history; /* in which it was opened */
+	uint64_t history, epoch; /* in which it was opened */
 	uint8_t dialect;
 	bool greeted, ready, parked, closed, refreshing, refresh_again, resume;
 	uint32_t busy; /* attaches and jobs that know it */
@@ -70,6 +70,9 @@ enum err session_open(struct reactor *r, const struct session_ops *ops, void *da
 void session_hello(struct session *s, const struct hello *h); /* once; copies */
 void session_drained(struct session *s);                      /* the connection's queue is empty again */
 void session_close(struct session *s);                        /* the connection is gone; s is not used any more */
+/* The history that the ids in its client's requests are of: of the cursors until it is ready, from then on the one in
+ * which the session was opened, also when the pod has found another meanwhile. */
+uint64_t session_epoch(const struct session *s);
 
 /* ---- within the hub */
 struct sub *session_sub(const struct session *s, int64_t channel_id); /* NULL */

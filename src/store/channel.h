@@ -43,17 +43,20 @@ struct me_patch {
 	enum notify_level level;
 	int64_t muted_until; /* 0: not muted */
 	bool hidden;
+	int64_t user_rev; /* out: the person's head is moved to it, */
+	uint64_t epoch;   /* out: in this epoch */
 };
-/* Moves the person's head: *user_rev. ERR_NOT_MEMBER where one is none. */
-enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p,
-					  int64_t *user_rev);
+/* ERR_NOT_MEMBER where one is none. */
+enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, struct me_patch *p);
 
 struct marker {
-	int64_t channel_id, user_id, message_id;  /* in */
+	int64_t channel_id, user_id, message_id; /* in */
+	uint64_t epoch; /* in: that message_id is of; 0: the present one; for whoever compares it in his transaction */
 	int64_t read_id, read_seq, mention_count; /* out */
 	bool moved;                               /* out */
 };
 /* Forward to message_id; one that is further already stays. back: so that message_id is the first unread one.
- * ERR_NOT_FOUND: no member, or no such message yet. One statement or two; no transaction of its own. */
+ * ERR_NOT_FOUND: no member, or no such message yet. One statement or two; no transaction of its own, and no look at the
+ * epoch. */
 enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now_ms);
 #endif

@@ -1,5 +1,6 @@
 /* One's own part of a channel: levels and hiding move the person's head, read markers move no rev. */
 #include "store/channel.h"
+#include "store/epoch.h"
 #include "store/rows.h"
 
 static const struct sql SQL_USER_HEAD = { "UPDATE user_heads SET rev = rev + 1 WHERE user_id = $1 RETURNING rev",
@@ -36,32 +37,30 @@ static const struct sql SQL_MARKER = {
 	NULL,
 };
 
-static enum err patch_in(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p,
-						 int64_t *user_rev)
+static enum err patch_in(struct db_conn *c, int64_t channel_id, int64_t user_id, struct me_patch *p)
 {
 	struct db_rows rows;
 	int64_t changed = 0;
 	enum err e = db_query(c, &SQL_USER_HEAD, DB_ARGS(DB_I64(user_id)), &rows);
 	if (e) return e;
-	while (db_next(&rows)) *user_rev = db_i64(&rows, 0);
+	while (db_next(&rows)) p->user_rev = db_i64(&rows, 0);
 	if ((e = db_end(&rows))) return e;
 	e = db_exec(c, &SQL_PATCH,
 				DB_ARGS(DB_I64(channel_id), DB_I64(user_id), p->has_level ? DB_I64(p->level) : DB_NULL,
 						DB_BOOL(p->has_muted), db_opt(p->muted_until), p->has_hidden ? DB_I64(p->hidden) : DB_I64(-1),
-						DB_I64(*user_rev)),
+						DB_I64(p->user_rev)),
 				&changed);
 	if (!e && !changed) return ERR_NOT_MEMBER;
-	if (!e) e = db_exec(c, &SQL_USER_MOVED, DB_ARGS(DB_I64(user_id), DB_I64(*user_rev)), NULL);
-	return e;
+	if (!e) e = db_exec(c, &SQL_USER_MOVED, DB_ARGS(DB_I64(user_id), DB_I64(p->user_rev)), NULL);
+	return e ? e : epoch_read(c, &p->epoch);
 }
 
-enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, const struct me_patch *p,
-					  int64_t *user_rev)
+enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, struct me_patch *p)
 {
 	enum err e = db_begin(c);
 	if (e) return e;
-	*user_rev = 0;
-	e = patch_in(c, channel_id, user_id, p, user_rev);
+	p->user_rev = 0;
+	e = patch_in(c, channel_id, user_id, p);
 	if (!e) return db_commit(c);
 	db_rollback(c);
 	return e;

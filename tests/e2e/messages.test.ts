@@ -248,7 +248,14 @@ describe.each(backends)('messages on $name', ({ start }) => {
     const epoch = '0123456789abcdef';
     await ann.api.refused(409, 'epoch_changed', 'message_patch', { path, body: { body: 'x', epoch } });
     await ann.api.refused(409, 'epoch_changed', 'message_delete', { path, query: { epoch } });
+    await ann.api.refused(409, 'epoch_changed', 'message_create', {
+      path: { id },
+      body: { nonce: randomUUID(), body: 'so', reply_to: sent.message_id, epoch },
+    });
+    for (const call of ['channel_read', 'channel_unread'] as const)
+      await ann.api.refused(409, 'epoch_changed', call, { path: { id }, body: { message_id: 1, epoch } });
     expect((await get(ann, id, sent.message_id)).body).toBe('here');
+    expect((await row(ann, id)).me?.read_id).toBe(0);
   });
 
   test('read markers go forward by read, back by unread, and count what is missing', async () => {

@@ -138,6 +138,41 @@ static void news_of_another_epoch_make_the_pod_ask(void **state)
 	client_end(k);
 }
 
+/* What its client says of ids is of what it was told: requests are judged by it. */
+static void a_session_speaks_of_the_epoch_in_which_it_was_opened(void **state)
+{
+	struct world *w = *state;
+	int64_t channel = channel_of(w, 0);
+	uint64_t before = w->epoch.hash;
+	join_channel(w, channel, ME);
+	struct client *k = one_who_reads(w, 0, channel);
+	assert_true(session_epoch(k->session) == before);
+	next_epoch(w);
+	turn_over_unheard(w);
+	assert_true(hub_epoch(w->hub) != before);
+	assert_true(session_epoch(k->session) == before);
+	hub_follow(hub_here(w->r[0]));
+	assert_true(session_epoch(k->session) == before);
+	client_end(k);
+	struct client *later = client_open(w, 0, NULL, 0);
+	client_wait(later, "ready");
+	assert_true(session_epoch(later->session) == w->epoch.hash);
+	client_end(later);
+}
+
+/* Until it has read `ready` it knows only what it knew when it came. */
+static void before_ready_it_is_the_epoch_of_the_cursors(void **state)
+{
+	struct world *w = *state;
+	struct client *k = client_make(w, 0, NULL, 0);
+	k->hello.epoch = w->epoch.hash + 1;
+	client_arrives(w->r[0], &k->mail);
+	assert_true(session_epoch(k->session) == w->epoch.hash + 1);
+	client_wait(k, "ready");
+	assert_true(session_epoch(k->session) == w->epoch.hash);
+	client_end(k);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -147,6 +182,8 @@ int main(void)
 		WORLD_TEST(an_owner_follows_the_attach_of_a_quicker_reactor),
 		WORLD_TEST(a_reactor_follows_an_owner_that_was_quicker),
 		WORLD_TEST(news_of_another_epoch_make_the_pod_ask),
+		WORLD_TEST(a_session_speaks_of_the_epoch_in_which_it_was_opened),
+		WORLD_TEST(before_ready_it_is_the_epoch_of_the_cursors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
