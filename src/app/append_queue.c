@@ -106,11 +106,16 @@ void append_queue_pick(struct append_queue *q, struct append_pick *p)
 	id_map_release(&q->seen);
 }
 
+static bool is_gone(const struct change *c)
+{
+	return c->gone && atomic_load_explicit(c->gone, memory_order_relaxed);
+}
+
 void append_queue_drop_late(struct append_queue *q, int64_t now_ns, int64_t wait_ns, struct change_list *late)
 {
 	for (struct change **at = &q->waiting.first; *at;) {
 		struct change *c = *at;
-		if (now_ns - c->queued_ns <= wait_ns && !atomic_load_explicit(&c->gone, memory_order_relaxed)) {
+		if (now_ns - c->queued_ns <= wait_ns && !is_gone(c)) {
 			at = &c->next;
 			continue;
 		}

@@ -44,6 +44,7 @@ struct append_call *append_call(struct request *q, enum change_kind kind, int64_
 	c->change.address = q->address;
 	c->change.request_id = str_of(q->id);
 	c->change.home = request_reactor(q);
+	c->change.gone = &q->core->gone;
 	c->change.done = done;
 	return c;
 }

@@ -16,8 +16,9 @@ struct ws_conn {
 	char session_id[SESSION_ID + 1];
 	uint8_t scopes, silent; /* silent: heartbeats since the last byte */
 	bool deflate, closing;
-	uint32_t pending; /* requests under way that know it */
-	enum err kicked;  /* why it will be closed at the end of the turn */
+	_Atomic bool gone; /* conn is NULL: read by the append */
+	uint32_t pending;  /* requests under way that know it */
+	enum err kicked;   /* why it will be closed at the end of the turn */
 	struct deferred kick;
 };
 

@@ -194,6 +194,7 @@ static void on_closed(struct conn *c, enum conn_end why)
 	if (w->session) session_close(w->session);
 	w->session = NULL;
 	w->conn = NULL;
+	atomic_store(&w->gone, true);
 	if (!w->pending) ws_free(w);
 }
 

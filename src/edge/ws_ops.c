@@ -246,6 +246,7 @@ static void op_send(struct ws_request *q)
 		c->send = &s->send;
 		c->epoch = session_epoch(q->w->session);
 		c->home = conn_reactor(q->w->conn);
+		c->gone = &q->w->gone;
 		c->done = append_done;
 		e = append_submit(q->w->pod->append, c);
 	}

@@ -13,6 +13,7 @@ struct pair_end {
 	struct pair_end *other; /* NULL: closed */
 	struct outq in;
 	bool ended;       /* the other end sends no more */
+	bool reset;       /* it went without reading all, as TCP says by a RST */
 	struct list link; /* layer->pairs: something to deliver, or to try */
 };
 
@@ -49,6 +50,7 @@ static void pair_unblock(struct pair_end *e)
 static ssize_t pair_read(struct conn *c, char *p, size_t n)
 {
 	struct pair_end *e = c->pair;
+	if (e->reset) return IO_FAILED;
 	if (e->in.bytes == 0) return e->ended ? 0 : IO_AGAIN;
 	size_t got = 0;
 	struct iovec iov;
@@ -74,7 +76,7 @@ static void pair_release(struct conn *c)
 {
 	struct pair_end *e = c->pair, *other = e->other;
 	pair_shut(c);
-	if (other) other->other = NULL;
+	if (other) other->other = NULL, other->reset = e->in.bytes > 0;
 	pair_unblock(other);
 	list_del(&e->link);
 	outq_release(&e->in);

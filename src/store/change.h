@@ -69,8 +69,10 @@ struct change {
 	void (*done)(struct change *c); /* on home; owns c */
 	size_t bytes;
 	int64_t queued_ns;
-	int skips;         /* how often its channel was held elsewhere */
-	_Atomic bool gone; /* set by its owner when nobody waits any more: dropped, unless a batch has taken it */
+	int skips; /* how often its channel was held elsewhere */
+	/* Becomes true when nobody waits any more: dropped, unless a batch has taken it. The owner's; NULL: somebody will.
+	 */
+	const _Atomic bool *gone;
 	struct event_fields own_fields;
 };
 #endif

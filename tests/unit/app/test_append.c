@@ -154,7 +154,8 @@ static void too_late(void **state)
 	rig_append_open(g);
 	rig_hold(g);
 	must(ask_submit(gone));
-	gone->change.gone = true;
+	_Atomic bool yes = true;
+	gone->change.gone = &yes;
 	rig_let_go(g);
 	ask_wait(gone);
 	assert_int_equal(gone->change.err, ERR_UNAVAILABLE);

@@ -146,7 +146,8 @@ static void late(void **state)
 	struct change_list out;
 	change_list_init(&out);
 	for (int i = 0; i < 5; i++) put(b, CHANGE_MESSAGE, 1); /* arrived at 1 to 5 */
-	b->c[3].gone = true;
+	const _Atomic bool no = false, yes = true;
+	b->c[2].gone = &no, b->c[3].gone = &yes;
 	append_queue_drop_late(&b->q, 12, 10, &out);
 	assert_int_equal(out.n, 2);
 	assert_ptr_equal(change_list_take(&out), &b->c[0]);
