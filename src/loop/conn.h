@@ -78,6 +78,7 @@ struct conn *conn_adopt(struct reactor *r, int fd, const struct conn_handler *h,
 /* Two ends joined in memory (tests, simulation); each delivers to the other in the next turn. Open at once: `opened` is
  * not called. Each buffers 256 KiB for its reader, as a socket would. */
 void conn_pair(struct reactor *r, struct conn *out[2]);
+void conn_pair_window(struct conn *c, size_t bytes); /* what this end buffers for its reader instead */
 
 /* Also later, even inside `data`: from then on the new handler is called. Bytes of that very call which the old one did
  * not take are its to pass on to the new one's `data`. limits NULL: as they were. */

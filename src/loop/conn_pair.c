@@ -6,12 +6,13 @@
 #include "base/mem.h"
 #include "loop/conn_private.h"
 
-#define WINDOW (256 * 1024)
+#define WINDOW (256 * 1024) /* unless told */
 
 struct pair_end {
 	struct conn *conn;
 	struct pair_end *other; /* NULL: closed */
 	struct outq in;
+	size_t window;    /* of `in` */
 	bool ended;       /* the other end sends no more */
 	bool reset;       /* it went without reading all, as TCP says by a RST */
 	struct list link; /* layer->pairs: something to deliver, or to try */
@@ -27,8 +28,8 @@ static ssize_t pair_write(struct conn *c, const struct iovec *iov, int n)
 	struct pair_end *to = c->pair->other;
 	if (!to || to->ended) return IO_FAILED;
 	size_t sum = 0;
-	for (int i = 0; i < n && to->in.bytes < WINDOW; i++) {
-		size_t room = WINDOW - to->in.bytes, fits = iov[i].iov_len < room ? iov[i].iov_len : room;
+	for (int i = 0; i < n && to->in.bytes < to->window; i++) {
+		size_t room = to->window - to->in.bytes, fits = iov[i].iov_len < room ? iov[i].iov_len : room;
 		outq_add_copy(&to->in, iov[i].iov_base, fits);
 		sum += fits;
 	}
@@ -112,6 +113,7 @@ static struct conn *pair_make(struct conn_layer *l)
 	struct pair_end *e = c->pair = mem_new(struct pair_end);
 	e->conn = c;
 	outq_init(&e->in);
+	e->window = WINDOW;
 	list_init(&e->link);
 	strcpy(c->peer, "127.0.0.1");
 	conn_enter(c, CONN_LIVE);
@@ -124,4 +126,10 @@ void conn_pair(struct reactor *r, struct conn *out[2])
 	out[1] = pair_make(conn_layer(r));
 	out[0]->pair->other = out[1]->pair;
 	out[1]->pair->other = out[0]->pair;
+}
+
+void conn_pair_window(struct conn *c, size_t bytes)
+{
+	assert(c->pair && bytes > 0);
+	c->pair->window = bytes;
 }

@@ -50,6 +50,13 @@ build_tsan()
 	compile build-tsan "$@"
 }
 
+# Fast, but with assertions and fault switches.
+build_sim()
+{
+	setup build-sim --buildtype=debugoptimized -Db_ndebug=false -Dfaults=true -Dbench=false
+	compile build-sim tests/sim/sim
+}
+
 build_fuzz()
 {
 	local cc

@@ -1,0 +1,71 @@
+/* A client as the design wants it: one cursor a channel, a cache that merges by the higher changed_rev, an outbox that
+ * is sent until it is answered, and messages of the last hour sent again when the database went back. */
+#ifndef LINNET_SIM_CLIENT_H
+#define LINNET_SIM_CLIENT_H
+#include "link.h"
+#include "model/event.h"
+#include "world.h"
+
+#define BODY_TEXT 32
+
+struct held { /* a message in the cache */
+	int64_t message_id, rev, changed_rev, author_id, nonce;
+	bool deleted;
+	char body[BODY_TEXT];
+};
+struct letter {         /* a message of one's own */
+	int64_t nonce, rev; /* rev: as acknowledged */
+	int64_t sent_ns;    /* last try; 0: none */
+	int64_t again_ns;   /* not before */
+	int64_t doubt_ns;   /* when a try was last left unanswered; 0: never */
+	bool waiting;       /* for an answer */
+	int tries;
+};
+struct early { /* an event that came while a page was on its way */
+	struct held held;
+	bool is_new;
+};
+struct shelf { /* what a client has of one channel */
+	bool has;  /* it is in it, with a cursor */
+	int64_t rev, at;
+	VEC(struct held) cache;
+	bool has_page;
+	int64_t low;      /* the lowest message id of the page; 0: it was empty */
+	int64_t page_rev; /* of the snapshot */
+	bool paging;
+	int64_t page_gen; /* another one: what is on its way is not wanted any more */
+	VEC(struct early) early;
+	VEC(struct letter) outbox;
+	VEC(struct letter) acked;
+	VEC(int64_t) written; /* nonces in the order in which they were written down */
+	VEC(int64_t) refused;
+};
+struct client {
+	struct world *world;
+	int index;
+	int64_t user_id;
+	struct link *link;
+	bool ready, slow;
+	int pipeline; /* letters of one channel that it sends at once */
+	uint64_t epoch;
+	int64_t user_rev;
+	struct shelf shelves[CHANNELS];
+};
+struct client *client_create(struct world *w, int index, int64_t user_id);
+void client_free(struct client *k);
+int64_t client_user(const struct client *k);
+
+/* ---- the user */
+void client_say(struct client *k, int64_t channel_id);
+void client_command(struct client *k, enum change_kind kind, int64_t channel_id,
+					int64_t user_id);                                /* of members, topic */
+void client_edit(struct client *k, int64_t channel_id, bool remove); /* one of one's own messages */
+void client_cut(struct client *k);
+void client_slow(struct client *k, bool slow);
+
+/* ---- its link's */
+void client_frame(struct client *k, struct link *l, const struct wire *h, const char *payload, size_t n);
+void client_lost(struct client *k, struct link *l);
+
+const struct held *shelf_held(const struct shelf *s, int64_t message_id); /* NULL */
+#endif

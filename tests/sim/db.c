@@ -1,0 +1,247 @@
+#include "db.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/codec.h"
+#include "db/sqlite.h"
+#include "judge.h"
+#include "store/migrations.h"
+
+struct sim_file { /* in place of the driver's, whose first member it is */
+	struct sqlite_file file;
+	struct sim_db *sim;
+};
+
+struct sim_db *sim_db_of(const struct db_conn *c)
+{
+	return ((struct sim_file *)c->db->impl)->sim;
+}
+
+/* ---- the driver that fails */
+
+static bool breaks(struct sim_db *d, double p)
+{
+	return d->world && !d->looking && p > 0 && world_chance(d->world, p);
+}
+
+/* May this connection do anything now? */
+static enum err ask(struct db_conn *c, bool begins)
+{
+	struct sim_db *d = sim_db_of(c);
+	if (d->looking) return OK;
+	if (d->dead && c->use != DB_READ) return ERR_UNAVAILABLE;
+	if (d->down && !d->dead) return ERR_UNAVAILABLE;
+	return breaks(d, begins ? d->flaky : d->flaky / 20) ? ERR_UNAVAILABLE : OK;
+}
+
+static enum err sim_query(struct db_conn *c, const struct sql *q, struct db_args args, struct db_rows *rows)
+{
+	enum err e = ask(c, c->tx == DB_TX_NONE);
+	return e ? e : db_driver_sqlite.query(c, q, args, rows);
+}
+
+static enum err sim_exec(struct db_conn *c, const struct sql *q, struct db_args args, int64_t *changed)
+{
+	enum err e = ask(c, c->tx == DB_TX_NONE);
+	return e ? e : db_driver_sqlite.exec(c, q, args, changed);
+}
+
+static enum err sim_script(struct db_conn *c, const char *text)
+{
+	enum err e = strncmp(text, "BEGIN", 5) ? OK : ask(c, true);
+	return e ? e : db_driver_sqlite.script(c, text);
+}
+
+/* The connection may be lost on the way there, or on the way back. */
+static enum err sim_commit(struct db_conn *c)
+{
+	struct sim_db *d = sim_db_of(c);
+	bool writes = c->use != DB_READ && !c->read_only && !d->looking;
+	bool lost = writes && !d->dead && breaks(d, d->unknown), there = lost && world_chance(d->world, 0.5);
+	if (writes && (d->dead || (lost && !there))) {
+		db_driver_sqlite.script(c, "ROLLBACK");
+		return d->dead ? ERR_UNAVAILABLE : ERR_UNKNOWN_OUTCOME;
+	}
+	enum err e = db_driver_sqlite.commit(c);
+	if (lost) trace(d->world, "database: the answer to a commit is lost");
+	return !e && lost ? ERR_UNKNOWN_OUTCOME : e;
+}
+
+static struct db_driver failing_driver(void)
+{
+	struct db_driver f = db_driver_sqlite;
+	f.query = sim_query, f.exec = sim_exec, f.script = sim_script, f.commit = sim_commit;
+	return f;
+}
+
+static void must(enum err e, const char *what)
+{
+	if (!e) return;
+	fprintf(stderr, "sim: %s: %s\n", what, err_row(e)->name);
+	abort();
+}
+
+/* ---- connections */
+
+struct db_conn *sim_db_take(struct sim_db *d, enum db_use use)
+{
+	if (d->idle[use].n) return vec_pop(&d->idle[use]);
+	return db_conn_create(d->db, use);
+}
+
+void sim_db_give(struct sim_db *d, struct db_conn *c)
+{
+	assert(c->tx == DB_TX_NONE && !c->rows_open);
+	vec_push(&d->idle[c->use], c);
+}
+
+void sim_db_run(struct sim_db *d, const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	bool looking = d->looking;
+	d->looking = true;
+	struct db_conn *c = sim_db_take(d, DB_WRITE);
+	must(db_script(c, text), text);
+	sim_db_give(d, c);
+	d->looking = looking;
+}
+
+/* ---- whole databases */
+
+static sqlite3 *shared(struct sim_db *d)
+{
+	return ((struct sim_file *)d->db->impl)->file.keep;
+}
+
+static void copy_whole(sqlite3 *to, sqlite3 *from)
+{
+	sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
+	int rc = b ? sqlite3_backup_step(b, -1) : SQLITE_ERROR;
+	if (b) sqlite3_backup_finish(b);
+	if (rc == SQLITE_DONE) return;
+	fprintf(stderr, "sim: the database cannot be copied: %s\n", sqlite3_errstr(rc));
+	abort();
+}
+
+static void set_epoch(struct sim_db *d)
+{
+	char text[17];
+	codec_epoch(text, random_u64(&d->world->dice.base) | 1);
+	sim_db_run(d, "UPDATE meta SET value = '%s' WHERE key = 'epoch'", text);
+}
+
+void sim_db_copy(struct sim_db *d)
+{
+	copy_whole(d->copy, shared(d));
+	d->has_copy = true;
+}
+
+void sim_db_restore(struct sim_db *d, bool other_epoch)
+{
+	assert(d->has_copy);
+	judge_lineage(d->world->judge);
+	copy_whole(shared(d), d->copy);
+	d->generation++;
+	if (other_epoch) set_epoch(d);
+	d->world->counts.went_back++;
+}
+
+/* ---- making */
+
+static void make_people(struct sim_db *d)
+{
+	for (int i = 1; i <= PEOPLE; i++)
+		sim_db_run(d,
+				   "INSERT INTO users (user_id, username, role, created_at) VALUES (%d, 'u%d', 1, 1);"
+				   "INSERT INTO user_heads (user_id, rev) VALUES (%d, 1);"
+				   "INSERT INTO sessions (session_id, kind, user_id, scopes, created_at, used_at) "
+				   "VALUES ('%026d', 'client', %d, 15, 1, 1);",
+				   i, i, i, i, i);
+}
+
+static void make_channels(struct sim_db *d)
+{
+	sim_db_run(d, "UPDATE heads SET rev = 1, rev_at = 1 WHERE channel_id = 0;"
+				  "INSERT INTO changes (channel_id, rev, kind, at, actor_id) VALUES (0, 1, 'server', 1, 0);");
+	for (int slot = 1; slot < CHANNELS; slot++) {
+		int id = (int)channel_at(slot);
+		sim_db_run(d,
+				   "INSERT INTO heads (channel_id, kind, history, rev, rev_at) VALUES (%d, 0, %d, 1, 1);"
+				   "INSERT INTO channels (channel_id, name, name_key, created_at, created_by) "
+				   "VALUES (%d, 'c%d', 'c%d', 1, 1);"
+				   "INSERT INTO changes (channel_id, rev, kind, at, actor_id, data) VALUES (%d, 1, 'channel', 1, 1, "
+				   "'\"created\":true');",
+				   id, slot == 2, id, id, id, id);
+	}
+}
+
+struct sim_db *sim_db_create(void)
+{
+	static struct db_driver failing; /* the same in every run */
+	failing = failing_driver();
+	struct sim_db *d = mem_new(struct sim_db);
+	struct db_options o = { "sqlite::memory:", 0, 60000, 64, false };
+	must(db_create(&o, &d->db), "database");
+	struct sim_file *f = mem_new(struct sim_file);
+	f->file = *(struct sqlite_file *)d->db->impl;
+	f->sim = d;
+	mem_free(d->db->impl);
+	d->db->impl = f;
+	d->db->driver = &failing;
+	d->looking = true;
+	struct db_conn *c = sim_db_take(d, DB_WRITE);
+	struct epoch epoch;
+	must(migrate_up(c, migration_list, migration_count, NULL), "migration");
+	must(epoch_open(c, &epoch), "epoch");
+	sim_db_give(d, c);
+	make_people(d);
+	make_channels(d);
+	if (sqlite3_open(":memory:", (sqlite3 **)&d->fresh) || sqlite3_open(":memory:", (sqlite3 **)&d->copy)) abort();
+	copy_whole(d->fresh, shared(d));
+	d->look = sim_db_take(d, DB_READ);
+	return d;
+}
+
+void sim_db_destroy(struct sim_db *d)
+{
+	sim_db_give(d, d->look);
+	for (size_t use = 0; use < 3; use++) {
+		while (d->idle[use].n) db_conn_destroy(vec_pop(&d->idle[use]));
+		vec_release(&d->idle[use]);
+	}
+	sqlite3_close(d->fresh);
+	sqlite3_close(d->copy);
+	db_destroy(d->db);
+	mem_free(d);
+}
+
+static void add_member(struct sim_db *d, int64_t channel, int64_t user, int role)
+{
+	sim_db_run(
+		d,
+		"INSERT INTO members (channel_id, user_id, role, joined_rev, joined_at, user_rev) VALUES (%lld, %lld, %d, "
+		"1, 1, 1); UPDATE heads SET member_count = member_count + 1 WHERE channel_id = %lld;",
+		(long long)channel, (long long)user, role, (long long)channel);
+}
+
+void sim_db_begin(struct sim_db *d, struct world *w)
+{
+	d->world = w;
+	d->has_copy = d->down = d->dead = false;
+	d->flaky = d->unknown = 0;
+	d->generation = 0;
+	copy_whole(shared(d), d->fresh);
+	for (int slot = 0; slot < CHANNELS; slot++)
+		for (int user = 1; user <= PEOPLE; user++)
+			if (slot == 0 || user == 1 || world_chance(w, 0.6))
+				add_member(d, channel_at(slot), user, user == 1 && slot ? 2 : 0);
+	set_epoch(d);
+	d->looking = false;
+}

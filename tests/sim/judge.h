@@ -1,0 +1,20 @@
+/* What must hold, by the rules at the end of the design's page on synchronisation. The log of the database is read
+ * whenever it goes back and at the end: each is a lineage, and whatever anybody saw must stand in one. */
+#ifndef LINNET_SIM_JUDGE_H
+#define LINNET_SIM_JUDGE_H
+#include "world.h"
+
+struct client;
+struct held;
+struct wire;
+struct sim_pod;
+struct judge;
+struct judge *judge_create(struct world *w); /* after sim_db_begin */
+void judge_free(struct judge *j);
+void judge_lineage(struct judge *j); /* the database's log as it is now */
+void judge_saw(struct judge *j, const struct client *k, const struct wire *h, const struct held *m); /* by its stream */
+void judge_read(struct judge *j, const struct client *k, int slot, int64_t rev, int64_t at, const struct held *m);
+void judge_order(struct judge *j, const struct sim_pod *p); /* of what it wrote */
+bool judge_converged(struct judge *j);                      /* everybody has what the database has, and nothing waits */
+void judge_end(struct judge *j);
+#endif
