@@ -1,21 +1,23 @@
-/* The load generator: `load fanout|idle|sends|setup OPTIONS`, each printing one line of JSON a result. Traffic goes to
- * 127.0.0.1 only; every loop is bounded in count and time. */
+/* The load generator: `load fanout|idle|sends|channels OPTIONS`, each printing one line of JSON a result. Traffic goes
+ * to 127.0.0.1 only; every loop is bounded in count and time. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "channels.h"
 #include "fanout.h"
 #include "idle.h"
 #include "options.h"
 #include "sends.h"
-#include "setup.h"
 
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(const struct options *o);
-	} commands[] = { { "fanout", fanout_run }, { "idle", idle_run }, { "sends", sends_run }, { "setup", setup_run } };
+	} commands[] = {
+		{ "fanout", fanout_run }, { "idle", idle_run }, { "sends", sends_run }, { "channels", channels_run }
+	};
 	struct options o;
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
@@ -25,7 +27,7 @@ int main(int argc, char **argv)
 		commands[i].run(&o);
 		return 0;
 	}
-	printf("load fanout|idle|sends|setup OPTIONS\n");
+	printf("load fanout|idle|sends|channels OPTIONS\n");
 	options_help();
 	return argc > 1 && !strcmp(argv[1], "--help") ? 0 : 2;
 }

@@ -158,10 +158,11 @@ static double sends_line(const char *part, const char *who)
 	int rounds;
 	double rate = median(&k, "messages_per_s", &rounds);
 	if (rounds)
-		printf("%-9s %-7s %7d %10.0f %10.1f %9.2f %9.2f %8.2f %8.2f %8.2f %8.2f\n", part, who, rounds, rate,
+		printf("%-9s %-7s %7d %10.0f %10.1f %9.2f %9.2f %8.2f %8.2f %8.2f %8.2f%s\n", part, who, rounds, rate,
 			   median(&k, "messages_per_commit", NULL), median(&k, "p50_us", NULL) / 1000,
 			   median(&k, "p99_us", NULL) / 1000, median(&k, "seconds", NULL), median(&k, "server_cpu_s", NULL),
-			   median(&k, "database_cpu_s", NULL), median(&k, "sender_cpu_s", NULL));
+			   median(&k, "database_cpu_s", NULL), median(&k, "sender_cpu_s", NULL),
+			   median(&k, "sender_cores", NULL) > 0.9 ? "  bound by the sender" : "");
 	return rate;
 }
 
