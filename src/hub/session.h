@@ -41,25 +41,27 @@ struct session_ops {
 };
 
 struct session {
-	struct list link;        /* hub_reactor.sessions */
-	struct list person_link; /* person.sessions */
+	/* what the fan-out looks at, close together */
 	struct hub_reactor *here;
-	struct person *person;
-	const struct session_ops *ops;
-	void *data;        /* the dialect's */
-	struct conn *conn; /* NULL once it is closed */
-	int64_t user_id;
-	char session_id[SESSION_ID + 1];
-	uint64_t history, epoch; /* in which it was opened */
+	struct conn *conn;      /* NULL once it is closed */
+	VEC(struct sub *) subs; /* its channels, by channel_id, ascending */
 	uint8_t dialect;
 	bool greeted, ready, parked, closed, refreshing, refresh_again, resume;
-	uint32_t busy; /* attaches and jobs that know it */
+
+	struct list link;        /* hub_reactor.sessions */
+	struct list person_link; /* person.sessions */
+	struct person *person;
+	const struct session_ops *ops;
+	void *data; /* the dialect's */
+	int64_t user_id;
+	char session_id[SESSION_ID + 1];
+	uint32_t busy;           /* attaches and jobs that know it */
+	uint64_t history, epoch; /* in which it was opened */
 	uint32_t next_gen;
 	int64_t user_rev; /* of the list it has */
 	int64_t drain_at_ms;
-	int64_t replay_left;    /* events that its hello may still replay */
-	VEC(struct sub *) subs; /* its channels, by channel_id, ascending */
-	struct hello *hello;    /* until ready */
+	int64_t replay_left; /* events that its hello may still replay */
+	struct hello *hello; /* until ready */
 	struct deferred free_later;
 };
 

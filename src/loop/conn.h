@@ -106,8 +106,9 @@ size_t conn_writev_now(struct conn *c, const struct iovec *iov, int n); /* the s
 bool conn_full(const struct conn *c);                                   /* past the soft limit, not drained since */
 bool conn_idle_out(const struct conn *c);                               /* nothing queued */
 size_t conn_queued(const struct conn *c);
-size_t conn_room(const struct conn *c); /* so much may be queued now without coming to the hard limit */
-void conn_flush(struct conn *c);        /* now instead of before the loop sleeps */
+size_t conn_room(const struct conn *c);   /* so much may be queued now without coming to the hard limit */
+void conn_flush(struct conn *c);          /* now instead of before the loop sleeps */
+void conn_prefetch(const struct conn *c); /* will be written to soon */
 
 /* ---- ending */
 void conn_close(struct conn *c); /* at once; what is queued is dropped */

@@ -277,6 +277,12 @@ size_t conn_room(const struct conn *c)
 	return queued < c->hard ? c->hard - queued : 0;
 }
 
+void conn_prefetch(const struct conn *c)
+{
+	__builtin_prefetch(c);
+	__builtin_prefetch((const char *)c + CONN_HOT - 1);
+}
+
 void conn_flush(struct conn *c)
 {
 	conn_push(c);

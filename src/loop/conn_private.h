@@ -34,30 +34,14 @@ struct tls_conn;
 struct pair_end;
 struct opening;
 
-/* An idle connection costs this and what the kernel takes: keep it small. */
+/* An idle connection costs this and what the kernel takes: keep it small. What a write looks at comes first, in one
+ * cache line or two. */
 struct conn {
-	uv_poll_t poll; /* of a socket */
 	struct conn_layer *layer;
 	const struct transport *transport;
-	const struct conn_handler *handler;
-	void *data;
-	struct list link;        /* layer->conns */
-	struct outq *out;        /* NULL while nothing is queued */
-	struct opening *opening; /* while CONN_OPENING */
-	union {
-		struct tls_conn *tls;
-		struct pair_end *pair;
-	};
-	struct listener *from;
-	struct deferred gone;
-	void (*deadline)(struct conn *c);
-	uint32_t deadline_at; /* its place in layer->deadlines; NOWHERE */
-	uint32_t dirty_at;    /* its place in layer->dirty; NOWHERE */
+	struct outq *out; /* NULL while nothing is queued */
 	uint32_t soft, hard;
-	int stall_ms;
 	int fd; /* -1: a pair's end */
-	uint32_t discarded;
-	uint16_t port;
 	uint8_t state, why;
 	uint8_t armed; /* what the poll watches for */
 	bool paused : 1;
@@ -66,8 +50,26 @@ struct conn {
 	bool full : 1;
 	bool cut : 1;          /* something queued was dropped */
 	bool finish_asked : 1; /* before it was open */
+	const struct conn_handler *handler;
+	void *data;
+	union {
+		struct tls_conn *tls;
+		struct pair_end *pair;
+	};
+	uv_poll_t poll;          /* of a socket */
+	struct list link;        /* layer->conns */
+	struct opening *opening; /* while CONN_OPENING */
+	struct listener *from;
+	struct deferred gone;
+	void (*deadline)(struct conn *c);
+	uint32_t deadline_at; /* its place in layer->deadlines; NOWHERE */
+	uint32_t dirty_at;    /* its place in layer->dirty; NOWHERE */
+	int stall_ms;
+	uint32_t discarded;
+	uint16_t port;
 	char peer[46];
 };
+#define CONN_HOT offsetof(struct conn, handler)
 _Static_assert(sizeof(struct conn) <= 400, "an idle connection must stay small");
 #define NOWHERE UINT32_MAX
 
