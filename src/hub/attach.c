@@ -11,10 +11,16 @@
 
 /* ---- the session's side: asking */
 
+static void end(struct attach *a);
+
 static void ask_arrives(struct reactor *r, struct mail *m)
 {
 	struct attach *a = container_of(m, struct attach, mail);
 	struct hub_reactor *hr = hub_here(r);
+	if (hr->hub->stopping) {
+		end(a);
+		return;
+	}
 	if (a->history > hr->history) hub_follow(hr); /* the session's reactor was quicker */
 	if (a->history != hr->history) {
 		attach_lost(a);
@@ -46,21 +52,20 @@ void attach_begin(struct attach *a)
 	ask(a);
 }
 
-static void end(struct attach *a)
-{
-	struct session *s = a->session;
-	local_unhold(a->home, a->channel_id);
-	for (size_t i = 0; i < a->n_frames; i++) frame_unref(a->frames[i]);
-	mem_free(a->frames);
-	mem_free(a);
-	session_unbusy(s);
-}
-
 static void forget_frames(struct attach *a)
 {
 	for (size_t i = 0; i < a->n_frames; i++) frame_unref(a->frames[i]);
 	mem_free(a->frames);
 	a->frames = NULL, a->n_frames = 0;
+}
+
+static void end(struct attach *a)
+{
+	struct session *s = a->session;
+	local_unhold(a->home, a->channel_id);
+	forget_frames(a);
+	mem_free(a);
+	session_unbusy(s);
 }
 
 static struct sub *wanted(const struct attach *a) /* NULL: detached meanwhile */
@@ -140,9 +145,19 @@ void attach_try(struct owner *o, struct attach *a)
 
 /* ---- the session's side: answers */
 
+/* Takes `n` events off what the hello may still replay. */
+static bool replay_fits(const struct attach *a, size_t n)
+{
+	if (!a->counted) return true;
+	if ((int64_t)n > a->session->replay_left) return false;
+	a->session->replay_left -= (int64_t)n;
+	return true;
+}
+
 static void go_live(struct attach *a, struct sub *sub)
 {
 	bool going = true;
+	sub->pos_at = 0; /* the owner has compared it */
 	for (size_t i = 0; going && i < a->n_frames; i++) {
 		struct frame *f = a->frames[i];
 		going = session_give(sub, f->event, session_bytes(a->session, f));
@@ -176,8 +191,7 @@ static void answer_arrives(struct reactor *r, struct mail *m)
 		a->lost = false;
 		forget_frames(a);
 		ask(a);
-	} else if (a->by_ring && (int64_t)a->n_frames <= a->session->replay_left) {
-		a->session->replay_left -= (int64_t)a->n_frames;
+	} else if (a->by_ring && replay_fits(a, a->n_frames)) {
 		go_live(a, sub);
 		end(a);
 	} else {
@@ -189,13 +203,14 @@ static void answer_arrives(struct reactor *r, struct mail *m)
 
 struct snapshot {
 	struct job job;
+	struct list link; /* hub_reactor.retrying, while it waits for another try */
 	struct hub_reactor *here;
-	struct arena arena;
-	struct attach **attaches;
+	struct arena arena; /* of one try */
 	struct sync_log *logs;
-	size_t n;
 	uint64_t epoch, asked;
 	struct timer retry;
+	size_t n;
+	struct attach *attaches[];
 };
 
 static void snapshot_run(struct job *j, void *state)
@@ -204,16 +219,23 @@ static void snapshot_run(struct job *j, void *state)
 	j->err = sync_logs(state, &s->arena, s->logs, s->n, &s->epoch);
 }
 
-static void snapshot_reset(struct attach *a, struct sub *sub, const struct sync_log *log)
+/* False: the session takes no more now. It keeps its position, from which it will be reset when it goes on. */
+static bool snapshot_reset(struct attach *a, struct sub *sub, const struct sync_log *log)
 {
+	if (!session_takes(a->session)) {
+		session_park(a->session);
+		return false;
+	}
 	metric_add(a->home->cell, METRIC_HUB_RESETS, 1);
 	sub->pos = log->head;
-	a->session->ops->reset(a->session, a->channel_id, log->head, &log->row);
 	sub->tell_synced = false;
+	a->session->ops->reset(a->session, a->channel_id, log->head, &log->row);
+	return true;
 }
 
 static bool snapshot_replay(struct attach *a, struct sub *sub, const struct sync_log *log)
 {
+	sub->pos_at = 0; /* the snapshot has compared it */
 	for (size_t i = 0; i < log->n_events; i++) {
 		struct chunk *bytes = session_encode(a->session, log->events[i]);
 		bool going = session_give(sub, log->events[i], bytes);
@@ -240,20 +262,17 @@ static void snapshot_apply(struct attach *a, const struct sync_log *log)
 	}
 	sub->joined_rev = a->joined_rev = log->joined_rev;
 	sub->clipped = a->clipped = log->clipped;
-	if (a->session->replay_left <
-		(int64_t)log->n_events) { /* others of the hello were quicker: asked again, it is a reset */
+	if (!replay_fits(a, log->n_events)) { /* others of the hello were quicker: asked again, it is a reset */
 		vec_push(&a->home->snapshots, a);
 		return;
 	}
-	a->session->replay_left -= (int64_t)log->n_events;
-	if (log->verdict == SYNC_RESET) {
-		snapshot_reset(a, sub, log);
-	} else if (!snapshot_replay(a, sub, log)) {
+	if (!(log->verdict == SYNC_RESET ? snapshot_reset(a, sub, log) : snapshot_replay(a, sub, log))) {
 		end(a);
 		return;
 	}
 	sub->pos = a->cursor = a->known = log->head;
-	a->cursor_at = 0;
+	sub->pos_at = a->cursor_at = 0;
+	a->counted = false; /* what has come since T is no part of what it had missed */
 	ask(a);
 }
 
@@ -269,14 +288,22 @@ static void snapshot_submit(struct snapshot *s);
 
 static void snapshot_due(struct reactor *r, struct timer *t)
 {
-	snapshot_submit(container_of(t, struct snapshot, retry));
+	struct snapshot *s = container_of(t, struct snapshot, retry);
+	list_del(&s->link);
+	snapshot_submit(s);
+}
+
+static void snapshot_later(struct snapshot *s)
+{
+	list_add_tail(&s->here->retrying, &s->link);
+	timer_set(s->here->reactor, &s->retry, RETRY_MS);
 }
 
 static void snapshot_done(struct job *j)
 {
 	struct snapshot *s = container_of(j, struct snapshot, job);
 	if (j->err && !s->here->hub->stopping) { /* the database is away: sessions wait for it, at their positions */
-		timer_set(s->here->reactor, &s->retry, RETRY_MS);
+		snapshot_later(s);
 		return;
 	}
 	bool ours = !j->err && !s->here->hub->stopping && hub_ours(s->here, s->asked, s->epoch);
@@ -289,29 +316,20 @@ static void snapshot_done(struct job *j)
 	snapshot_free(s);
 }
 
-static void snapshot_submit(struct snapshot *s)
-{
-	if (lane_submit(s->here->hub->sync, &s->job)) timer_set(s->here->reactor, &s->retry, RETRY_MS);
-}
-
 static int64_t most_events(const struct attach *a)
 {
 	int64_t most = a->home->hub->config->replay_channel;
-	return a->session->replay_left < most ? a->session->replay_left : most;
+	return a->counted && a->session->replay_left < most ? a->session->replay_left : most;
 }
 
-static void snapshot_start(struct hub_reactor *hr, struct attach **attaches, size_t n)
+/* What an earlier try has read is nobody's. */
+static void snapshot_ask(struct snapshot *s)
 {
-	struct snapshot *s = mem_new(struct snapshot);
-	arena_init(&s->arena);
-	timer_init(&s->retry, snapshot_due);
-	s->here = hr;
-	s->asked = hr->history;
-	s->n = n;
-	s->attaches = arena_array(&s->arena, struct attach *, n);
-	s->logs = arena_array(&s->arena, struct sync_log, n);
-	for (size_t i = 0; i < n; i++) {
-		struct attach *a = s->attaches[i] = attaches[i];
+	arena_release(&s->arena);
+	s->logs = arena_array(&s->arena, struct sync_log, s->n);
+	s->asked = s->here->history;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct attach *a = s->attaches[i];
 		s->logs[i] = (struct sync_log){
 			.channel_id = a->channel_id,
 			.since = a->cursor == CURSOR_NONE ? 0 : a->cursor,
@@ -320,6 +338,23 @@ static void snapshot_start(struct hub_reactor *hr, struct attach **attaches, siz
 			.most = (size_t)most_events(a),
 		};
 	}
+}
+
+static void snapshot_submit(struct snapshot *s)
+{
+	snapshot_ask(s);
+	if (lane_submit(s->here->hub->sync, &s->job)) snapshot_later(s);
+}
+
+static void snapshot_start(struct hub_reactor *hr, struct attach **attaches, size_t n)
+{
+	struct snapshot *s = mem_zalloc(sizeof *s + n * sizeof(struct attach *));
+	list_init(&s->link);
+	arena_init(&s->arena);
+	timer_init(&s->retry, snapshot_due);
+	s->here = hr;
+	s->n = n;
+	for (size_t i = 0; i < n; i++) s->attaches[i] = attaches[i];
 	s->job.home = hr->reactor;
 	s->job.sure = true;
 	s->job.run = snapshot_run;
@@ -336,8 +371,17 @@ void attach_snapshots(struct hub_reactor *hr)
 	vec_clear(&hr->snapshots);
 }
 
+static void snapshot_drop(struct snapshot *s)
+{
+	timer_clear(&s->retry);
+	for (size_t i = 0; i < s->n; i++) end(s->attaches[i]);
+	snapshot_free(s);
+}
+
 void attach_drop_snapshots(struct hub_reactor *hr)
 {
+	struct list *l;
 	for (size_t i = 0; i < hr->snapshots.n; i++) end(hr->snapshots.p[i]);
 	vec_clear(&hr->snapshots);
+	while ((l = list_pop(&hr->retrying))) snapshot_drop(container_of(l, struct snapshot, link));
 }

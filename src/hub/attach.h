@@ -21,6 +21,7 @@ struct attach {
 	int64_t known;             /* membership is known as of this rev; CURSOR_NONE: not */
 	int64_t joined_rev;
 	bool clipped;     /* history: joined */
+	bool counted;     /* what it replays counts for session.replay_left; no more once a snapshot has brought it to T */
 	bool lost;        /* the owner went away meanwhile: ask again, unless that was another history */
 	uint64_t history; /* in which the session was opened */
 	/* the owner's answer */

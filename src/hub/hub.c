@@ -248,6 +248,7 @@ static struct hub_reactor *reactor_part(struct hub *h, struct reactor *r)
 	list_init(&hr->sessions);
 	list_init(&hr->dirty_owners);
 	list_init(&hr->dirty_locals);
+	list_init(&hr->retrying);
 	timer_init(&hr->sweep, sweep_due);
 	timer_init(&hr->head_check, heads_check_due);
 	timer_init(&hr->drain, drain_tick);

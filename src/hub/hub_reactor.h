@@ -54,6 +54,7 @@ struct hub_reactor {
 	VEC(struct local *) walked;     /* the dirty ones of this turn, while the fan-out runs */
 	VEC(int64_t) opening;           /* owners whose head is to be read */
 	VEC(struct attach *) snapshots; /* attaches that need the database */
+	struct list retrying;           /* struct snapshot.link: those that the database did not answer */
 	struct turn_hook hook;
 	struct timer sweep, head_check, drain;
 	uint64_t next_gen;

@@ -135,6 +135,7 @@ void local_remove(struct sub *s)
 	if (hole != last) place(l, hole, l->subs.p[last]);
 	s->local = NULL;
 	s->state = SUB_DETACHED;
+	s->pos_at = 0; /* what it was given is of this history */
 	if (!l->walking) local_free_if_unused(l);
 }
 
@@ -190,7 +191,7 @@ struct reattach_mail {
 static void reattach(struct hub_reactor *hr, int64_t channel_id, int64_t head)
 {
 	struct local *l = local_get(hr, channel_id);
-	if (!l) return;
+	if (!l || hr->hub->stopping) return;
 	l->attaching++; /* stays while its subscribers leave */
 	for (size_t i = l->subs.n; i-- > 0;)
 		if (l->subs.p[i]->pos < head) session_reattach(l->subs.p[i]);

@@ -6,6 +6,8 @@
 
 struct session;
 
+#define AT_FOREIGN ((int64_t)-1) /* pos_at of a position in another history: no row has this time */
+
 enum sub_state { SUB_DETACHED, SUB_ATTACHING, SUB_LIVE };
 struct sub { /* one session in one channel */
 	struct session *session;
@@ -13,7 +15,11 @@ struct sub { /* one session in one channel */
 	int64_t channel_id;
 	int64_t pos; /* the last rev given; CURSOR_NONE: none yet */
 	int64_t joined_rev;
-	int64_t stop_rev; /* live: the rev that removes this person; 0: none */
+	union {
+		int64_t stop_rev; /* live: the rev that ends this person's stream; 0: none */
+		int64_t
+			pos_at; /* not live: the time of pos as the client knows it, until it was compared; 0: nothing to compare */
+	};
 	union {
 		uint32_t gen; /* not live: of attaching */
 		uint32_t at;  /* live: in local->subs */

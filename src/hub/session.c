@@ -43,6 +43,10 @@ static void session_free(struct deferred *d)
 static void free_if_done(struct session *s)
 {
 	if (!s->closed || s->busy) return;
+	if (s->here->hub->stopping) { /* its reactor may be gone already, and nobody walks over sessions any more */
+		mem_free(s);
+		return;
+	}
 	s->free_later.run = session_free;
 	reactor_defer(s->here->reactor, &s->free_later);
 	s->busy = 1; /* once */
@@ -134,7 +138,9 @@ static void sub_drop(struct session *s, struct sub *sub)
 	mem_free(sub);
 }
 
-static void sub_attach(struct sub *sub, int64_t cursor_at, int64_t known)
+/* counted: what it replays counts for the hello's or the resume's `replay_left`. Who begins at a row's rev is behind by
+ * no fault of a client, and is not reset for what others had replayed. */
+static void sub_attach(struct sub *sub, int64_t known, bool counted)
 {
 	struct session *s = sub->session;
 	struct attach *a = mem_new(struct attach);
@@ -144,8 +150,9 @@ static void sub_attach(struct sub *sub, int64_t cursor_at, int64_t known)
 	a->channel_id = sub->channel_id;
 	a->user_id = s->user_id;
 	a->gen = sub->gen = ++s->next_gen;
-	a->cursor = sub->pos, a->cursor_at = cursor_at;
+	a->cursor = sub->pos, a->cursor_at = sub->pos_at;
 	a->known = known;
+	a->counted = counted;
 	a->joined_rev = sub->joined_rev, a->clipped = sub->clipped;
 	sub->state = SUB_ATTACHING;
 	attach_begin(a);
@@ -154,7 +161,7 @@ static void sub_attach(struct sub *sub, int64_t cursor_at, int64_t known)
 void session_reattach(struct sub *sub)
 {
 	detach(sub);
-	sub_attach(sub, 0, CURSOR_NONE);
+	sub_attach(sub, CURSOR_NONE, false);
 }
 
 /* ---- streams */
@@ -293,9 +300,11 @@ static void say_ready(struct session *s, struct refresh *r, const struct hello *
 }
 
 /* The cursor was of another epoch: the client drops what it has of the channel. */
-static void reset_by_list(struct session *s, const struct channel *c)
+static void reset_by_list(struct session *s, struct sub *sub, const struct channel *c)
 {
 	metric_add(s->here->cell, METRIC_HUB_RESETS, 1);
+	sub->pos = c->rev, sub->pos_at = 0;
+	sub->tell_synced = false;
 	s->ops->reset(s, c->id, c->rev, c);
 }
 
@@ -309,17 +318,21 @@ static void greet(struct session *s, struct refresh *r)
 	say_ready(s, r, h, !same || h->user_rev <= 0 || h->user_rev > list->user_rev);
 	s->replay_left = s->here->hub->config->replay_events;
 	for (size_t i = 0; i < list->n_channels; i++) { /* every position first: a slow reader is parked at them */
-		const struct cursor *cur = same ? hello_cursor(h, list->channels[i].id) : NULL;
+		const struct cursor *cur = hello_cursor(h, list->channels[i].id);
 		struct sub *sub = sub_of(s, &list->channels[i]);
 		sub->pos = cur ? cur->rev : list->channels[i].rev;
+		sub->pos_at = !cur ? 0 : same ? cur->at : AT_FOREIGN;
 		sub->tell_synced = cur != NULL;
 	}
 	for (size_t i = 0; i < list->n_channels && !s->closed && !s->parked; i++) {
 		const struct channel *c = &list->channels[i];
 		struct sub *sub = session_sub(s, c->id);
-		const struct cursor *cur = hello_cursor(h, c->id);
-		if (cur && !same) reset_by_list(s, c);
-		if (sub && sub->state == SUB_DETACHED) sub_attach(sub, cur && same ? cur->at : 0, c->rev);
+		if (!sub || sub->state != SUB_DETACHED) continue;
+		if (!session_takes(s))
+			session_park(s);
+		else if (sub->pos_at == AT_FOREIGN)
+			reset_by_list(s, sub, c);
+		if (!s->parked) sub_attach(sub, c->rev, sub->tell_synced);
 	}
 	mem_free(h->cursors);
 	mem_free(h);
@@ -353,7 +366,7 @@ static void follow(struct session *s, const struct sync_list *list, int64_t befo
 		struct sub *sub = sub_of(s, c);
 		if (sub->state != SUB_DETACHED) continue;
 		if (sub->pos == CURSOR_NONE) sub->pos = c->rev;
-		sub_attach(sub, 0, c->rev);
+		sub_attach(sub, c->rev, !fresh);
 	}
 }
 
