@@ -59,12 +59,48 @@ static void forget_frames(struct attach *a)
 	a->frames = NULL, a->n_frames = 0;
 }
 
+/* ---- what the owner keeps for it */
+
+static void unpin(struct hub_reactor *hr, struct attach *a)
+{
+	struct owner *o = owner_get(hr, a->channel_id);
+	if (a->pinned && o && o->gen == a->pin_gen) owner_unpin(o, a->pin_rev);
+	a->pinned = false;
+}
+
+static void pin(struct owner *o, struct attach *a)
+{
+	a->pinned = true, a->pin_gen = o->gen, a->pin_rev = o->last;
+	owner_pin(o);
+}
+
+static void unpin_arrives(struct reactor *r, struct mail *m)
+{
+	struct attach *a = container_of(m, struct attach, mail);
+	unpin(hub_here(r), a);
+	mem_free(a);
+}
+
+/* Of one that ends far from its owner: `a` itself carries the news. */
+static void free_unpinned(struct attach *a)
+{
+	struct hub_reactor *to = hub_owner_reactor(a->home->hub, a->channel_id);
+	a->mail.deliver = unpin_arrives;
+	if (to == a->home)
+		unpin_arrives(to->reactor, &a->mail);
+	else
+		reactor_post(to->reactor, &a->mail);
+}
+
 static void end(struct attach *a)
 {
 	struct session *s = a->session;
 	local_unhold(a->home, a->channel_id);
 	forget_frames(a);
-	mem_free(a);
+	if (a->pinned && !a->home->hub->stopping)
+		free_unpinned(a);
+	else
+		mem_free(a);
 	session_unbusy(s);
 }
 
@@ -140,6 +176,8 @@ void attach_try(struct owner *o, struct attach *a)
 		owner_interest(o, (size_t)reactor_index(a->home->reactor), true);
 		if (exact) owner_behind(o, a->cursor);
 	}
+	unpin(o->here, a); /* it has what it came back for */
+	if (!a->by_ring) pin(o, a);
 	answer(o, a);
 }
 

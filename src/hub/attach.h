@@ -25,6 +25,9 @@ struct attach {
 	bool lost;        /* the owner went away meanwhile: ask again, unless that was another history */
 	uint64_t history; /* in which the session was opened */
 	/* the owner's answer */
+	bool pinned; /* the owner `pin_gen` keeps what follows pin_rev until this comes back or has ended */
+	uint64_t pin_gen;
+	int64_t pin_rev;
 	bool by_ring; /* frames hold (cursor, last]; else a snapshot is needed */
 	struct frame **frames;
 	size_t n_frames;

@@ -57,23 +57,39 @@ static void ring_pop(struct owner *o)
 	frame_unref(f);
 }
 
+/* So many at the ring's end are kept whatever the cap says: reactors were not given them yet, or an attach will come
+ * back for them. Those for attaches take no more beyond LINNET_RING_EVENTS than all rings together may. */
+static size_t ring_kept(const struct owner *o)
+{
+	const struct hub *h = o->here->hub;
+	size_t most = (size_t)h->config->ring_events;
+	int64_t pinned = o->last - pins_least(&o->pins);
+	size_t n = pinned > 0 ? (size_t)pinned : 0;
+	if (n > o->ring_n) n = o->ring_n;
+	if (n > most && atomic_load_explicit(&h->ring_bytes, memory_order_relaxed) > 2 * h->config->ring_bytes) n = most;
+	return n > o->fresh ? n : o->fresh;
+}
+
+static void ring_trim(struct owner *o, size_t most)
+{
+	size_t kept = ring_kept(o);
+	while (o->ring_n > kept && (o->ring_n > most || over_cap(o))) ring_pop(o);
+}
+
 static void ring_grow(struct owner *o)
 {
 	size_t most = (size_t)o->here->hub->config->ring_events, cap = o->ring_cap ? o->ring_cap * 2 : 8;
-	if (cap > most) cap = most;
-	if (cap < o->fresh + 1) cap = o->fresh + 1; /* what reactors were not given yet is never dropped */
-	if (cap <= o->ring_cap) return;
+	if (cap > most && o->ring_n < most) cap = most;
 	struct frame **ring = mem_alloc(cap * sizeof *ring);
 	for (size_t i = 0; i < o->ring_n; i++) ring[i] = o->ring[(o->ring_at + i) % o->ring_cap];
 	mem_free(o->ring);
 	o->ring = ring, o->ring_cap = cap, o->ring_at = 0;
 }
 
-static void ring_push(struct owner *o, struct frame *f)
+static void ring_push(struct owner *o, struct frame *f) /* the one after `last` */
 {
-	while (o->ring_n > o->fresh && over_cap(o)) ring_pop(o);
+	ring_trim(o, (size_t)o->here->hub->config->ring_events - 1);
 	if (o->ring_n == o->ring_cap) ring_grow(o);
-	if (o->ring_n == o->ring_cap) ring_pop(o);
 	o->ring[(o->ring_at + o->ring_n++) % o->ring_cap] = f;
 	account(o, (int64_t)frame_size(f));
 }
@@ -103,13 +119,24 @@ int64_t owner_time(const struct owner *o, int64_t rev)
 	return f ? f->event->at : 0;
 }
 
+void owner_pin(struct owner *o)
+{
+	pins_add(&o->pins, o->last);
+}
+
+void owner_unpin(struct owner *o, int64_t rev)
+{
+	pins_drop(&o->pins, rev);
+	ring_trim(o, (size_t)o->here->hub->config->ring_events);
+}
+
 /* ---- order */
 
 static void deliver(struct owner *o, struct event *e)
 {
+	ring_push(o, frame_create(e));
 	o->last = e->rev;
 	o->last_at = e->at;
-	ring_push(o, frame_create(e));
 	o->fresh++;
 	if (list_empty(&o->dirty)) list_add_tail(&o->here->dirty_owners, &o->dirty);
 	metric_add(o->here->cell, METRIC_HUB_EVENTS, 1);
@@ -288,6 +315,7 @@ void owner_flush(struct owner *o)
 			if (o->interest[r]) give(o, r, run, k);
 		n -= k;
 	}
+	ring_trim(o, (size_t)o->here->hub->config->ring_events);
 }
 
 void owner_interest(struct owner *o, size_t reactor, bool on)
@@ -311,6 +339,7 @@ void owner_drop(struct owner *o)
 	for (size_t i = 0; i < o->held_n; i++) event_unref(o->held[i]);
 	account(o, -o->bytes);
 	o->here->hub->bus->ops->unsubscribe(o->here->hub->bus, TOPIC_CHANNEL, o->channel_id);
+	pins_release(&o->pins);
 	mem_free(o->held);
 	mem_free(o->ring);
 	mem_free(o->interest);

@@ -5,6 +5,7 @@
 #define LINNET_HUB_OWNER_H
 #include "hub/attach.h"
 #include "hub/hub_reactor.h"
+#include "hub/pins.h"
 
 struct owner {
 	int64_t channel_id;
@@ -19,6 +20,7 @@ struct owner {
 	struct event **held; /* beyond a gap, ascending */
 	size_t held_n, held_cap;
 	int64_t bytes;       /* of ring and held */
+	struct pins pins;    /* of attaches that were sent for a snapshot: what follows is kept until they come back */
 	struct list waiting; /* attaches until it is open */
 	struct list dirty;   /* hub_reactor.dirty_owners */
 	size_t fresh;        /* frames at the ring's end that reactors were not given yet */
@@ -40,6 +42,8 @@ bool owner_covers(const struct owner *o, int64_t rev);        /* everything afte
 struct frame *owner_ring(const struct owner *o, int64_t rev); /* NULL: not there */
 /* The time of the row at `rev`, if the owner knows it; 0. */
 int64_t owner_time(const struct owner *o, int64_t rev);
+void owner_pin(struct owner *o); /* keeps what comes after `last`, which the caller remembers, until */
+void owner_unpin(struct owner *o, int64_t rev);
 void owner_interest(struct owner *o, size_t reactor, bool on);
 void owner_flush(struct owner *o);                                         /* gives fresh frames to the reactors now */
 void owner_healed(struct owner *o, struct event *const *events, size_t n); /* as read, ascending */

@@ -206,6 +206,65 @@ static void resets_stop_at_the_limit(void **state)
 	hand_close(h, k);
 }
 
+/* ---- an owner that is ahead */
+
+/* No ring has room, the channel is busy, each snapshot is old when it arrives: what follows it was kept. */
+static void a_busy_channel_is_caught_up_with_over_the_cap(void **state)
+{
+	struct hand *h = *state;
+	h->w->config.ring_bytes = 1;
+	hand_start(h);
+	int64_t channel = channel_of(h->w, 0);
+	join_channel(h->w, channel, ME);
+	struct client *other = hand_reader(h, 0, NULL, 0);
+	say_changes(h->w, channel, 10);
+	hand_pass(h, 2);
+	const struct cursor at = { channel, 1, 0 };
+	struct client *k = hand_open(h, 1, &at, 1); /* the owner's reactor turns first: it is ahead */
+	for (int i = 0; i < 10; i++) {
+		hand_answer(h);
+		say_changes(h->w, channel, 2);
+		hand_turn(h);
+	}
+	assert_true(has(k, line_of("event", channel, 31)));
+	assert_int_equal(count_of(k, "event "), 30);
+	assert_false(has(k, "reset"));
+	say_changes(h->w, channel, 2);
+	hand_turn(h);
+	struct owner *o = owner_get(hub_here(h->w->r[0]), channel);
+	assert_in_range(o->ring_n, 0, 2); /* nothing is kept for anybody any more */
+	hand_close(h, k);
+	hand_close(h, other);
+}
+
+/* Who goes away is waited for no longer. */
+static void nothing_is_kept_for_who_has_gone(void **state)
+{
+	struct hand *h = *state;
+	h->w->config.ring_bytes = 1;
+	hand_start(h);
+	for (int reactor = 0; reactor < 2; reactor++) {
+		int64_t channel = channel_of(h->w, 0);
+		if (reactor == 0) join_channel(h->w, channel, ME);
+		struct client *other = hand_reader(h, 0, NULL, 0);
+		say_changes(h->w, channel, 10);
+		hand_pass(h, 2);
+		const struct cursor at = { channel, 1, 0 };
+		struct client *k = hand_open(h, reactor, &at, 1);
+		hand_answer(h); /* the list */
+		hand_turn(h);   /* a snapshot is wanted */
+		struct owner *o = owner_get(hub_here(h->w->r[0]), channel);
+		say_changes(h->w, channel, 10);
+		hand_turn(h);
+		assert_int_equal(o->ring_n, 10);
+		hand_close(h, k);
+		hand_pass(h, 2);
+		assert_int_equal(pins_least(&o->pins), INT64_MAX);
+		assert_int_equal(o->ring_n, 0);
+		hand_close(h, other);
+	}
+}
+
 /* ---- the database is away */
 
 static void a_snapshot_that_fails_begins_anew(void **state)
@@ -307,6 +366,8 @@ int main(void)
 		HAND_TEST(a_busy_channel_is_reset_once),
 		HAND_TEST(a_new_channel_is_not_reset),
 		HAND_TEST(resets_stop_at_the_limit),
+		HAND_TEST(a_busy_channel_is_caught_up_with_over_the_cap),
+		HAND_TEST(nothing_is_kept_for_who_has_gone),
 		HAND_TEST(a_snapshot_that_fails_begins_anew),
 		cmocka_unit_test(nothing_is_left_at_the_end),
 		cmocka_unit_test(a_question_that_nobody_will_answer_is_ended),
