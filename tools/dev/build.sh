@@ -90,7 +90,7 @@ fuzz_all()
 }
 
 c_files() { git ls-files -z --cached --others --exclude-standard '*.c' '*.h'; }
-ts_globs() { echo 'tests/**/*.ts' 'tools/**/*.mjs' '*.json' 'tests/e2e/*.json'; }
+ts_globs() { echo 'tests/**/*.ts' 'tools/**/*.mjs' '*.json' 'tests/*/*.json'; }
 
 lint_all()
 {
@@ -101,6 +101,7 @@ lint_all()
 	"$node" node_modules/prettier/bin/prettier.cjs --log-level warn --check $(ts_globs) || rc=1
 	say 'types'
 	"$node" node_modules/typescript/bin/tsc --noEmit -p tests/e2e || rc=1
+	"$node" node_modules/typescript/bin/tsc --noEmit -p tests/faults || rc=1
 	say 'includes'
 	tests/check_includes | grep -v '^ok' || true
 	tests/check_includes >/dev/null || rc=1

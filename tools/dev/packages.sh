@@ -29,6 +29,9 @@ libllhttp-dev|node-llhttp'
 packages_tests='libcmocka-dev
 postgresql
 redis-server'
+packages_cluster='nginx
+postgresql
+redis-server'
 packages_fuzz='libcmocka-dev
 clang|clang-14|clang-19
 libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev'

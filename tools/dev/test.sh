@@ -80,6 +80,21 @@ checks()
 }
 declare -A check_commands=([includes]=tests/check_includes [release]=check_release)
 
+faults=(--disable-warning=ExperimentalWarning tests/faults/faults.ts)
+
+# The short form of ./dev faults.
+faults()
+{
+	local out=build-asan/meson-logs/faults.out
+	[[ faults == *"$filter"* ]] || { echo 0 0; return; }
+	if timeout -k 10 600 "$node" "${faults[@]}" --seed 1 --seconds 90 >"$out" 2>&1; then
+		echo 1 0
+	else
+		tail -60 "$out" >&2
+		echo 0 1
+	fi
+}
+
 e2e()
 {
 	local out=build-asan/meson-logs/e2e.json files
@@ -102,9 +117,10 @@ test_all()
 		suite tsan tsan || true
 		suite checks checks || true
 		suite e2e e2e || true
+		suite faults faults || true
 	else
 		say 'no test was run'
-		failed=$((failed + 4))
+		failed=$((failed + 5))
 	fi
 	[ $((passed + failed)) -gt 0 ] || die "nothing is named like '$filter'"
 	echo "$passed passed, $failed failed"

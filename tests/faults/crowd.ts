@@ -1,0 +1,201 @@
+// The people, their channels, and what they do by themselves: an open loop, whose pace does not ask whether anything is answered.
+import { readFile } from 'node:fs/promises';
+import type { Channel } from '../e2e/lib/types.ts';
+import { ask } from './ask.ts';
+import { Client, type Person, type World } from './client.ts';
+import { Outbox, type Sent } from './outbox.ts';
+import { Random } from './random.ts';
+
+export interface CrowdOptions {
+  seed: number;
+  clients: number;
+  channels: number;
+  /** messages and changes a second, of all together */
+  rate: number;
+  kicks_per_second: number;
+  /** of the people: come while it runs */
+  late: number;
+  cut_after: number;
+}
+
+interface Room {
+  id: number;
+  owner: Client;
+  private: boolean;
+  /** how much is said here, in proportion */
+  weight: number;
+}
+
+const members_of_room = 22;
+
+export class Crowd {
+  readonly clients: Client[] = [];
+  readonly rooms: Room[] = [];
+  readonly outbox: Outbox;
+  private readonly options: CrowdOptions;
+  private readonly world: World;
+  private readonly random: Random;
+  private readonly late: Client[] = [];
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly mine = new Map<string, Sent[]>();
+  private readonly busy = new Set<string>();
+  private weights = 0;
+  private stopped = false;
+
+  constructor(options: CrowdOptions, world: World) {
+    this.options = options;
+    this.world = world;
+    this.random = new Random(options.seed, 'crowd');
+    this.outbox = new Outbox(world.origin, new Random(options.seed, 'outbox'), options.cut_after);
+    this.outbox.acknowledged = (one) => {
+      const key = `${one.author_id} ${one.channel_id}`;
+      this.mine.set(key, [...(this.mine.get(key) ?? []).slice(-20), one]);
+    };
+  }
+
+  /** `tokens` has lines of a name and a token; `ids` the ids of the names. */
+  async gather(tokens: string, ids: Map<string, number>): Promise<void> {
+    const lines = (await readFile(tokens, 'utf8')).split('\n').filter(Boolean);
+    const people = lines.map((line): Person => {
+      const [name, token] = line.split(' ') as [string, string];
+      return { id: ids.get(name) as number, name, token };
+    });
+    for (const [i, person] of people.entries())
+      this.clients.push(new Client(this.world, person, new Random(this.options.seed, person.name), i % 8 === 7));
+    const n_late = Math.floor(people.length * this.options.late);
+    this.late.push(...this.clients.slice(people.length - n_late));
+    for (let i = 0; i < this.options.channels; i++) await this.open(i);
+    for (const room of this.rooms) this.weights += room.weight;
+  }
+
+  private async open(i: number): Promise<void> {
+    const early = this.clients.length - this.late.length;
+    const owner = this.clients[i % early] as Client;
+    const is_private = i % 4 === 3;
+    const body = { name: `room-${i}`, ...(is_private ? { private: true, history: 'joined' } : {}) };
+    const channel = (await this.must(owner, 'POST', '/channels', body)) as Channel;
+    // A few are busy, most are not.
+    const room = { id: channel.id, owner, private: is_private, weight: 1 + 8 / (1 + i) };
+    this.rooms.push(room);
+    const others = this.random.shuffle(this.clients.slice(0, early).filter((c) => c !== owner));
+    await Promise.all(others.slice(0, members_of_room).map((c) => this.must(...this.wayIn(room, c))));
+  }
+
+  private wayIn(room: Room, who: Client): [Client, string, string] {
+    if (room.private) return [room.owner, 'PUT', `/channels/${room.id}/members/${who.person.id}`];
+    return [who, 'POST', `/channels/${room.id}/join`];
+  }
+
+  private async must(who: Client, method: string, path: string, body?: unknown): Promise<unknown> {
+    const outcome = await ask(this.world.origin(), who.person.token, { method, path, body });
+    if (typeof outcome === 'object' && 'body' in outcome) return outcome.body;
+    throw new Error(`${method} ${path}: ${JSON.stringify(outcome)}`);
+  }
+
+  /** Those who are there from the start. */
+  get early(): Client[] {
+    return this.clients.filter((c) => !this.late.includes(c));
+  }
+
+  private after(ms: number, what: () => void): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      if (!this.stopped) what();
+    }, ms);
+    this.timers.add(timer);
+  }
+
+  /** Begins; late ones come within `seconds`. */
+  start(seconds: number): void {
+    this.repeat(this.options.rate, new Random(this.options.seed, 'load'), (r, due) => this.act(r, due));
+    this.repeat(this.options.kicks_per_second, new Random(this.options.seed, 'kicks'), (r) => this.kick(r));
+    for (const client of this.late) this.after(this.random.between(0, seconds * 1000), () => this.join(client));
+  }
+
+  private repeat(per_second: number, random: Random, what: (r: Random, due: number) => void): void {
+    if (!per_second) return;
+    let due = Date.now();
+    const next = (): void => {
+      due += random.pause_ms(per_second);
+      this.after(Math.max(0, due - Date.now()), () => {
+        what(random, due);
+        next();
+      });
+    };
+    next();
+  }
+
+  close(): void {
+    this.outbox.giveUp();
+    for (const client of this.clients) client.close();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const timer of this.timers) clearTimeout(timer);
+  }
+
+  private join(client: Client): void {
+    client.connect();
+    const rooms = this.random.shuffle([...this.rooms]).slice(0, 5);
+    for (const room of rooms) void this.enter(room, client);
+  }
+
+  private enter(room: Room, client: Client): Promise<void> {
+    const deed = { kind: 'join' as const, channel_id: room.id, user_id: client.person.id, done: false };
+    const [by, method, path] = this.wayIn(room, client);
+    return this.outbox.do(by, deed, { method, path });
+  }
+
+  private room(random: Random): Room {
+    let at = random.between(0, this.weights);
+    for (const room of this.rooms) if ((at -= room.weight) < 0) return room;
+    return this.rooms[0] as Room;
+  }
+
+  private act(random: Random, due: number): void {
+    const room = this.room(random);
+    const what = random.next();
+    const there = this.clients.filter((c) => c.streams.has(room.id));
+    if (there.length === 0) return;
+    const client = random.pick(there);
+    const own = this.mine.get(`${client.person.id} ${room.id}`) ?? [];
+    const one = own.length ? random.pick(own) : undefined;
+    const key = one?.nonce ?? '';
+    if (one?.message && what < 0.14 && !this.busy.has(key)) {
+      const { message_id } = one.message;
+      const path = `/channels/${room.id}/messages/${message_id}`;
+      const deed = { channel_id: room.id, user_id: client.person.id, message_id, done: false };
+      this.busy.add(key);
+      if (what < 0.1) {
+        const body = `edited ${random.below(1e9)}`;
+        const edit = { ...deed, kind: 'edit' as const, body };
+        void this.outbox.do(client, edit, { method: 'PATCH', path, body: { body } }).then(() => this.busy.delete(key));
+      } else void this.outbox.do(client, { ...deed, kind: 'delete' }, { method: 'DELETE', path }); // and none touches it again
+      return;
+    }
+    const length = random.chance(0.02) ? random.below(6000) : random.below(200);
+    const more = one?.message && what > 0.95 ? { reply_to: one.message.message_id } : {};
+    this.outbox.send(client, room.id, `${client.person.name} ${due.toFixed(0)} ${'x'.repeat(length)}`, due, more);
+  }
+
+  /** Put out, and back after a while. */
+  private kick(random: Random): void {
+    const room = random.pick(this.rooms);
+    const there = this.clients.filter((c) => c !== room.owner && c.streams.has(room.id));
+    if (there.length < 5) return;
+    const client = random.pick(there);
+    const away_ms = random.between(200, 3000);
+    const deed = { kind: 'kick' as const, channel_id: room.id, user_id: client.person.id, done: false };
+    const path = `/channels/${room.id}/members/${client.person.id}`;
+    void this.outbox
+      .do(room.owner, deed, { method: 'DELETE', path })
+      .then(() => this.after(away_ms, () => void this.enter(room, client)));
+  }
+
+  /** One says much at once, so that who does not read falls behind. */
+  flood(room: Room, n: number, size: number): void {
+    const client = room.owner;
+    for (let i = 0; i < n; i++) this.outbox.send(client, room.id, `${i} ${'y'.repeat(size)}`, Date.now());
+  }
+}

@@ -1,0 +1,118 @@
+// The cluster that is attacked: PostgreSQL, Redis, pods, nginx, each a process of its own.
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
+import { linnet, Program, root } from '../e2e/lib/process.ts';
+import { Database } from './database.ts';
+import { type Env, Pod } from './pod.ts';
+import { freePort } from './ports.ts';
+import { Random } from './random.ts';
+import { Redis } from './redis.ts';
+
+const run = promisify(execFile);
+
+export interface RigOptions {
+  seed: number;
+  pods: number;
+  redis: boolean;
+  env: Env;
+}
+
+/** Many clients at one address; and limits low enough that a short run meets them. */
+const base_env: Env = {
+  JWT_SECRET: 'a secret of the tests, long enough to be accepted',
+  TRUSTED_PROXIES: '127.0.0.0/8',
+  LINNET_ACCESS_LOG: 'false',
+  LINNET_RATE_REQUESTS: 'off',
+  LINNET_RATE_MESSAGES: 'off',
+  LINNET_RATE_LOGIN: 'off',
+  LINNET_RATE_REGISTER: 'off',
+  LINNET_REACTORS: '2',
+  LINNET_DRAIN_ACCEPT_S: '1',
+  LINNET_DRAIN_S: '2',
+  LINNET_RING_EVENTS: '32',
+  LINNET_REPLAY_CHANNEL: '30',
+  LINNET_CONN_SOFT: '4096',
+};
+
+export class Rig {
+  readonly database: Database;
+  readonly redis: Redis | undefined;
+  readonly pods: Pod[] = [];
+  private readonly dir: string;
+  private origin_ = '';
+
+  private constructor(dir: string, database: Database, redis: Redis | undefined) {
+    this.dir = dir;
+    this.database = database;
+    this.redis = redis;
+  }
+
+  get origin(): string {
+    return this.origin_;
+  }
+
+  static async start(options: RigOptions): Promise<Rig> {
+    const dir = await mkdtemp(`${tmpdir()}/linnet-faults-`);
+    await run('chmod', ['711', dir]);
+    process.on('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+    const redis = options.redis ? await Redis.start(new Random(options.seed, 'redis')) : undefined;
+    const rig = new Rig(dir, await Database.start(`${dir}/postgres`), redis);
+    const env = {
+      ...base_env,
+      DATABASE_URL: rig.database.url,
+      ...(redis ? { REDIS_URL: redis.url } : {}),
+      ...options.env,
+    };
+    for (let i = 0; i < options.pods; i++) rig.pods.push(await Pod.make(`pod-${i}`, env));
+    for (const pod of rig.pods) await pod.start();
+    await rig.nginx();
+    return rig;
+  }
+
+  private async nginx(): Promise<void> {
+    const port = await freePort();
+    const ports = this.pods.map((pod) => String(pod.port));
+    const { stdout } = await run('bash', [`${root}tools/dev/nginx.sh`, this.dir, String(port), ...ports]);
+    await writeFile(`${this.dir}/nginx.conf`, stdout);
+    const nginx = new Program('nginx', ['-p', this.dir, '-c', `${this.dir}/nginx.conf`, '-e', 'stderr']);
+    this.origin_ = `http://127.0.0.1:${port}`;
+    for (let up = false; !up;) {
+      if (nginx.child.exitCode !== null) throw new Error(`nginx ended:\n${nginx.lines.join('\n')}`);
+      up = await fetch(this.origin_).then((answer) => answer.ok, () => false); // prettier-ignore
+      if (!up) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Makes people; a line of name and token each. */
+  async people(n: number): Promise<{ tokens: string; ids: Map<string, number> }> {
+    const tokens = `${this.dir}/tokens`;
+    const args = ['admin', 'create-user', '--count', String(n), '--prefix', 'person', '--tokens', tokens];
+    const asan = { ASAN_OPTIONS: process.env.ASAN_OPTIONS ?? '', UBSAN_OPTIONS: process.env.UBSAN_OPTIONS ?? '' };
+    await run(linnet, args, { env: { ...asan, DATABASE_URL: this.database.url } });
+    const rows = await this.database.rows<{ user_id: number; username: string }>('SELECT user_id, username FROM users');
+    return { tokens, ids: new Map(rows.map((r) => [r.username, r.user_id])) };
+  }
+
+  async scrape(): Promise<void> {
+    await Promise.all(this.pods.map((pod) => (pod.up ? pod.scrape() : undefined)));
+  }
+
+  count(name: string): number {
+    return this.pods.reduce((sum, pod) => sum + pod.count(name), 0);
+  }
+
+  faults(): string[] {
+    return this.pods.flatMap((pod) => pod.faults);
+  }
+
+  /** What it does not end ends with this process, and so does the directory. */
+  async stop(): Promise<void> {
+    for (const pod of this.pods) await pod.kill();
+    await this.database.kill();
+    await this.redis?.kill();
+  }
+}

@@ -1,0 +1,191 @@
+// One run: a cluster, a crowd, a plan, and the verdict.
+import type { Event } from '../e2e/lib/types.ts';
+import { attack } from './attack.ts';
+import type { Client, World } from './client.ts';
+import { Crowd } from './crowd.ts';
+import { Judge } from './judge.ts';
+import { Latency, type Window } from './latency.ts';
+import { after_ms, type Step } from './plan.ts';
+import { Rig } from './rig.ts';
+import type { Stream } from './stream.ts';
+
+export interface RunOptions {
+  seed: number;
+  seconds: number;
+  pods: number;
+  clients: number;
+  channels: number;
+  rate: number;
+  redis: boolean;
+  steps: Step[];
+  cut_after: number;
+  env: { [name: string]: string };
+  say: (line: string) => void;
+}
+
+export interface Fault {
+  kind: string;
+  text: string;
+}
+
+export interface Result {
+  faults: Fault[];
+  counts: { [name: string]: number };
+  latency: Latency;
+  windows: Window[];
+  from: number;
+  to: number;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const answers_ms = 40_000;
+const settle_ms = 15_000;
+const told_most = 30;
+
+export class Run implements World {
+  readonly faults: Fault[] = [];
+  private readonly options: RunOptions;
+  private rig!: Rig;
+  private crowd!: Crowd;
+  private readonly latency = new Latency();
+  private readonly windows: Window[] = [];
+  private readonly dues = new Map<string, number>();
+  private untold = 0;
+
+  constructor(options: RunOptions) {
+    this.options = options;
+  }
+
+  // ---- what clients say
+
+  origin = (): string => this.rig.origin;
+
+  fault(kind: string, text: string): void {
+    if (this.faults.length >= told_most) {
+      this.untold++;
+      return;
+    }
+    this.faults.push({ kind, text });
+    this.options.say(`FAULT ${kind}: ${text}`);
+  }
+
+  delivered(client: Client, _: Stream, event: Event, now: number): void {
+    const nonce = event.type === 'message' ? event.message?.nonce : undefined;
+    const due = nonce && client.listens_since <= now ? this.dues.get(nonce) : undefined;
+    // What was due while it did not listen is late by its own doing.
+    this.latency.delivery(client.person.id, due !== undefined && due >= client.listens_since ? due : undefined, now);
+  }
+
+  online(client: Client, on: boolean): void {
+    if (!on && client.absent) this.latency.leaves(client.person.id);
+  }
+
+  // ---- the run
+
+  async run(): Promise<Result> {
+    const { say, seconds, steps } = this.options;
+    const started = Date.now();
+    this.rig = await Rig.start(this.options);
+    try {
+      await this.gather();
+      say(`ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
+      const from = Date.now();
+      this.crowd.start(seconds * 0.7);
+      const scraping = setInterval(() => void this.rig.scrape(), 1000);
+      await this.attacks(from, steps);
+      await pause(Math.max(0, from + seconds * 1000 - Date.now()));
+      this.crowd.stop();
+      const to = Date.now();
+      await this.settle();
+      clearInterval(scraping);
+      await this.rig.scrape();
+      await this.judge();
+      return { faults: this.faults, counts: this.counts(), latency: this.latency, windows: this.windows, from, to };
+    } finally {
+      this.crowd?.close();
+      await this.rig.stop();
+    }
+  }
+
+  private async gather(): Promise<void> {
+    const { seed, clients, channels, rate, cut_after } = this.options;
+    const kicks_per_second = 1;
+    this.crowd = new Crowd({ seed, clients, channels, rate, kicks_per_second, late: 0.15, cut_after }, this);
+    this.crowd.outbox.queued = ({ nonce, due }) => this.dues.set(nonce, due);
+    const { tokens, ids } = await this.rig.people(clients);
+    await this.crowd.gather(tokens, ids);
+    for (const client of this.crowd.early) client.connect();
+    while (!this.crowd.early.every((c) => c.ready)) await pause(20);
+  }
+
+  private async attacks(from: number, steps: Step[]): Promise<void> {
+    for (const step of steps) {
+      await pause(step.pause_ms);
+      const window = { name: step.kind, from: Date.now(), to: Number.POSITIVE_INFINITY };
+      this.windows.push(window);
+      await attack(this.rig, this.crowd, step);
+      window.to = Date.now() + after_ms;
+      this.options.say(
+        `${((window.from - from) / 1000).toFixed(1).padStart(6)} s  ${step.kind}: ${((Date.now() - window.from) / 1000).toFixed(1)} s`,
+      );
+    }
+  }
+
+  /** Everything is whole: everybody must be answered, connected, and at the head. */
+  private async settle(): Promise<void> {
+    if (!(await this.crowd.outbox.finish(answers_ms)))
+      this.fault('answer', `not everything was answered within ${answers_ms} ms of peace`);
+    const heads = await Judge.read(this.rig.database, () => {});
+    const behind = (): string | undefined => {
+      for (const client of this.crowd.clients) {
+        if (!client.ready) return `${client.person.name} is not connected`;
+        for (const stream of client.streams.values())
+          if (stream.rev < heads.head(stream.channel_id))
+            return `${client.person.name} is at ${stream.rev} of ${heads.head(stream.channel_id)} in channel ${stream.channel_id}`;
+        if (client.reading.size) return `${client.person.name} still reads`;
+      }
+      return undefined;
+    };
+    const from = Date.now();
+    while (behind() && Date.now() - from < settle_ms) await pause(50);
+    const who = behind();
+    if (who) this.fault('behind', `${settle_ms} ms after the last answer ${who}`);
+    this.options.say(`settled after ${((Date.now() - from) / 1000).toFixed(1)} s`);
+  }
+
+  private async judge(): Promise<void> {
+    const fault = (kind: string, text: string): void => this.fault(kind, text);
+    const judge = await Judge.read(this.rig.database, fault);
+    judge.sent(this.crowd.outbox.sent);
+    judge.deeds(this.crowd.outbox.deeds, this.crowd.outbox.sent);
+    for (const client of this.crowd.clients)
+      for (const stream of [...client.past, ...client.streams.values()]) judge.stream(stream);
+    for (const text of this.rig.faults()) this.fault('crash', text);
+    if (this.untold) this.faults.push({ kind: 'more', text: `${this.untold} more` });
+  }
+
+  private counts(): { [name: string]: number } {
+    const { outbox, clients } = this.crowd;
+    const sum = (of: (c: Client) => number): number => clients.reduce((n, c) => n + of(c), 0);
+    return {
+      sent: outbox.sent.length,
+      acknowledged: outbox.stats.acknowledged,
+      refused: outbox.sent.filter((one) => one.refused).length,
+      unanswered: outbox.stats.lost,
+      edits: outbox.deeds.filter((d) => d.kind === 'edit' && d.done).length,
+      deletions: outbox.deeds.filter((d) => d.kind === 'delete' && d.done).length,
+      kicks: outbox.deeds.filter((d) => d.kind === 'kick' && d.done).length,
+      received: sum((c) =>
+        [...c.past, ...c.streams.values()].reduce((n, s) => n + s.segments.reduce((m, g) => m + g.events.length, 0), 0),
+      ),
+      connections: sum((c) => c.stats.hellos),
+      delivered: this.rig.count('linnet_hub_delivered_total'),
+      healed: this.rig.count('linnet_hub_healed_total'),
+      replayed: this.rig.count('linnet_hub_replayed_total'),
+      resets: this.rig.count('linnet_hub_resets_total'),
+      parked: this.rig.count('linnet_hub_parked_total'),
+      settled: this.rig.count('linnet_append_unknown_total'),
+      dropped: this.rig.redis?.dropped ?? 0,
+    };
+  }
+}
