@@ -131,13 +131,12 @@ void attach_lost(struct attach *a)
 	reactor_post(a->home->reactor, &a->mail);
 }
 
-/* The first removal of this person after the membership was known: a replay over it would end there. */
+/* The first rev after the membership was known that ends this person's stream: a replay over it would end there. */
 static int64_t removed_after(const struct owner *o, const struct attach *a)
 {
 	int64_t first = o->last - (int64_t)o->ring_n + 1;
 	for (int64_t rev = a->known + 1 > first ? a->known + 1 : first; rev <= o->last; rev++) {
-		const struct event *e = owner_ring(o, rev)->event;
-		if (change_row(e->kind)->removes && e->user_id == a->user_id) return rev;
+		if (event_ends(owner_ring(o, rev)->event, a->user_id)) return rev;
 	}
 	return 0;
 }

@@ -67,8 +67,8 @@ struct visit {
 	struct session *session;
 	struct iovec iov[PARTS];
 	struct chunk *chunks[PARTS];
-	int64_t removed[PARTS]; /* channels whose stream ends with this */
-	int n, n_removed;
+	struct frame *ends[PARTS]; /* the last ones of streams that end with this; referenced */
+	int n, n_ends;
 	size_t room; /* bytes it may still be given */
 	bool cut;    /* there was more than that */
 };
@@ -100,7 +100,7 @@ static void take(struct visit *v, struct local *l, struct sub *sub)
 	v->iov[v->n++] = (struct iovec){ j->chunk->p + begin, end - begin };
 	metric_add(l->here->cell, METRIC_HUB_DELIVERED, last - sub->pos);
 	sub->pos = last;
-	if (sub->stop_rev == last) v->removed[v->n_removed++] = l->channel_id;
+	if (sub->stop_rev == last) v->ends[v->n_ends++] = frame_ref(l->frames.p[last - l->first_rev]);
 }
 
 /* The other dirty channels of this session: by whichever list is shorter. */
@@ -150,13 +150,15 @@ static void visit(struct local *l, struct sub *sub)
 		session_park(s);
 		return;
 	}
-	v.session = s, v.n = v.n_removed = 0, v.cut = false; /* the arrays are filled as far as they are used */
+	v.session = s, v.n = v.n_ends = 0, v.cut = false; /* the arrays are filled as far as they are used */
 	v.room = conn_room(s->conn);
 	take(&v, l, sub);
 	if (l->here->walked.n > 1) take_others(&v, l);
 	write_out(&v);
-	for (int i = 0; i < v.n_removed; i++) session_gone(s, v.removed[i]);
-	if (v.n_removed) session_refresh(s);
+	for (int i = 0; i < v.n_ends; i++) {
+		session_stream_ended(s, v.ends[i]->event);
+		frame_unref(v.ends[i]);
+	}
 	if (v.cut) leave_rest(s);
 }
 

@@ -42,12 +42,20 @@ static bool behind(const struct owner *o)
 	return o->held_n || o->target > o->last;
 }
 
+/* What the owner would have to deliver next is gone: by retention, or with a channel that was deleted long ago. */
+static bool overtaken(const struct owner *o, const struct sync_log *log)
+{
+	if (log->min_rev > o->last) return true;
+	return log->row.deleted && !log->n_events && o->last < log->head;
+}
+
 /* Applies what was read. The read began at `since`; by now the bus may have brought a part of it. */
 static void apply(struct owner *o, struct heal *h)
 {
 	if (h->log.head < h->log.since) {
 		hub_went_back(o->here);
-	} else if (h->log.min_rev > o->last) {
+	} else if (overtaken(o, &h->log)) {
+		o->ended = h->log.row.deleted;
 		owner_overtaken(o, h->log.head, h->log.head_at, h->log.min_rev);
 	} else {
 		owner_healed(o, h->log.events, h->log.n_events);

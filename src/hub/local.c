@@ -141,15 +141,25 @@ void local_remove(struct sub *s)
 
 /* ---- frames */
 
+static void mark(struct sub *s, const struct event *e)
+{
+	if (s->pos < e->rev && !s->stop_rev && e->rev > s->joined_rev) s->stop_rev = e->rev;
+}
+
 static void mark_removed(struct local *l, const struct event *e)
 {
 	struct person *p = id_map_get(&l->here->people, e->user_id);
 	if (!p) return;
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		struct sub *s = session_sub(container_of(i, struct session, person_link), l->channel_id);
-		if (s && s->state == SUB_LIVE && s->pos < e->rev && !s->stop_rev && e->rev > s->joined_rev)
-			s->stop_rev = e->rev;
+		if (s && s->state == SUB_LIVE) mark(s, e);
 	}
+}
+
+/* The channel's last: it ends everybody's stream. */
+static void mark_all(struct local *l, const struct event *e)
+{
+	for (size_t i = 0; i < l->subs.n; i++) mark(l->subs.p[i], e);
 }
 
 void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *const *frames, size_t n)
@@ -166,7 +176,10 @@ void local_frames(struct hub_reactor *hr, int64_t channel_id, struct frame *cons
 		assert(!l->frames.n || e->rev == l->first_rev + (int64_t)l->frames.n);
 		if (!l->frames.n) l->first_rev = e->rev;
 		vec_push(&l->frames, frame_ref(frames[i]));
-		if (change_row(e->kind)->removes) mark_removed(l, e);
+		if (e->kind == CHANGE_DELETED)
+			mark_all(l, e);
+		else if (change_row(e->kind)->removes)
+			mark_removed(l, e);
 	}
 	if (list_empty(&l->dirty)) list_add_tail(&hr->dirty_locals, &l->dirty);
 }

@@ -119,6 +119,14 @@ int64_t owner_time(const struct owner *o, int64_t rev)
 	return f ? f->event->at : 0;
 }
 
+/* What is at or below min_rev is gone, also from the ring, but for what reactors were not given yet. */
+static void owner_retain(struct owner *o, int64_t min_rev)
+{
+	if (min_rev <= o->min_rev) return;
+	o->min_rev = min_rev;
+	while (o->ring_n > o->fresh && o->last - (int64_t)o->ring_n < min_rev) ring_pop(o);
+}
+
 void owner_pin(struct owner *o)
 {
 	pins_add(&o->pins, o->last);
@@ -140,6 +148,8 @@ static void deliver(struct owner *o, struct event *e)
 	o->fresh++;
 	if (list_empty(&o->dirty)) list_add_tail(&o->here->dirty_owners, &o->dirty);
 	metric_add(o->here->cell, METRIC_HUB_EVENTS, 1);
+	if (e->kind == CHANGE_DELETED) o->ended = true;
+	if (e->kind == CHANGE_RETAIN) owner_retain(o, event_min_rev(e));
 }
 
 static void held_drop_first(struct owner *o, size_t n)
@@ -266,7 +276,7 @@ void owner_head(struct hub_reactor *hr, int64_t channel_id, int64_t rev, int64_t
 		owner_open(o, rev, at, min_rev);
 		return;
 	}
-	if (min_rev > o->min_rev) o->min_rev = min_rev;
+	owner_retain(o, min_rev);
 	owner_behind(o, rev);
 }
 
@@ -358,7 +368,8 @@ static void owner_each(struct hub_reactor *hr, bool (*goes)(const struct owner *
 
 static bool is_unused(const struct owner *o, int64_t now_ms)
 {
-	return o->unused_since_ms && now_ms - o->unused_since_ms > UNUSED_MS && list_empty(&o->waiting);
+	if (!o->unused_since_ms || !list_empty(&o->waiting)) return false;
+	return o->ended || now_ms - o->unused_since_ms > UNUSED_MS;
 }
 
 static bool always(const struct owner *o, int64_t now_ms)

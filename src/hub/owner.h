@@ -12,6 +12,7 @@ struct owner {
 	struct hub_reactor *here;
 	uint64_t gen; /* tells this owner from a later one of the same channel */
 	bool open, healing, subscribed, head_wanted;
+	bool ended;            /* its channel was deleted: nothing follows `last`, nobody attaches any more */
 	int64_t last, last_at; /* the rev delivered last, and its time; not open: unknown */
 	int64_t target;        /* the highest rev heard of, from the moment it subscribes */
 	int64_t min_rev;

@@ -194,10 +194,15 @@ bool session_give(struct sub *sub, const struct event *e, struct chunk *bytes)
 	conn_write(s->conn, bytes, 0, bytes->n);
 	sub->pos = e->rev;
 	metric_add(s->here->cell, METRIC_HUB_DELIVERED, 1);
-	if (!change_row(e->kind)->removes || e->user_id != s->user_id || e->rev <= sub->joined_rev) return true;
-	session_gone(s, sub->channel_id);
-	session_refresh(s);
+	if (!event_ends(e, s->user_id) || e->rev <= sub->joined_rev) return true;
+	session_stream_ended(s, e);
 	return false;
+}
+
+void session_stream_ended(struct session *s, const struct event *e)
+{
+	session_gone(s, e->channel_id);
+	if (e->kind != CHANGE_DELETED) session_refresh(s); /* the list may know of a rejoin */
 }
 
 void session_gone(struct session *s, int64_t channel_id)

@@ -87,9 +87,10 @@ bool session_give(struct sub *sub, const struct event *e, struct chunk *bytes);
 struct chunk *session_bytes(const struct session *s, struct frame *f);        /* not a new reference */
 struct chunk *session_encode(const struct session *s, const struct event *e); /* a new one */
 void session_gone(struct session *s, int64_t channel_id);                     /* detached, forgotten, told */
-void session_park(struct session *s);    /* past the soft limit: keeps positions only */
-void session_detach(struct session *s);  /* from all channels; keeps the positions */
-void session_refresh(struct session *s); /* reads the list again */
-void session_reattach(struct sub *sub);  /* from its position, membership included */
+void session_stream_ended(struct session *s, const struct event *e); /* was given the last event of its stream */
+void session_park(struct session *s);                                /* past the soft limit: keeps positions only */
+void session_detach(struct session *s);                              /* from all channels; keeps the positions */
+void session_refresh(struct session *s);                             /* reads the list again */
+void session_reattach(struct sub *sub);                              /* from its position, membership included */
 void session_unbusy(struct session *s);
 #endif

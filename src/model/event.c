@@ -1,6 +1,7 @@
 #include "model/event.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -24,6 +25,24 @@ bool change_kind_parse(struct str kind, enum change_kind *out)
 			return true;
 		}
 	return false;
+}
+
+bool event_ends(const struct event *e, int64_t user_id)
+{
+	return e->kind == CHANGE_DELETED || (change_row(e->kind)->removes && e->user_id == user_id);
+}
+
+/* All of a retain's members are the server's own numbers: no text of a person's can look like one. */
+int64_t event_min_rev(const struct event *e)
+{
+	static const char key[] = "\"min_rev\":";
+	const char *at = e->kind == CHANGE_RETAIN ? memmem(e->json, e->json_n, key, sizeof key - 1) : NULL;
+	if (!at) return 0;
+	struct str digits = { at + sizeof key - 1, 0 };
+	while (digits.p + digits.n < e->json + e->json_n && digits.p[digits.n] >= '0' && digits.p[digits.n] <= '9')
+		digits.n++;
+	int64_t rev = 0;
+	return str_i64(digits, 0, INT64_MAX, &rev) ? rev : 0;
 }
 
 struct event *event_create(size_t json_n)

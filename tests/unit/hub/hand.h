@@ -106,6 +106,14 @@ static inline void hand_pass(struct hand *h, int64_t ms)
 	hand_turn(h);
 }
 
+/* A long time passes in which nothing happens; then everything that was due. */
+static inline void hand_skip(struct hand *h, int64_t ms)
+{
+	hand_turn(h);
+	h->now_ns += ms * 1000000;
+	hand_pass(h, 2);
+}
+
 /* Until so many questions wait; those that wait now are answered. */
 static inline void hand_asked(struct hand *h, size_t n)
 {
@@ -138,6 +146,16 @@ static inline void hand_close(struct hand *h, struct client *k)
 static inline struct client *hand_open(struct hand *h, int reactor, const struct cursor *cursors, size_t n)
 {
 	struct client *k = client_open(h->w, reactor, cursors, n);
+	hand_turn(h);
+	return k;
+}
+
+static inline struct client *hand_open_as(struct hand *h, int64_t user, int reactor, const struct cursor *cursors,
+										  size_t n)
+{
+	struct client *k = client_make(h->w, reactor, cursors, n);
+	k->user = user;
+	reactor_post(h->w->r[reactor], &k->mail);
 	hand_turn(h);
 	return k;
 }

@@ -54,6 +54,7 @@ struct client {
 	struct conn *near, *far; /* the session's end, and the reader's */
 	pthread_mutex_t lock;
 	struct buf lines;
+	int64_t user;
 	size_t soft; /* 0: as the settings say */
 	bool stopped;
 	int closed; /* of the two ends */
@@ -278,7 +279,7 @@ static void client_arrives(struct reactor *r, struct mail *m)
 	conn_setup(k->near, &near_handler, k, &limits);
 	conn_setup(k->far, &far_handler, k, &limits);
 	if (k->stopped) conn_pause(k->far);
-	must(session_open(r, &world_ops, k, k->near, 0, ME, "", &k->session));
+	must(session_open(r, &world_ops, k, k->near, 0, k->user, "", &k->session));
 	session_hello(k->session, &k->hello);
 }
 
@@ -286,6 +287,7 @@ static inline struct client *client_make(struct world *w, int reactor, const str
 {
 	struct client *k = mem_new(struct client);
 	k->w = w;
+	k->user = ME;
 	k->reactor = reactor;
 	buf_init(&k->lines);
 	pthread_mutex_init(&k->lock, NULL);
@@ -506,6 +508,14 @@ static inline int64_t kick_from(struct world *w, int64_t channel, int64_t user)
 	move_person(w, user);
 	run_sql(w, "UPDATE members SET left_rev = %lld, left_at = 1 WHERE channel_id = %lld AND user_id = %lld",
 			(long long)rev, (long long)channel, (long long)user);
+	return rev;
+}
+
+/* Its last change; what is deleted has no rows of members to be moved. Nothing is published. */
+static inline int64_t delete_channel(struct world *w, int64_t channel)
+{
+	int64_t rev = write_change(w, channel, "deleted", 0);
+	run_sql(w, "UPDATE heads SET deleted_at = 1 WHERE channel_id = %lld", (long long)channel);
 	return rev;
 }
 

@@ -33,8 +33,48 @@ static void references(void **state)
 	event_unref(NULL);
 }
 
+static void who_hears_no_more(void **state)
+{
+	struct event *e = event_create(0);
+	e->user_id = 7;
+	e->kind = CHANGE_KICK;
+	assert_true(event_ends(e, 7));
+	assert_false(event_ends(e, 8));
+	e->kind = CHANGE_JOIN;
+	assert_false(event_ends(e, 7));
+	e->kind = CHANGE_DELETED, e->user_id = 0;
+	assert_true(event_ends(e, 7));
+	event_unref(e);
+}
+
+static int64_t min_rev_of(enum change_kind kind, const char *json)
+{
+	size_t n = strlen(json);
+	struct event *e = event_create(n);
+	e->kind = kind;
+	memcpy(e->json, json, n);
+	int64_t rev = event_min_rev(e);
+	event_unref(e);
+	return rev;
+}
+
+static void what_retention_took(void **state)
+{
+	assert_int_equal(min_rev_of(CHANGE_RETAIN, "{\"type\":\"retain\",\"min_rev\":42,\"min_id\":7}"), 42);
+	assert_int_equal(min_rev_of(CHANGE_RETAIN, "{\"min_rev\":42"), 42); /* the frame's end */
+	assert_int_equal(min_rev_of(CHANGE_RETAIN, "{\"min_rev\":}"), 0);
+	assert_int_equal(min_rev_of(CHANGE_RETAIN, "{\"min_rev\":99999999999999999999}"), 0);
+	assert_int_equal(min_rev_of(CHANGE_RETAIN, "{}"), 0);
+	assert_int_equal(min_rev_of(CHANGE_TOPIC, "{\"min_rev\":42}"), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(kinds), cmocka_unit_test(references) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kinds),
+		cmocka_unit_test(references),
+		cmocka_unit_test(who_hears_no_more),
+		cmocka_unit_test(what_retention_took),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
