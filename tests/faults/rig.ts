@@ -78,7 +78,9 @@ export class Rig {
     const ports = this.pods.map((pod) => String(pod.port));
     const { stdout } = await run('bash', [`${root}tools/dev/nginx.sh`, this.dir, String(port), ...ports]);
     await writeFile(`${this.dir}/nginx.conf`, stdout);
-    const nginx = new Program('nginx', ['-p', this.dir, '-c', `${this.dir}/nginx.conf`, '-e', 'stderr']);
+    // One process, which ends with this one: a master that is killed leaves its worker behind.
+    const one = ['-g', 'master_process off;'];
+    const nginx = new Program('nginx', ['-p', this.dir, '-c', `${this.dir}/nginx.conf`, '-e', 'stderr', ...one]);
     this.origin_ = `http://127.0.0.1:${port}`;
     for (let up = false; !up;) {
       if (nginx.child.exitCode !== null) throw new Error(`nginx ended:\n${nginx.lines.join('\n')}`);
