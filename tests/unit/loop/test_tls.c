@@ -1,5 +1,6 @@
-#include "cert.h"
 #include "peer.h"
+#include "rig.h"
+#include "support/cert.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

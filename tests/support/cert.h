@@ -1,11 +1,19 @@
 /* A certificate and its key, made by the test, in files of a directory of its own. */
-#ifndef LINNET_TESTS_LOOP_CERT_H
-#define LINNET_TESTS_LOOP_CERT_H
+#ifndef LINNET_TESTS_SUPPORT_CERT_H
+#define LINNET_TESTS_SUPPORT_CERT_H
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
-#include "rig.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 struct cert {
 	char dir[64], cert[96], key[96];
