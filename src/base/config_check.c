@@ -5,6 +5,7 @@
 #include "base/setting.h"
 
 #define SECRET_LEAST 32
+#define PREFIX_MOST 128 /* bytes before every name in Redis */
 
 static bool wrong(struct config *c, const char **why, enum config_id id, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -28,7 +29,7 @@ static bool starts_with_any(struct str s, const char *const prefixes[])
 static bool check_addresses(struct config *c, enum role role, const char **why)
 {
 	static const char *const databases[] = { "postgresql://", "postgres://", "sqlite:", NULL };
-	static const char *const buses[] = { "redis://", NULL };
+	static const char *const buses[] = { "redis://", "rediss://", NULL };
 	static const char *const webs[] = { "https://", "http://", NULL };
 	if (!c->listen.n) return wrong(c, why, CONFIG_listen, "is empty; give ADDRESS:PORT, as 127.0.0.1:8002");
 	if (role == ROLE_SERVE && !c->data.n) return wrong(c, why, CONFIG_data, "is empty; give a directory");
@@ -37,7 +38,10 @@ static bool check_addresses(struct config *c, enum role role, const char **why)
 	if (role != ROLE_SERVE && !c->database_url.n)
 		return wrong(c, why, CONFIG_database_url, "%s needs it: postgresql://USER:PASSWORD@HOST/NAME", role_name(role));
 	if (c->redis_url.n && !starts_with_any(c->redis_url, buses))
-		return wrong(c, why, CONFIG_redis_url, "give redis://HOST:PORT/DB");
+		return wrong(c, why, CONFIG_redis_url,
+					 "give redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], or rediss:// over TLS");
+	if (c->redis_prefix.n > PREFIX_MOST)
+		return wrong(c, why, CONFIG_redis_prefix, "is too long; give %d bytes at most", PREFIX_MOST);
 	if (c->public_url.n && !starts_with_any(c->public_url, webs))
 		return wrong(c, why, CONFIG_public_url, "give an address that begins with https:// or http://");
 	if (!c->tls_cert.n != !c->tls_key.n) {
@@ -85,6 +89,8 @@ bool config_check(struct config *c, enum role role, const char **why)
 {
 	return check_addresses(c, role, why) && check_secrets(c, role, why) &&
 		   check_below(c, CONFIG_conn_soft, CONFIG_conn_hard, why) &&
+		   check_below(c, CONFIG_redis_echo_ms, CONFIG_redis_away_ms, why) &&
+		   check_below(c, CONFIG_redis_away_ms, CONFIG_redis_timeout_ms, why) &&
 		   check_below(c, CONFIG_message_body, CONFIG_ws_frame, why) &&
 		   check_below(c, CONFIG_message_body, CONFIG_json_body, why);
 }

@@ -177,24 +177,31 @@ static enum err open_history(struct process *p)
 	return e;
 }
 
-/* Going on without it would look like a cluster and not be one. */
-static enum err no_redis(const struct process *p)
+static struct bus *make_bus(struct process *p)
 {
-	if (!p->config.redis_url.n) return OK;
-	fprintf(stderr, "linnet: --redis-url (REDIS_URL): this version runs one process on a database, without Redis\n");
-	return ERR_INVALID;
+	struct pod *pod = &p->pod;
+	if (!p->config.redis_url.n) return bus_local_create();
+	const struct bus_redis_options o = {
+		.config = pod->config,
+		.address = &p->redis,
+		.pod = pod->id,
+		.uuid = pod->epoch.uuid,
+		.random = pod->random,
+		.metrics = pod->metrics,
+	};
+	return bus_redis_create(&o);
 }
 
 enum err pod_open(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	const char *why = "";
-	enum err e = no_redis(p);
-	if (!e) e = open_history(p);
+	enum err e = open_history(p);
 	if (!e) e = open_tls(p);
 	if (e) return e;
 	pod->metrics = metrics_create();
-	pod->bus = bus_local_create();
+	pod->bus = make_bus(p);
+	if (!pod->bus) return ERR_UNAVAILABLE;
 	pod->eph = eph_local_create(pod->clock, EPH_KEYS);
 	open_lanes(p);
 	open_reactors(p);

@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/setting.h"
 #include "edge/jwt.h"
 #include "store/migrations.h"
 
@@ -55,6 +56,16 @@ static bool open_keys(struct process *p)
 	return true;
 }
 
+static bool read_redis(struct process *p)
+{
+	struct config *c = &p->config;
+	if (!c->redis_url.n || redis_address_parse(c->redis_url, &c->arena, &p->redis)) return true;
+	struct str shown = setting_show(&settings[CONFIG_redis_url], c, &c->arena);
+	fprintf(stderr, "linnet: --redis-url (REDIS_URL): \"" STR_FMT "\" is not allowed; give %s\n", STR_ARG(shown),
+			REDIS_ADDRESS_FORM);
+	return false;
+}
+
 static int db_most(const struct config *c)
 {
 	return (int)(1 + 1 + c->read_threads + c->sync_threads + 1 +
@@ -85,6 +96,7 @@ int process_open(struct process *p, enum role role, enum process_use use, int ar
 	pod->random = &random_kernel;
 	pod->role = role;
 	if (!config_load(&p->config, role, argc, argv, environ, &why)) return usage(why);
+	if (!read_redis(p)) return 2;
 	if (sodium_init() < 0) return usage("libsodium cannot be used");
 	map_seed(random_u64(pod->random));
 	pod->started_ms = clock_wall_ms(pod->clock);

@@ -5,6 +5,7 @@
 #include "app/pod.h"
 #include "edge/edge.h"
 #include "loop/tls.h"
+#include "redis/address.h"
 
 struct process {
 	struct config config;
@@ -15,10 +16,11 @@ struct process {
 	struct edge *edge;
 	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;
-	int port;                /* taken */
-	int lock;                /* of the data directory; -1: none */
-	bool running;            /* the reactors' threads */
-	struct str database_url; /* as it is used, in config.arena */
+	int port;                   /* taken */
+	int lock;                   /* of the data directory; -1: none */
+	bool running;               /* the reactors' threads */
+	struct str database_url;    /* as it is used, in config.arena */
+	struct redis_address redis; /* where there is a REDIS_URL */
 };
 
 /* ---- process.c: settings, log, data, database; enough for `migrate` and `admin` */

@@ -45,11 +45,17 @@ struct bus_sink {
 	void (*hint)(void *arg, struct hint *h);
 	/* an event's rev without its content, too large for the bus */
 	void (*behind)(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch);
-	void (*subscribed)(void *arg, enum topic_kind kind, int64_t id); /* confirmed: from now on news arrive */
-	void (*state)(void *arg, bool away);                             /* the link was lost, or is back */
+	/* Confirmed: from now on news arrive; again after the link was lost. While it is away, what is published here
+	 * arrives, and what is not is for the head check. */
+	void (*subscribed)(void *arg, enum topic_kind kind, int64_t id);
+	void (*state)(void *arg, bool away); /* the link was lost, or is back; a bus over a link begins with it away */
 	void *arg;
 };
 
+struct config;
+struct metrics;
+struct random;
+struct redis_address;
 struct bus;
 struct bus_ops {
 	void (*attach)(struct bus *b, const struct bus_sink *sink); /* once, before anything else */
@@ -57,15 +63,28 @@ struct bus_ops {
 	void (*publish)(struct bus *b, struct event *const *events, size_t n);
 	void (*publish_user)(struct bus *b, struct user_news *n);
 	void (*publish_hint)(struct bus *b, struct hint *h);
-	void (*subscribe)(struct bus *b, enum topic_kind kind, int64_t id); /* answered by sink.subscribed */
+	/* Answered by sink.subscribed; as often as it was called, unsubscribe is due. Channels and people. */
+	void (*subscribe)(struct bus *b, enum topic_kind kind, int64_t id);
 	void (*unsubscribe)(struct bus *b, enum topic_kind kind, int64_t id);
 	bool (*certain)(const struct bus *b); /* no delivery can be lost: no head check is needed */
+	/* The sink is not called any more once this has returned; what was published is sent, if that is soon done. After
+	 * it only unsubscribe and destroy are called. */
+	void (*detach)(struct bus *b);
 	void (*destroy)(struct bus *b);
 };
 struct bus {
 	const struct bus_ops *ops;
 };
 struct bus *bus_local_create(void);
+struct bus_redis_options {
+	const struct config *config;
+	const struct redis_address *address; /* outlives it, as does all here */
+	const char *pod, *uuid;              /* the pod's id; the database's */
+	struct random *random;
+	struct metrics *metrics;
+};
+/* Has a thread of its own from attach to detach. NULL: logged why not. */
+struct bus *bus_redis_create(const struct bus_redis_options *o);
 
 static inline void bus_publish(struct bus *b, struct event *const *e, size_t n)
 {

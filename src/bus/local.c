@@ -45,14 +45,19 @@ static bool local_certain(const struct bus *b)
 	return true;
 }
 
+static void local_detach(struct bus *b)
+{
+	container_of(b, struct bus_local, base)->sink = (struct bus_sink){ 0 };
+}
+
 static void local_destroy(struct bus *b)
 {
 	mem_free(container_of(b, struct bus_local, base));
 }
 
 static const struct bus_ops local_ops = {
-	local_attach,    local_publish,     local_publish_user, local_publish_hint,
-	local_subscribe, local_unsubscribe, local_certain,      local_destroy,
+	local_attach,      local_publish, local_publish_user, local_publish_hint, local_subscribe,
+	local_unsubscribe, local_certain, local_detach,       local_destroy,
 };
 
 struct bus *bus_local_create(void)

@@ -134,5 +134,23 @@ void heads_check_due(struct reactor *r, struct timer *t)
 		struct owner *o = slot.value;
 		if (o->subscribed) heads_want(o);
 	}
-	timer_set(r, t, hr->hub->config->head_check_ms);
+	const struct config *c = hr->hub->config;
+	timer_set(r, t, atomic_load(&hr->hub->away) ? c->head_check_away_ms : c->head_check_ms);
+}
+
+static void away_arrives(struct reactor *r, struct mail *m)
+{
+	struct hub_reactor *hr = hub_here(r);
+	if (!hr->hub->stopping) timer_set(r, &hr->head_check, 0);
+	mem_free(m);
+}
+
+void heads_away(struct hub *h, bool away)
+{
+	atomic_store(&h->away, away);
+	for (size_t i = 0; i < h->n; i++) {
+		struct mail *m = mem_new(struct mail);
+		m->deliver = away_arrives;
+		reactor_post(h->r[i]->reactor, m);
+	}
 }

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "hub/attach.h"
 #include "hub/heads.h"
@@ -147,7 +146,7 @@ static void sink_subscribed(void *arg, enum topic_kind kind, int64_t id)
 
 static void sink_state(void *arg, bool away)
 {
-	log_event(away ? LOG_WARN : LOG_INFO, away ? "bus.link_lost" : "bus.link_back");
+	heads_away(arg, away);
 }
 
 /* ---- how many sockets a person has, over all reactors */
@@ -266,7 +265,8 @@ static void begin_arrives(struct reactor *r, struct mail *m)
 {
 	struct hub_reactor *hr = hub_here(r);
 	timer_set(r, &hr->sweep, SWEEP_MS);
-	if (!hr->hub->bus->ops->certain(hr->hub->bus)) timer_set(r, &hr->head_check, hr->hub->config->head_check_ms);
+	if (!hr->hub->bus->ops->certain(hr->hub->bus))
+		timer_set(r, &hr->head_check, atomic_load(&hr->hub->away) ? 0 : hr->hub->config->head_check_ms);
 	mem_free(container_of(m, struct hub_mail, mail));
 }
 
@@ -293,6 +293,7 @@ struct hub *hub_create(const struct hub_options *o)
 
 void hub_stop(struct hub *h)
 {
+	h->bus->ops->detach(h->bus);
 	h->stopping = true;
 	for (size_t i = 0; i < h->n; i++) {
 		struct hub_reactor *hr = h->r[i];

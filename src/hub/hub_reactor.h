@@ -23,6 +23,7 @@ struct hub {
 	_Atomic uint64_t epoch;
 	_Atomic int64_t ring_bytes; /* of all owners' rings and held events */
 	_Atomic int64_t sessions;
+	_Atomic bool away;    /* the bus is */
 	_Atomic bool probing; /* the database is being asked for its epoch */
 	pthread_mutex_t lock;
 	uint64_t history;     /* under the lock: counts the histories served: epochs, and heads that went back */

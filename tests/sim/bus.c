@@ -295,6 +295,7 @@ static const struct bus_ops sim_ops = {
 	.subscribe = sim_subscribe,
 	.unsubscribe = sim_unsubscribe,
 	.certain = sim_certain,
+	.detach = sim_bus_kill,
 	.destroy = sim_destroy,
 };
 

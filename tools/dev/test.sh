@@ -106,7 +106,7 @@ e2e()
 	tally vitest "$out" "$files"
 }
 
-tsan_tests='^unit:(base|loop|hub|app)/'
+tsan_tests='^unit:(base|loop|hub|app|bus|redis|eph)/'
 
 test_all()
 {

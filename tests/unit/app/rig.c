@@ -41,8 +41,9 @@ static void bus_end(struct bus *b) {}
 
 static void bus_publish_hints(struct bus *b, struct hint *h) {}
 
-static const struct bus_ops remembering = { bus_attach, bus_publish_all, bus_publish_person, bus_publish_hints,
-											bus_topic,  bus_topic,       bus_certain,        bus_end };
+static const struct bus_ops remembering = { bus_attach,        bus_publish_all, bus_publish_person,
+											bus_publish_hints, bus_topic,       bus_topic,
+											bus_certain,       bus_end,         bus_end };
 
 /* ---- making */
 

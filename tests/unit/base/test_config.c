@@ -292,6 +292,12 @@ static void settings_agree(void **state)
 	assert_false(load(ARGS("--data="), ARGS()));
 	assert_false(load(ARGS("--database-url=mysql://x"), ARGS()));
 	assert_false(load(ARGS("--redis-url=localhost"), ARGS()));
+	assert_loads(ARGS("--redis-url=rediss://localhost"), ARGS());
+	char long_prefix[160] = "--redis-prefix=";
+	memset(long_prefix + strlen(long_prefix), 'x', 129);
+	assert_false(load(ARGS(long_prefix), ARGS()));
+	assert_false(load(ARGS("--redis-echo-ms=700"), ARGS()));
+	assert_false(load(ARGS("--redis-away-ms=3000"), ARGS()));
 	assert_false(load(ARGS("--public-url=chat.example.org"), ARGS()));
 }
 
