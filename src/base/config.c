@@ -188,7 +188,7 @@ static bool load_flags(struct loading *l, int argc, char **argv)
 	return true;
 }
 
-bool config_load(struct config *c, enum role role, int argc, char **argv, char **environ_list, const char **why)
+bool config_read(struct config *c, enum role role, int argc, char **argv, char **environ_list, const char **why)
 {
 	struct loading l = { c, role, why };
 	config_init(c);
@@ -196,7 +196,12 @@ bool config_load(struct config *c, enum role role, int argc, char **argv, char *
 	if (path && *path && !load_file(&l, path)) return false;
 	for (char **e = environ_list; e && *e; e++)
 		if (!load_variable(&l, *e)) return false;
-	return load_flags(&l, argc, argv) && config_check(c, role, why);
+	return load_flags(&l, argc, argv);
+}
+
+bool config_load(struct config *c, enum role role, int argc, char **argv, char **environ_list, const char **why)
+{
+	return config_read(c, role, argc, argv, environ_list, why) && config_check(c, role, why);
 }
 
 bool config_set(struct config *c, struct str name, struct str value, const char **why)

@@ -61,6 +61,8 @@ const char *role_name(enum role role); /* of one role: "serve" */
  * c. config_release is due in either case. Variables and lines of another role's settings are passed over, since roles
  * may share an environment; its flags are refused. */
 bool config_load(struct config *c, enum role role, int argc, char **argv, char **environ_list, const char **why);
+/* Without config_check: for looking at settings that do not agree yet. */
+bool config_read(struct config *c, enum role role, int argc, char **argv, char **environ_list, const char **why);
 /* What settings must agree on: a key to each certificate, limits in order, a proper secret. config_load ends so. */
 bool config_check(struct config *c, enum role role, const char **why);
 /* One setting by its variable's or flag's name, for tests. */

@@ -158,7 +158,7 @@ static int create_user(int argc, char **argv)
 		return wrong("--count", "a number from 1 to 1000000");
 	if (!user_role_parse(str_of(w.role), &people.role)) return wrong("--role", "guest, member, admin or owner");
 	status = process_open(&p, ROLE_SERVE, PROCESS_TOOL, argc, argv);
-	if (!status) status = process_migrate(&p, false) ? 1 : create(&p, &w, &people);
+	if (!status) status = process_migrate(&p, false, false) ? 1 : create(&p, &w, &people);
 	process_close(&p);
 	return status;
 }

@@ -25,13 +25,17 @@ int command_config(int argc, char **argv)
 	struct config c;
 	const char *why = "";
 	enum role role = argc ? role_named(argv[0]) : (enum role)0;
+	if (!role && argc && argv[0][0] != '-') {
+		fprintf(stderr, "linnet: config: \"%s\" is no role; give serve, backend, storage or worker\n", argv[0]);
+		return 2;
+	}
 	if (role) argc--, argv++;
 	if (!role) role = ROLE_SERVE;
-	bool ok = config_load(&c, role, argc, argv, environ, &why);
-	if (ok)
-		config_print(&c, role, print_line, NULL);
-	else
-		fprintf(stderr, "linnet: %s\n", why);
+	bool ok = config_read(&c, role, argc, argv, environ, &why);
+	if (ok) config_print(&c, role, print_line, NULL);
+	ok = ok && config_check(&c, role, &why) && pod_check(&c, &why);
+	fflush(stdout); /* what is wrong stands last */
+	if (!ok) fprintf(stderr, "linnet: %s\n", why);
 	config_release(&c);
 	return ok ? 0 : 2;
 }
@@ -53,7 +57,7 @@ int command_migrate(int argc, char **argv)
 	struct process p;
 	bool contract = take_word(&argc, argv, "--contract");
 	int status = process_open(&p, ROLE_SERVE, PROCESS_TOOL, argc, argv);
-	if (!status && process_migrate(&p, contract)) status = 1;
+	if (!status && process_migrate(&p, contract, true)) status = 1;
 	process_close(&p);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include "app/register.h"
 #include "base/cpus.h"
 #include "base/log.h"
+#include "base/setting.h"
 #include "bin/process.h"
 #include "edge/ws_gate.h"
 #include "hub/hub.h"
@@ -168,7 +169,7 @@ static enum err open_tls(struct process *p)
 /* Up to date, which history it is of, and the code for who comes first. */
 static enum err open_history(struct process *p)
 {
-	enum err e = process_migrate(p, false);
+	enum err e = process_migrate(p, false, false);
 	if (e) return e;
 	struct db_conn *c = process_conn(p);
 	e = epoch_open(c, &p->pod.epoch);
@@ -195,9 +196,8 @@ static struct bus *make_bus(struct process *p)
 enum err pod_open(struct process *p)
 {
 	struct pod *pod = &p->pod;
-	const char *why = "";
-	enum err e = open_history(p);
-	if (!e) e = open_tls(p);
+	enum err e = open_tls(p);
+	if (!e) e = open_history(p);
 	if (e) return e;
 	pod->metrics = metrics_create();
 	pod->bus = make_bus(p);
@@ -210,10 +210,8 @@ enum err pod_open(struct process *p)
 	open_markers(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
-	p->edge = edge_create(&o, &why);
-	if (p->edge) return OK;
-	fprintf(stderr, "linnet: %s\n", why);
-	return ERR_INVALID;
+	p->edge = edge_create(&o);
+	return OK;
 }
 
 /* ---- listening */
@@ -226,6 +224,20 @@ static bool parse_listen(struct str s, struct str *host, int64_t *port)
 		*host = str_upto(str_from(*host, 1), host->n - 2);
 	if (str_eq(*host, STR("*"))) *host = STR("");
 	return true;
+}
+
+bool pod_check(struct config *c, const char **why)
+{
+	struct str host;
+	int64_t port;
+	if (parse_listen(c->listen, &host, &port)) return edge_check(c, why);
+	struct str shown = setting_show_text(&settings[CONFIG_listen], c->listen, &c->arena);
+	*why = arena_printf(&c->arena,
+						"--listen (LINNET_LISTEN): \"" STR_FMT
+						"\" is not allowed; give ADDRESS:PORT, as 127.0.0.1:8002 or [::]:8002",
+						STR_ARG(shown))
+			   .p;
+	return false;
 }
 
 static bool is_loopback(struct str host)
@@ -249,10 +261,7 @@ enum err pod_listen(struct process *p)
 	struct pod *pod = &p->pod;
 	struct str host;
 	int64_t port;
-	if (!parse_listen(c->listen, &host, &port)) {
-		fprintf(stderr, "linnet: --listen (LINNET_LISTEN): give ADDRESS:PORT, as 127.0.0.1:8002 or [::]:8002\n");
-		return ERR_INVALID;
-	}
+	if (!parse_listen(c->listen, &host, &port)) return ERR_INVALID; /* pod_check was asked before */
 	pod->local = is_loopback(host) && !c->public_url.n;
 	const struct listener_options o = {
 		.host = arena_cstr(&c->arena, host),

@@ -97,6 +97,7 @@ int process_open(struct process *p, enum role role, enum process_use use, int ar
 	pod->role = role;
 	if (!config_load(&p->config, role, argc, argv, environ, &why)) return usage(why);
 	if (!read_redis(p)) return 2;
+	if (use == PROCESS_SERVES && !pod_check(&p->config, &why)) return usage(why);
 	if (sodium_init() < 0) return usage("libsodium cannot be used");
 	map_seed(random_u64(pod->random));
 	pod->started_ms = clock_wall_ms(pod->clock);
@@ -119,12 +120,12 @@ struct db_conn *process_conn(struct process *p)
 	return db_conn_create(p->pod.db, DB_WRITE);
 }
 
-enum err process_migrate(struct process *p, bool contract)
+enum err process_migrate(struct process *p, bool contract, bool tell)
 {
 	struct db_conn *c = process_conn(p);
 	int applied = 0;
 	enum err e = (contract ? migrate_contract : migrate_up)(c, migration_list, migration_count, &applied);
-	if (!e && applied) log_event(LOG_INFO, "process.migrated", LOG_INT("applied", applied));
+	if (!e && (applied || tell)) log_event(LOG_INFO, "process.migrated", LOG_INT("applied", applied));
 	db_conn_destroy(c);
 	return e;
 }

@@ -28,11 +28,13 @@ struct process {
 enum process_use { PROCESS_SERVES, PROCESS_TOOL /* no keys; with a DATABASE_URL no data directory either */ };
 int process_open(struct process *p, enum role role, enum process_use use, int argc, char **argv);
 void process_close(struct process *p);
-enum err process_migrate(struct process *p, bool contract);
+enum err process_migrate(struct process *p, bool contract, bool tell); /* tell: also when there was nothing to do */
 /* A connection for the operator's commands, outside of any lane. */
 struct db_conn *process_conn(struct process *p);
 
 /* ---- pod.c: what serves */
+/* As config_check, for what only src/bin and src/edge can read; before anything is touched. */
+bool pod_check(struct config *c, const char **why);
 enum err pod_open(struct process *p); /* brings the database up to date first; logged why not */
 enum err pod_listen(struct process *p);
 int64_t pod_connections(const struct process *p);

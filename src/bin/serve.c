@@ -50,7 +50,7 @@ static void hold_signals(sigset_t *set)
 
 static void on_signal(struct process *p, int signal)
 {
-	if (signal == SIGHUP && p->tls) tls_reload(p->tls);
+	if (signal == SIGHUP && p->tls && !tls_reload(p->tls)) log_event(LOG_INFO, "process.certificate_read");
 	if (signal == SIGUSR2) {
 		malloc_trim(0);
 		log_event(LOG_INFO, "process.memory_trimmed");
@@ -156,7 +156,10 @@ static int serve(enum role role, int argc, char **argv)
 	int status = process_open(&p, role, PROCESS_SERVES, argc, argv);
 	if (!status) {
 		log_event(LOG_INFO, "process.starting", LOG_TEXT("version", LINNET_VERSION));
-		if (pod_open(&p) || pod_listen(&p)) {
+		enum err e = pod_open(&p);
+		if (!e) e = pod_listen(&p);
+		if (e) { /* why was said where it is known */
+			log_event(LOG_ERROR, "process.start_failed", LOG_TEXT("error", err_row(e)->code));
 			status = 1;
 		} else {
 			wait_for_stop(&p, &set);

@@ -1,10 +1,11 @@
 #include "edge/edge.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/log.h"
+#include "base/setting.h"
 #include "edge/http_conn.h"
 
 #define HEADERS_MOST 100
@@ -28,39 +29,52 @@ static void reactor_open(struct edge *e, struct edge_reactor *here, struct react
 	reactor_set(r, SLOT_HTTP, here);
 }
 
-static bool wrong(const char **why, const char *name, struct str value)
+static bool wrong(struct config *c, enum config_id id, struct str part, const char *wanted, const char **why)
 {
-	static const char *const text[] = {
-		"PUBLIC_URL or ALLOWED_ORIGINS has what is no origin (https://chat.example.org)",
-		"TRUSTED_PROXIES has what is no network (10.0.0.0/8)"
-	};
-	*why = text[name[0] == 'T'];
-	log_event(LOG_ERROR, "edge.setting_wrong", LOG_TEXT("setting", name), LOG_STR("value", value));
+	const struct setting *s = &settings[id];
+	struct str shown = setting_show_text(s, part, &c->arena);
+	*why = arena_printf(&c->arena, "--%s (%s): \"" STR_FMT "\" is not allowed; give %s", s->flag, s->variable,
+						STR_ARG(shown), wanted)
+			   .p;
 	return false;
 }
 
-static bool read_settings(struct edge *e, const struct config *c, const char **why)
+bool edge_check(struct config *c, const char **why)
+{
+	struct origins origins;
+	struct proxies proxies;
+	struct str bad;
+	if (!origins_parse(c->public_url, STR(""), &origins, &bad))
+		return wrong(c, CONFIG_public_url, bad, "an address as https://chat.example.org", why);
+	origins_release(&origins);
+	if (!origins_parse(STR(""), c->allowed_origins, &origins, &bad))
+		return wrong(c, CONFIG_allowed_origins, bad, "origins as https://chat.example.org,https://other.example.org",
+					 why);
+	origins_release(&origins);
+	if (!proxies_parse(c->trusted_proxies, &proxies, &bad))
+		return wrong(c, CONFIG_trusted_proxies, bad, "networks as 10.0.0.0/8,::1/128", why);
+	proxies_release(&proxies);
+	return true;
+}
+
+static void read_settings(struct edge *e, const struct config *c)
 {
 	struct str bad;
-	if (!origins_parse(c->public_url, c->allowed_origins, &e->origins, &bad)) return wrong(why, "ALLOWED_ORIGINS", bad);
-	if (!proxies_parse(c->trusted_proxies, &e->proxies, &bad)) return wrong(why, "TRUSTED_PROXIES", bad);
+	bool ok = origins_parse(c->public_url, c->allowed_origins, &e->origins, &bad) &&
+			  proxies_parse(c->trusted_proxies, &e->proxies, &bad);
+	if (!ok) abort(); /* edge_check was not asked */
 	e->http = (struct http_limits){ .head = (size_t)c->header_block, .target = 8192, .headers = HEADERS_MOST };
 	e->conn = (struct conn_limits){ .soft = (size_t)c->conn_soft,
 									.hard = ANSWER_MOST,
 									.stall_ms = (int)c->write_stall_s * 1000 };
-	return true;
 }
 
-struct edge *edge_create(const struct edge_options *o, const char **why)
+struct edge *edge_create(const struct edge_options *o)
 {
 	struct edge *e = mem_new(struct edge);
 	e->pod = o->pod;
 	e->session = o->session;
-	if (!read_settings(e, o->pod->config, why)) {
-		origins_release(&e->origins);
-		mem_free(e);
-		return NULL;
-	}
+	read_settings(e, o->pod->config);
 	crowd_init(&e->crowd);
 	e->table = route_table_create(o->routes, o->n_routes);
 	e->n_reactors = o->pod->n_reactors;

@@ -14,9 +14,11 @@ struct edge_options {
 	/* The first statement of each job that needs a session: session_actor() of store/account.h. */
 	enum err (*session)(struct db_conn *c, const struct credential *cred, int64_t now_ms, struct actor *out);
 };
-/* NULL: a setting cannot be used (logged, and *why says it in a line). */
-struct edge *edge_create(const struct edge_options *o, const char **why);
-void edge_destroy(struct edge *e); /* the reactors have stopped and their connections are closed */
+/* Can PUBLIC_URL, ALLOWED_ORIGINS and TRUSTED_PROXIES be read? As config_check: *why says in a line what is wrong, and
+ * lives as long as c. Asked before anything is touched. */
+bool edge_check(struct config *c, const char **why);
+struct edge *edge_create(const struct edge_options *o); /* the settings have passed edge_check */
+void edge_destroy(struct edge *e);                      /* the reactors have stopped and their connections are closed */
 
 /* For listener_options, whose data is the edge. */
 void edge_accept(struct listener *l, struct conn *c);

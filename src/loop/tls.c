@@ -78,7 +78,7 @@ static BIO_METHOD *socket_method(void)
 
 const char *tls_why(void)
 {
-	unsigned long e = ERR_peek_last_error();
+	unsigned long e = ERR_peek_error(); /* the first is the cause; what follows says only who was told */
 	const char *why = ERR_reason_error_string(e);
 	return why ? why : e && ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : "unknown";
 }

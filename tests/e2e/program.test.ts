@@ -54,6 +54,74 @@ describe('commands', () => {
     expect(text).toContain(args[0]?.replace(/^--/, '') ?? '');
   });
 
+  test.each([
+    ['--listen', 'LINNET_LISTEN', 'nowhere', 'nowhere', 'ADDRESS:PORT'],
+    ['--listen', 'LINNET_LISTEN', '127.0.0.1:99999', '127.0.0.1:99999', 'ADDRESS:PORT'],
+    ['--public-url', 'PUBLIC_URL', 'https://[bad', 'https://[bad', 'https://chat.example.org'],
+    ['--allowed-origins', 'ALLOWED_ORIGINS', 'https://fine.example,foo', 'foo', 'https://chat.example.org'],
+    ['--trusted-proxies', 'TRUSTED_PROXIES', '::1,10.0.0.0/99', '10.0.0.0/99', '10.0.0.0/8'],
+  ])('%s is judged before anything is touched: %s=%s', async (flag, variable, value, bad, wanted) => {
+    const { status, text } = await run(['serve', '--data', `${dir}/none`, flag, value]);
+    expect(status).toBe(2);
+    expect(text).toContain(`${flag} (${variable}): "${bad}" is not allowed; give `);
+    expect(text).toContain(wanted);
+    expect(text.split('\n')).toHaveLength(1);
+    await expect(stat(`${dir}/none`)).rejects.toThrow('ENOENT');
+  });
+
+  test('a certificate that is not there is named, with the reason, and the data stays as it was', async () => {
+    const { status, text } = await run([
+      'serve',
+      '--data',
+      dir,
+      '--tls-cert',
+      `${dir}/none`,
+      '--tls-key',
+      `${dir}/none`,
+    ]);
+    expect(status).toBe(1);
+    const log = text.split('\n').map((line) => JSON.parse(line));
+    expect(log).toContainEqual(
+      expect.objectContaining({ event: 'tls.load_failed', file: `${dir}/none`, why: 'No such file or directory' }),
+    );
+    expect(log.at(-1)).toMatchObject({ level: 'error', event: 'process.start_failed', error: 'unavailable' });
+    expect(log.map((line) => line.event)).not.toContain('db.migration_applied');
+  });
+
+  test('a database that is away ends the start with an error that says so', async () => {
+    const { status, text } = await run(['serve', '--data', dir, '--database-url', 'postgresql://127.0.0.1:1/none']);
+    expect(status).toBe(1);
+    const log = text.split('\n').map((line) => JSON.parse(line));
+    expect(log.map((line) => line.event)).toContain('db.connect_failed');
+    expect(log.at(-1)).toMatchObject({ level: 'error', event: 'process.start_failed', error: 'unavailable' });
+  });
+
+  test('each command tells its arguments', async () => {
+    for (const args of [
+      ['serve', '--help'],
+      ['serve', '-h'],
+      ['help', 'serve'],
+    ]) {
+      const { status, text } = await run(args);
+      expect(status).toBe(0);
+      expect(text).toContain('serve [--SETTING VALUE]...');
+      expect(text).toContain('linnet config serve');
+      expect(text).not.toContain('create-user');
+    }
+    expect(await run(['help', 'fly'])).toMatchObject({ status: 2 });
+  });
+
+  test('migrate says so also when there was nothing to do', async () => {
+    for (const first of [true, false]) {
+      const { status, text } = await run(['migrate', '--data', dir]);
+      expect(status).toBe(0);
+      const last = JSON.parse(text.split('\n').at(-1) ?? '');
+      expect(last).toMatchObject({ event: 'process.migrated' });
+      if (first) expect(last.applied).toBeGreaterThan(0);
+      else expect(last.applied).toBe(0);
+    }
+  });
+
   test('a backend without a secret, or with a known one, does not start', async () => {
     for (const env of [{}, { JWT_SECRET: 'change-me' }, { JWT_SECRET: 'too short' }]) {
       const { status } = await run(['backend', '--listen', '127.0.0.1:0', '--database-url', `sqlite:${dir}/x.db`], {
@@ -71,6 +139,17 @@ describe('commands', () => {
     expect(status).toBe(0);
     expect(text).toContain('JWT_SECRET');
     expect(text).not.toContain('do not show');
+  });
+
+  test('config shows settings that do not agree yet as well, and what is wrong with them last', async () => {
+    const { status, text } = await run(['config', 'backend']);
+    expect(status).toBe(2);
+    expect(text).toContain('LINNET_DRAIN_ACCEPT_S');
+    expect(text.split('\n')).toContainEqual(expect.stringMatching(/^linnet: --database-url .*backend needs it/));
+    expect(await run(['config', 'fly'])).toMatchObject({
+      status: 2,
+      text: expect.stringContaining('"fly" is no role'),
+    });
   });
 });
 

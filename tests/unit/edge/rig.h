@@ -124,7 +124,6 @@ static inline struct lane *rig_lane(struct rig *r, const char *name)
 static inline void rig_open(struct rig *r, const struct route *rows, size_t n)
 {
 	struct pod *p = &r->pod;
-	const char *why = "";
 	r->reactor = reactor_create_virtual(&(struct reactor_options){ .clock = &r->clock });
 	conn_layer_open(r->reactor, 65536);
 	p->config = &r->config;
@@ -140,8 +139,7 @@ static inline void rig_open(struct rig *r, const struct route *rows, size_t n)
 	p->n_reactors = 1;
 	p->ready = true;
 	assert_true(jwt_key(STR("a secret of the tests, of 32 bytes or more"), p->jwt_key, &p->jwt_key_n));
-	r->edge = edge_create(&(struct edge_options){ p, rows, n, r->db ? session_actor : rig_session }, &why);
-	if (!r->edge) fail_msg("%s", why);
+	r->edge = edge_create(&(struct edge_options){ p, rows, n, r->db ? session_actor : rig_session });
 }
 
 /* The program's own routes on a database in memory, with an append queue and a bus that nobody listens to. */
