@@ -370,6 +370,20 @@ static enum err learn(struct request *q, enum err e)
 	return limiter_refused(l, &ask, &retry_ms) ? e : too_often(q, retry_ms);
 }
 
+/* What is the same for every route that refuses a credential. */
+static void explain(struct request *q, enum err e)
+{
+	char scope[32];
+	if (q->problem.detail.p || !q->route) return;
+	if (e == ERR_UNAUTHENTICATED && q->credential.kind != CREDENTIAL_NONE)
+		problem_set(&q->problem, e, "This %s is not known, or has ended",
+					q->credential.kind == CREDENTIAL_TOKEN ? "token" : "session");
+	if (e == ERR_SCOPE_MISSING && q->route->scope != SCOPE_own) {
+		scopes_format(q->route->scope, scope);
+		problem_set(&q->problem, e, "The token needs the scope %s", scope);
+	}
+}
+
 static bool ends_connection(const struct request *q)
 {
 	const struct http_head *head = q->head;
@@ -382,6 +396,7 @@ static void answer(struct request *q, enum err e)
 {
 	struct http_conn *h = q->core->http;
 	bool close = ends_connection(q);
+	explain(q, e);
 	if (e) reply_problem(q, e);
 	reply_pack(q);
 	size_t bytes = reply_send(q, close);

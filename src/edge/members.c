@@ -100,7 +100,7 @@ enum err member_delete_take(struct request *q)
 	struct str reason = STR_NONE;
 	enum err e = two_ids(q, &channel_id, &user_id);
 	if (!e) e = request_query_str(q, "reason", &reason);
-	if (!e && reason.p) e = channel_topic_check(&q->arena, &reason, &q->problem);
+	if (!e && reason.p) e = channel_line_check(&q->arena, "reason", &reason, &q->problem);
 	if (e) return e;
 	struct append_call *c = append_call(q, CHANGE_KICK, channel_id);
 	c->change.user_id = user_id;

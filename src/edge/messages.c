@@ -213,6 +213,12 @@ enum err message_delete_take(struct request *q)
 
 /* ---- catch-up */
 
+static enum err reset(struct request *q)
+{
+	return problem_set(&q->problem, ERR_RESET,
+					   "This place is older than what is kept, past the channel's end, or of another epoch");
+}
+
 enum err changes_list_take(struct request *q)
 {
 	struct changes_query *in = arena_new(&q->arena, struct changes_query);
@@ -228,7 +234,7 @@ enum err changes_list_take(struct request *q)
 	if (e) return e;
 	if ((in->since_rev < 0) == (in->since_message_id < 0))
 		return problem_field(&q->problem, "since_rev", "one of since_rev and since_message_id is wanted");
-	if (epoch.p && !codec_epoch_parse(epoch, &in->epoch)) return ERR_RESET;
+	if (epoch.p && !codec_epoch_parse(epoch, &in->epoch)) return reset(q);
 	in->limit = (size_t)limit;
 	return OK;
 }
@@ -237,7 +243,7 @@ enum err changes_list_run(struct request *q, struct db_conn *c)
 {
 	struct changes p;
 	enum err e = changes_read(c, &q->arena, &q->actor, q->in, &p);
-	if (e) return e;
+	if (e) return e == ERR_RESET ? reset(q) : e;
 	struct json_out o = reply_json(q);
 	json_open(&o, '{');
 	put_events(&o, "items", p.items, p.n);

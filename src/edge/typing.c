@@ -55,6 +55,8 @@ enum err typing_run(struct request *q, struct db_conn *c)
 	struct channel ch;
 	int64_t retry_ms;
 	enum err e = channel_read(c, &q->arena, t->channel_id, &q->actor, true, &ch);
+	/* Everybody hears the server's log, so a hint there would go to all. */
+	if (!e && ch.kind == CHANNEL_SERVER) e = problem_set(&q->problem, ERR_NOT_ALLOWED, "only the server writes here");
 	if (!e) e = typing_tell(q->pod, q->actor.user_id, t->channel_id, t->thread_id, &retry_ms);
 	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
 	return e;

@@ -64,7 +64,11 @@ static enum err name_characters(struct str name, struct problem *p)
 {
 	for (int32_t c; (c = text_next(&name)) >= 0;)
 		if (text_hidden(c) || text_space(c) || c == ',')
-			return problem_field(p, "name", "character U+%04X is not allowed", (unsigned)c);
+			return problem_field(p, "name", "%s (U+%04X) is not allowed",
+								 c == ','        ? "a comma"
+								 : text_space(c) ? "a space"
+												 : "a character that does not show",
+								 (unsigned)c);
 	return OK;
 }
 
@@ -83,18 +87,23 @@ enum err channel_name_check(struct arena *a, struct str given, struct str *name,
 	return OK;
 }
 
-enum err channel_topic_check(struct arena *a, struct str *topic, struct problem *p)
+enum err channel_line_check(struct arena *a, const char *field, struct str *line, struct problem *p)
 {
-	struct str rest = *topic;
-	if (rest.n > 390) return problem_field(p, "topic", "at most 390 bytes");
+	struct str rest = *line;
+	if (rest.n > 390) return problem_field(p, field, "at most 390 bytes");
 	while (rest.n > 0) {
 		int32_t c = text_next(&rest);
-		if (c < 0) return problem_field(p, "topic", "is no UTF-8");
+		if (c < 0) return problem_field(p, field, "is no UTF-8");
 		if (text_control(c) || c == 0x2028 || c == 0x2029)
-			return problem_field(p, "topic", "one line without control characters");
+			return problem_field(p, field, "one line without control characters");
 	}
-	*topic = arena_str(a, text_blank(*topic) ? STR("") : text_trim(*topic));
+	*line = arena_str(a, text_blank(*line) ? STR("") : text_trim(*line));
 	return OK;
+}
+
+enum err channel_topic_check(struct arena *a, struct str *topic, struct problem *p)
+{
+	return channel_line_check(a, "topic", topic, p);
 }
 
 static int by_value(const void *x, const void *y)

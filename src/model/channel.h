@@ -48,7 +48,9 @@ struct channel {
 
 /* NFC and case-folded into *key; the name as given (NFC) into *name. ERR_INVALID with the field's fault. */
 enum err channel_name_check(struct arena *a, struct str given, struct str *name, struct str *key, struct problem *p);
-enum err channel_topic_check(struct arena *a, struct str *topic, struct problem *p); /* one line, 390 bytes */
+/* A topic, or a reason: one line, 390 bytes; faults are those of `field`. */
+enum err channel_line_check(struct arena *a, const char *field, struct str *line, struct problem *p);
+enum err channel_topic_check(struct arena *a, struct str *topic, struct problem *p);
 /* Sorts and removes doubles; writes the unique key "3,7,12". ERR_INVALID over DM_PEOPLE. */
 enum err dm_key(struct arena *a, int64_t *user_ids, size_t *n, struct str *key, struct problem *p);
 #endif

@@ -52,6 +52,28 @@ describe.each(backends)('channels on $name', ({ start }) => {
     },
   );
 
+  test.each([
+    ['with space', 'a space (U+0020) is not allowed'],
+    ['a\u00a0b', 'a space (U+00A0) is not allowed'],
+    ['a,b', 'a comma (U+002C) is not allowed'],
+    ['a\u200eb', 'a character that does not show (U+200E) is not allowed'],
+  ])('the fault of the name %j is called what it is', async (name, detail) => {
+    const problem = await ann.api.refused(422, 'invalid', 'channel_create', { body: { name } });
+    expect(problem.errors).toEqual([{ field: 'name', detail }]);
+  });
+
+  test('the reason of a kick is refused under its own name', async () => {
+    const { id } = await ann.api.channel('reasons');
+    const path = { id, user_id: bob.user.id };
+    for (const [reason, detail] of [
+      ['x'.repeat(391), 'at most 390 bytes'],
+      ['two\nlines', 'one line without control characters'],
+    ]) {
+      const problem = await ann.api.refused(422, 'invalid', 'member_delete', { path, query: { reason: reason ?? '' } });
+      expect(problem.errors).toEqual([{ field: 'reason', detail }]);
+    }
+  });
+
   test('two who make one name at once make one channel', async () => {
     const answers = await Promise.all(
       [ann, bob, owner].map((p) => p.api.call('channel_create', { body: { name: 'race' } })),

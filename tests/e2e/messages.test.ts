@@ -238,7 +238,8 @@ describe.each(backends)('messages on $name', ({ start }) => {
 
   test('a rev above the head is another history', async () => {
     const id = await room();
-    await ann.api.refused(410, 'reset', 'change_list', { path: { id }, query: { since_rev: 1_000_000 } });
+    const past = await ann.api.refused(410, 'reset', 'change_list', { path: { id }, query: { since_rev: 1_000_000 } });
+    expect(past.detail).toContain("past the channel's end");
   });
 
   test('a request about a message of another history is refused', async () => {
