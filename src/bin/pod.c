@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/marker.h"
+#include "app/pulse.h"
 #include "app/register.h"
 #include "base/cpus.h"
 #include "base/log.h"
@@ -86,6 +87,8 @@ static void write_gauges(void *arg, struct buf *out)
 	}
 	metrics_line(out, METRIC_WS_OPEN, NULL, (int64_t)hub_sessions(p->pod.hub));
 	metrics_line(out, METRIC_DB_RECONNECTS, NULL, db_connects(p->pod.db));
+	metrics_line(out, METRIC_DB_UP_READING, NULL, !db_away_ms(p->pod.db, DB_READING));
+	metrics_line(out, METRIC_DB_UP_WRITING, NULL, !db_away_ms(p->pod.db, DB_WRITING));
 	metrics_line(out, METRIC_HUB_SESSIONS, NULL, (int64_t)hub_sessions(p->pod.hub));
 	for (size_t i = 0; i < p->pod.n_reactors; i++) {
 		const struct conn_stats *s = conn_layer_stats(p->pod.reactors[i]);
@@ -159,6 +162,19 @@ static void open_markers(struct process *p)
 	pod->markers = markers_create(&m);
 }
 
+static void open_pulse(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const struct pulse_options o = {
+		.db = pod->db,
+		.read = pod->sync,
+		.write = pod->write,
+		.home = pod->reactors[0],
+		.every_ms = p->config.pulse_ms,
+	};
+	p->pulse = pulse_create(&o);
+}
+
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -208,6 +224,7 @@ enum err pod_open(struct process *p)
 	open_hub(p);
 	open_append(p);
 	open_markers(p);
+	open_pulse(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
 	p->edge = edge_create(&o);
@@ -297,6 +314,7 @@ static void close_reactors(struct process *p)
 	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_join(pod->reactors[i]);
 	for (size_t i = 0; i < p->n_lanes; i++) lane_destroy(p->lanes[i]);
 	if (pod->markers) markers_destroy(pod->markers);
+	if (p->pulse) pulse_destroy(p->pulse);
 	if (pod->hub) hub_stop(pod->hub);
 	for (size_t i = pod->n_reactors; i-- > 0;) { /* the first is the one that listeners come back to */
 		conn_layer_close(pod->reactors[i]);

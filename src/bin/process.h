@@ -13,6 +13,7 @@ struct process {
 	struct lane *append_lane; /* Postgres; SQLite has one writer, whose lane is pod.write */
 	struct lane *lanes[8];    /* all of them */
 	size_t n_lanes;
+	struct pulse *pulse;
 	struct edge *edge;
 	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;

@@ -110,6 +110,42 @@ static void conn_uncount(struct db_conn *c)
 	c->counted = false;
 }
 
+/* ---- how the database is */
+
+const char *db_way_name(enum db_way way)
+{
+	return way == DB_READING ? "reading" : "writing";
+}
+
+int64_t db_away_ms(const struct db *db, enum db_way way)
+{
+	int64_t since = atomic_load_explicit(&db->away_since_ns[way], memory_order_relaxed);
+	return since ? (clock_monotonic_ns(&clock_real) - since) / 1000000 + 1 : 0;
+}
+
+static enum db_way way_of(const struct db_conn *c)
+{
+	return c->use == DB_READ ? DB_READING : DB_WRITING;
+}
+
+void db_trouble(const struct db_conn *c)
+{
+	int64_t none = 0;
+	if (atomic_compare_exchange_strong(&c->db->away_since_ns[way_of(c)], &none, clock_monotonic_ns(&clock_real)))
+		log_event(LOG_ERROR, "db.away", LOG_TEXT("for", db_way_name(way_of(c))));
+}
+
+/* Something was read, or written and committed: what only looks at a database without room proves nothing. */
+static void proved(const struct db_conn *c)
+{
+	_Atomic int64_t *at = &c->db->away_since_ns[way_of(c)];
+	if (!atomic_load_explicit(at, memory_order_relaxed)) return;
+	int64_t since = atomic_exchange(at, 0);
+	if (since)
+		log_event(LOG_INFO, "db.back", LOG_TEXT("for", db_way_name(way_of(c))),
+				  LOG_INT("ms", (clock_monotonic_ns(&clock_real) - since) / 1000000));
+}
+
 void db_conn_drop(struct db_conn *c)
 {
 	if (!c->impl) return;
@@ -147,6 +183,7 @@ static enum err conn_ready(struct db_conn *c)
 	enum err e = db->driver->connect(c);
 	if (e) {
 		conn_uncount(c);
+		db_trouble(c);
 		c->outage = true;
 		c->pause_ms = !c->pause_ms ? PAUSE_FIRST_MS : c->pause_ms * 2 < PAUSE_MOST_MS ? c->pause_ms * 2 : PAUSE_MOST_MS;
 		c->retry_ns = clock_monotonic_ns(&clock_real) + c->pause_ms * 1000000;
@@ -214,6 +251,7 @@ enum err db_end(struct db_rows *rows)
 	rows->conn->rows_open = false;
 	rows->conn->db->driver->end(rows);
 	rows->impl = NULL;
+	if (!rows->err && rows->conn->use == DB_READ) proved(rows->conn);
 	return statement_done(rows->conn, rows->err);
 }
 
@@ -222,6 +260,7 @@ enum err db_exec(struct db_conn *c, const struct sql *q, struct db_args args, in
 	int64_t n = 0;
 	enum err e = statement_ready(c);
 	if (!e) e = statement_done(c, c->db->driver->exec(c, q, args, &n));
+	if (!e && c->tx == DB_TX_NONE) proved(c);
 	if (changed) *changed = n;
 	return e;
 }
@@ -298,6 +337,7 @@ enum err db_commit(struct db_conn *c)
 		return e;
 	}
 	e = c->db->driver->commit(c);
+	if (!e && !c->read_only) proved(c);
 	transaction_over(c);
 	return e;
 }

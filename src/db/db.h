@@ -89,6 +89,11 @@ void db_destroy(struct db *db);
 enum db_kind db_kind(const struct db *db);
 int64_t db_connects(const struct db *db);     /* connections made so far: a metric; any thread */
 int db_open_connections(const struct db *db); /* now; any thread */
+/* For how long the database has been out of reach, or has had no room to write (a full disk), as connections met it;
+ * 0: it answered the last time. Logged when it begins (db.away) and ends (db.back). Any thread. */
+enum db_way { DB_READING, DB_WRITING, DB_WAYS };
+int64_t db_away_ms(const struct db *db, enum db_way way);
+const char *db_way_name(enum db_way way);
 
 enum db_use {
 	DB_READ,  /* statements of one lane; SQLite: a read-only connection */

@@ -13,6 +13,7 @@ struct db {
 	pthread_mutex_t connecting; /* SQLite: one connection at a time sets itself up */
 	_Atomic int open;
 	_Atomic int64_t connects;
+	_Atomic int64_t away_since_ns[DB_WAYS]; /* 0: it is there */
 };
 
 enum db_tx {
@@ -61,6 +62,8 @@ struct db_driver {
 };
 extern const struct db_driver db_driver_sqlite, db_driver_postgres;
 
+/* For drivers: the database is out of reach or has no room, whatever was asked of it. */
+void db_trouble(const struct db_conn *c);
 /* For drivers: the connection is gone. Closes it; an open transaction is lost with it. */
 void db_conn_drop(struct db_conn *c);
 /* A lost connection leaves open whether an autocommitted statement took hold, where it may have written. */

@@ -57,6 +57,7 @@ enum err pg_lost(struct db_conn *c, const char *why, const char *text, bool unsu
 	str_split(&rest, '\n', &line);
 	log_event(LOG_WARN, "db.connection_lost", LOG_STR("error", line), LOG_BOOL("outcome_unknown", unsure),
 			  LOG_TEXT("sql", text));
+	db_trouble(c);
 	db_conn_drop(c);
 	return unsure ? ERR_UNKNOWN_OUTCOME : ERR_UNAVAILABLE;
 }

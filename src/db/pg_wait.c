@@ -64,6 +64,7 @@ static enum err judge(struct db_conn *c, PGresult *res, const char *text, bool u
 	if (!state || fatal) return pg_lost(c, PQresultErrorMessage(res), text, unsure);
 	enum err e = pg_state_error(c, res, &drop);
 	log_error(res, e, state, text);
+	if (!strncmp(state, "53", 2) || !strncmp(state, "58", 2)) db_trouble(c); /* no room, or no disk under it */
 	if (drop) db_conn_drop(c);
 	return e;
 }

@@ -62,9 +62,10 @@ static enum err for_operators(struct request *q)
 	return !q->forwarded && address_is_private(&q->core->address) ? OK : ERR_NOT_FOUND;
 }
 
-/* Writing that waits is the first to show that the database is away or slow. */
+/* As connections met it last (app/pulse.h sees to it that one does), and by writing that waits: a commit may hang. */
 static bool database_ok(const struct pod *pod)
 {
+	if (pod->db && (db_away_ms(pod->db, DB_READING) || db_away_ms(pod->db, DB_WRITING))) return false;
 	return !pod->append || append_state(pod->append).oldest_ms < DEGRADED_MS;
 }
 
