@@ -93,6 +93,7 @@ static void write_gauges(void *arg, struct buf *out)
 	for (size_t i = 0; i < p->pod.n_reactors; i++) {
 		const struct conn_stats *s = conn_layer_stats(p->pod.reactors[i]);
 		metrics_line(out, METRIC_CONN_OPEN, NULL, s->open);
+		metrics_line(out, METRIC_CONN_REFUSED, NULL, s->refused);
 		metrics_line(out, METRIC_CONN_READ_BYTES, NULL, s->read_bytes);
 		metrics_line(out, METRIC_CONN_WRITTEN_BYTES, NULL, s->written_bytes);
 	}

@@ -105,6 +105,13 @@ static bool counted(const struct edge *e, struct conn *c, struct address *a)
 	return e->pod->config->connections_per_address && address_parse(conn_peer(c), a) && !proxies_trust(&e->proxies, a);
 }
 
+static void turn_away(struct edge *e, struct conn *c)
+{
+	struct metrics_cell *cell = e->reactors[reactor_index(conn_reactor(c))].cell;
+	if (cell) metric_add(cell, METRIC_CONN_REFUSED, 1);
+	conn_close(c);
+}
+
 void edge_accept(struct listener *l, struct conn *c)
 {
 	struct edge *e = listener_data(l);
@@ -112,7 +119,7 @@ void edge_accept(struct listener *l, struct conn *c)
 	if (!counted(e, c, &a) || crowd_enter(&e->crowd, &a) <= (size_t)e->pod->config->connections_per_address)
 		edge_serve(e, c);
 	else
-		conn_close(c);
+		turn_away(e, c);
 }
 
 void edge_gone(struct listener *l, struct conn *c)

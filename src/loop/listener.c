@@ -31,7 +31,7 @@ struct part {
 	int fd;
 	bool watched;
 	struct timer pause;
-	int64_t complained_ms;
+	int64_t complained_ms, full_ms; /* when it last said that it cannot accept, or may not */
 };
 
 struct listener {
@@ -67,6 +67,22 @@ void listener_conn_gone(struct listener *l, struct conn *c)
 
 /* ---- accepting */
 
+static bool complain(struct part *p, int64_t *last_ms)
+{
+	int64_t now = reactor_now_ms(p->reactor);
+	if (*last_ms && now - *last_ms < COMPLAIN_MS) return false;
+	*last_ms = now;
+	return true;
+}
+
+static void part_full(struct part *p, int fd)
+{
+	stat_add(&conn_layer(p->reactor)->stats.refused, 1);
+	if (complain(p, &p->full_ms))
+		log_event(LOG_ERROR, "conn.limit_reached", LOG_INT("most", (int64_t)p->listener->options.most_conns));
+	close(fd);
+}
+
 static void part_take(struct part *p, int fd, const struct sockaddr_storage *addr)
 {
 	struct listener *l = p->listener;
@@ -74,8 +90,7 @@ static void part_take(struct part *p, int fd, const struct sockaddr_storage *add
 	stat_add(&layer->stats.accepted, 1);
 	if (atomic_fetch_add(&l->conns, 1) >= l->options.most_conns) {
 		atomic_fetch_sub(&l->conns, 1);
-		stat_add(&layer->stats.refused, 1);
-		close(fd);
+		part_full(p, fd);
 		return;
 	}
 	struct conn *c = conn_make(layer, fd, &transport_tcp);
@@ -107,13 +122,10 @@ static void part_pause_over(struct reactor *r, struct timer *t)
 static void part_pause(struct part *p, int e)
 {
 	struct conn_layer *layer = conn_layer(p->reactor);
-	int64_t now = reactor_now_ms(p->reactor);
 	stat_add(&layer->stats.refused, 1);
-	if (p->complained_ms == 0 || now - p->complained_ms >= COMPLAIN_MS) {
+	if (complain(p, &p->complained_ms))
 		log_event(LOG_ERROR, "conn.accept_failed", LOG_TEXT("why", strerror(e)),
 				  LOG_INT("open", atomic_load(&layer->stats.open)));
-		p->complained_ms = now;
-	}
 	uv_poll_stop(&p->poll);
 	timer_set(p->reactor, &p->pause, PAUSE_MS);
 }

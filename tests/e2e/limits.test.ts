@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Api, password, person } from './lib/api.ts';
+import { Raw } from './lib/raw.ts';
 import { type Server, startEmbedded } from './lib/server.ts';
 import { connect, dial, settle } from './lib/socket.ts';
 
@@ -78,6 +79,26 @@ describe('counts', () => {
     expect((await fourth.over()).code).toBe(4009);
     await open[0]?.close();
     await connect(server, { token });
+  });
+
+  test('connections of the process and of one address: the metrics and the log tell of those refused', async () => {
+    const refused = async (): Promise<string> =>
+      /^linnet_conn_refused_total (\d+)$/m.exec((await server.api().call('metrics')).text)?.[1] ?? 'none';
+    server = await startEmbedded({ LINNET_CONNECTIONS: '10' });
+    await server.api().ok('health'); // keeps its connection
+    const many = await Promise.all(Array.from({ length: 9 }, () => Raw.open(server.port)));
+    const one = await Raw.open(server.port);
+    expect(await one.closed()).toEqual([]);
+    expect(await server.program.log('conn.limit_reached')).toMatchObject({ level: 'error', most: 10 });
+    expect(await refused()).toBe('1');
+    for (const raw of many) raw.end();
+    await server.stop();
+    server = await startEmbedded({ LINNET_CONNECTIONS_PER_ADDRESS: '2' });
+    await server.api().ok('health');
+    const second = await Raw.open(server.port);
+    expect(await (await Raw.open(server.port)).closed()).toEqual([]);
+    expect(await refused()).toBe('1');
+    second.end();
   });
 
   test('channels of one person', async () => {
