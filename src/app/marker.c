@@ -124,7 +124,7 @@ static void job_run(struct job *j, void *state)
 		log_event(LOG_WARN, "marker.write_failed",
 				  LOG_INT("markers", (int64_t)m->batch.n)); /* clients send them again */
 	for (size_t i = 0; i < m->batch.n && !e; i++)
-		if (m->batch.p[i].moved) marker_tell(m->o.bus, &m->batch.p[i], m->epoch);
+		if (m->batch.p[i].moved) marker_tell(m->o.bus, &m->batch.p[i], m->epoch, 0);
 }
 
 static void job_done(struct job *j) /* on the lane */
@@ -180,7 +180,7 @@ bool markers_flush(struct markers *m, int64_t ms)
 
 /* ---- telling */
 
-void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch)
+void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch, int64_t unread_at)
 {
 	struct buf b;
 	struct json_out o;
@@ -192,6 +192,8 @@ void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch)
 	json_field_i64(&o, "read_id", m->read_id);
 	json_field_i64(&o, "read_seq", m->read_seq);
 	json_field_i64(&o, "mention_count", m->mention_count);
+	if (unread_at) json_field_time(&o, "at", unread_at);
+	if (unread_at) json_field_bool(&o, "unread", true);
 	json_close(&o, '}');
 	struct user_news *n = user_news_create(b.n);
 	n->user_id = m->user_id;

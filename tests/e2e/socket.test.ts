@@ -183,7 +183,13 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     await one.reach(id, m.rev);
     one.say({ op: 'read', channel_id: id, message_id: m.message_id });
     const moved = (f: Frame): boolean => f.op === 'read' && f.channel_id === id;
-    expect(await two.next(moved, 'read')).toMatchObject({ read_id: 1, read_seq: 1, mention_count: 0 });
+    const read = await two.next(moved, 'read');
+    expect(read).toMatchObject({ read_id: 1, read_seq: 1, mention_count: 0 });
+    expect(read).not.toHaveProperty('unread');
+    await bob.api.ok('channel_unread', { path: { id }, body: { message_id: m.message_id } }, 204);
+    // A marker that went back would be taken for an old one, were it not called what it is.
+    const back = await two.next(moved, 'unread');
+    expect(back).toMatchObject({ read_id: 0, read_seq: 0, unread: true, at: expect.stringMatching(/Z$/) });
     const n = await ann.api.send(id, 'and me');
     await bob.api.ok('channel_read', { path: { id }, body: { message_id: n.message_id } });
     expect(await two.next(moved, 'read')).toMatchObject({ read_id: 2, read_seq: 2 });
