@@ -378,7 +378,7 @@ static void explain(struct request *q, enum err e)
 	if (e == ERR_UNAUTHENTICATED && q->credential.kind != CREDENTIAL_NONE)
 		problem_set(&q->problem, e, "This %s is not known, or has ended",
 					q->credential.kind == CREDENTIAL_TOKEN ? "token" : "session");
-	if (e == ERR_SCOPE_MISSING && q->route->scope != SCOPE_own) {
+	if (e == ERR_SCOPE_MISSING && q->credential.kind == CREDENTIAL_TOKEN && q->route->scope != SCOPE_own) {
 		scopes_format(q->route->scope, scope);
 		problem_set(&q->problem, e, "The token needs the scope %s", scope);
 	}
