@@ -66,6 +66,17 @@ build_fuzz()
 	compile build-fuzz fuzz
 }
 
+fuzz_targets() { sed -nE "s/^foreach target : \[(.*)\]$/\1/p" tests/fuzz/meson.build | tr -d "',"; }
+
+# fuzz_known [TARGET] [SECONDS]: ends here, before minutes of building, when the arguments cannot be meant.
+fuzz_known()
+{
+	local only=${1-} seconds=${2-30}
+	[[ $only =~ ^[0-9]+$ ]] && [ $# = 1 ] && return 0
+	[[ $seconds =~ ^[0-9]+$ ]] || die "fuzz: '$seconds' is no number of seconds"
+	[ -z "$only" ] || grep -qwF -- "$only" <<<"$(fuzz_targets)" || die "fuzz: there is no target '$only': $(fuzz_targets)"
+}
+
 # fuzz_all [TARGET] [SECONDS]: new inputs go to build-fuzz/corpus, a crash into build-fuzz/.
 fuzz_all()
 {

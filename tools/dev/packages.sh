@@ -41,6 +41,11 @@ as_root()
 {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
+# Whoever may not install is told what somebody else has to, before anything is tried.
+need_root()
+{
+	[ "$(id -u)" = 0 ] || type -P sudo >/dev/null || die "you are not root and there is no sudo; let somebody install: $*"
+}
 
 # The needs of the named lists of which no package is installed.
 missing()
@@ -66,6 +71,8 @@ apt_knows() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
 apt_install()
 {
 	local need name names=()
+	type -P apt-get >/dev/null || die "there is no apt-get (this is made for Debian 12 and 13); needed are: $*"
+	need_root "${@%%|*}"
 	say "apt-get update (missing: $*)"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null >/dev/null || die 'apt-get update failed'
 	for need; do
@@ -86,6 +93,7 @@ apt_install()
 need_packages()
 {
 	local have needs
+	type -P dpkg-query >/dev/null || die 'there is no dpkg-query: this is made for Debian 12 and 13'
 	have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
 	mapfile -t needs < <(missing "$@")
 	[ ${#needs[@]} = 0 ] || apt_install "${needs[@]}"
