@@ -78,7 +78,7 @@ checks()
 	done
 	echo "$p $f"
 }
-declare -A check_commands=([includes]=tests/check_includes [dev]=tests/check_dev [release]=check_release)
+declare -A check_commands=([includes]=tests/check_includes [dev]=tests/check_dev [operations]=tests/check_operations [release]=check_release)
 
 faults=(--disable-warning=ExperimentalWarning tests/faults/faults.ts)
 
