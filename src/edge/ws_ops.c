@@ -112,14 +112,22 @@ static bool cursors_read(struct ws_request *q, json_t *object, struct hello_part
 {
 	const char *key;
 	json_t *v;
-	if (json_object_size(object) > CURSORS_MOST) return false;
+	size_t most = (size_t)q->w->pod->config->channels_per_person + CURSORS_MOST;
+	if (json_object_size(object) > CURSORS_MOST) {
+		problem_field(&q->problem, "cursors", "at most %d in one hello; say more", CURSORS_MOST);
+		return false;
+	}
 	json_object_foreach(object, key, v)
 	{
 		struct cursor c;
-		if (!cursor_read(key, v, &c)) return false;
+		if (!cursor_read(key, v, &c)) {
+			problem_field(&q->problem, "cursors", "each is CHANNEL_ID: REV or [REV, AT]");
+			return false;
+		}
 		vec_push(&h->cursors, c);
 	}
-	return h->cursors.n <= (size_t)q->w->pod->config->channels_per_person + CURSORS_MOST;
+	if (h->cursors.n > most) problem_field(&q->problem, "cursors", "at most %zu", most);
+	return h->cursors.n <= most;
 }
 
 static int by_channel(const void *a, const void *b)
@@ -136,6 +144,14 @@ static void cursors_sort(struct hello_parts *h)
 	for (size_t i = 0; i < h->cursors.n; i++)
 		if (!n || h->cursors.p[n - 1].channel_id != h->cursors.p[i].channel_id) h->cursors.p[n++] = h->cursors.p[i];
 	h->cursors.n = n;
+}
+
+static void hello_refused(struct ws_request *q)
+{
+	const struct problem_field *fault = &q->problem.fields[0];
+	struct str why = STR("this hello cannot be read");
+	if (q->problem.n_fields) why = arena_printf(&q->arena, "hello: %s: " STR_FMT, fault->field, STR_ARG(fault->detail));
+	ws_fail(q->w, ERR_PROTOCOL, why);
 }
 
 static void op_hello(struct ws_request *q)
@@ -156,7 +172,7 @@ static void op_hello(struct ws_request *q)
 	/* An epoch that is none of ours is another history: everything is reset. */
 	if (epoch.p && !codec_epoch_parse(epoch, &w->hello->epoch)) w->hello->epoch = UINT64_MAX;
 	if (json_in_close(&q->in) || (cursors && !cursors_read(q, cursors, w->hello))) {
-		ws_fail(w, ERR_PROTOCOL, STR("this hello cannot be read"));
+		hello_refused(q);
 		return;
 	}
 	if (more) return;

@@ -306,6 +306,19 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     expect((await a.over()).code).toBe(code);
   });
 
+  test.each([
+    ['a list of cursors', '[]', 'hello: cursors: must be an object'],
+    ['a cursor of no channel', '{"x":1}', 'hello: cursors: each is CHANNEL_ID: REV or [REV, AT]'],
+    ['a cursor without a number', '{"1":"2"}', 'hello: cursors: each is CHANNEL_ID: REV or [REV, AT]'],
+    ['a cursor whose time is none', '{"1":[1,"now"]}', 'hello: cursors: each is CHANNEL_ID: REV or [REV, AT]'],
+    ['a cursor below zero', '{"1":-1}', 'hello: cursors: each is CHANNEL_ID: REV or [REV, AT]'],
+  ])('a hello with %s is told what is wrong', async (_, cursors, reason) => {
+    const a = await dial(server, on(ann));
+    await a.opened();
+    a.say(`{"op":"hello","cursors":${cursors}}`);
+    expect(await a.over()).toEqual({ code: 4002, reason });
+  });
+
   test.each(['{"op":"send"}', '{"op":"read","channel_id":1,"message_id":1}'])(
     '%s before hello closes with 4002',
     async (text) => {
