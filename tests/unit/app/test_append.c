@@ -137,10 +137,10 @@ static void too_late(void **state)
 {
 	struct rig *g = *state;
 	int64_t ch = channel(g);
-	rig_append_close(g);
-	g->config.append_wait_ms = 1;
-	rig_append_open(g);
 	must(ask_once(ask_new(g, 3, CHANGE_JOIN, ch)));
+	rig_append_close(g);
+	g->config.append_wait_ms = 1; /* from here on nothing is surely in time */
+	rig_append_open(g);
 	rig_hold(g);
 	struct ask *q = ask_send(g, 2, ch, "late"), *gone = ask_send(g, 2, ch, "gone");
 	must(ask_submit(q));
@@ -211,6 +211,7 @@ static void end_writes_what_waits(void **state)
 	rig_hold(g);
 	must(ask_submit(q));
 	pthread_create(&t, NULL, close_it, g->append);
+	g->append = NULL;
 	rig_let_go(g);
 	pthread_join(t, NULL);
 	ask_wait(q);
