@@ -62,7 +62,7 @@ struct step {
 	struct job job;
 	struct world *w;
 	int64_t channel;
-	sem_t go;
+	sem_t go, over;
 };
 
 static void step_wait(struct job *j, void *state)
@@ -77,12 +77,21 @@ static void step_write(struct job *j, void *state)
 	write_change(s->w, s->channel, "topic", 0);
 }
 
-static void step_done(struct job *j) {}
+static void step_done(struct job *j)
+{
+	sem_post(&container_of(j, struct step, job)->over);
+}
+
+/* Until the lane has let go of it. */
+static void step_end(struct step *s)
+{
+	while (sem_wait(&s->over) != 0) continue;
+}
 
 static void step_submit(struct step *s, struct world *w, int64_t channel, void (*run)(struct job *, void *))
 {
 	*s = (struct step){ .w = w, .channel = channel };
-	sem_init(&s->go, 0, 0);
+	sem_init(&s->go, 0, 0), sem_init(&s->over, 0, 0);
 	s->job.sure = true;
 	s->job.run = run;
 	s->job.done = step_done;
@@ -124,6 +133,7 @@ static void a_head_is_compared_with_what_the_owner_had_when_it_asked(void **stat
 	sem_post(&first.go);
 	world_until(w, has_run, w);
 	sem_post(&second.go);
+	step_end(&first), step_end(&second), step_end(&write);
 	say_changes(w, channel, 1);
 	client_wait(k, line_of("event", channel, 4));
 	assert_null(strstr(client_lines(k), "kick"));
