@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,15 +26,31 @@ static void die(const char *what, const char *why)
 	exit(1);
 }
 
+/* Below those that the kernel gives to whoever connects: one of them could be taken again before Postgres binds it. */
+#define PORT_FIRST 15000
+#define PORTS 17000
+
+static bool port_is_free(int port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+							 .sin_port = htons((uint16_t)port),
+							 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
+	if (fd >= 0) close(fd);
+	return ok;
+}
+
 static int free_port(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) != 0 || getsockname(fd, (struct sockaddr *)&a, &n) != 0)
-		die("port", "none is free");
-	close(fd);
-	return ntohs(a.sin_port);
+	for (int i = 0; i < 1000; i++) {
+		uint32_t any = 0;
+		if (getrandom(&any, sizeof any, 0) != sizeof any) break;
+		int port = PORT_FIRST + (int)(any % PORTS);
+		if (port_is_free(port)) return port;
+	}
+	die("port", "none is free");
+	return 0;
 }
 
 static void show_log(const struct postgres *p)

@@ -9,6 +9,7 @@
 #include <libpq-fe.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +46,11 @@ static int own_dir(const char *dir)
 	return pw ? chown(dir, pw->pw_uid, pw->pw_gid) : 0;
 }
 
-static pid_t spawn(const struct keeper *k, const char *log, const char *const argv[])
+static pid_t spawn_as(const struct keeper *k, const char *log, const char *const argv[], bool postgres)
 {
 	pid_t keeper = getpid(), pid = fork();
 	if (pid != 0) return pid;
-	become_postgres();
+	if (postgres) become_postgres();
 	prctl(PR_SET_PDEATHSIG, SIGQUIT); /* after setuid, which clears it */
 	if (getppid() != keeper || chdir(k->dir) != 0) _exit(126);
 	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -62,27 +63,63 @@ static pid_t spawn(const struct keeper *k, const char *log, const char *const ar
 	_exit(127);
 }
 
+static pid_t spawn(const struct keeper *k, const char *log, const char *const argv[])
+{
+	return spawn_as(k, log, argv, true);
+}
+
+static int ended_well(pid_t pid)
+{
+	int status;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
+}
+
 static int initdb(const struct keeper *k)
 {
 	char program[160], data[300];
-	int status;
 	snprintf(program, sizeof program, "%s/initdb", bin_dir());
 	snprintf(data, sizeof data, "%s/data", k->dir);
 	const char *const argv[] = { program, "-D", data, "-Ulinnet", "-Atrust", "-EUTF8", "--locale=C", "-N", NULL };
-	pid_t pid = spawn(k, "log", argv);
-	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
+	return ended_well(spawn(k, "log", argv));
+}
+
+static int copy_tree(const struct keeper *k, const char *from, const char *to)
+{
+	const char *const argv[] = { "/bin/cp", "-a", "--reflink=auto", from, to, NULL };
+	return ended_well(spawn_as(k, "log", argv, false)); /* keeps the owner */
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	return remove(path);
+}
+
+/* An empty cluster: initdb takes a second or two, so the build directory keeps one to be copied. Its name tells the
+ * release; what initdb is told is in it from the first time on. */
+static int fresh(const struct keeper *k)
+{
+	char kept[400], data[300], mine[420], *version = strdup(bin_dir());
+	snprintf(data, sizeof data, "%s/data", k->dir);
+	*strrchr(version, '/') = 0;
+	snprintf(kept, sizeof kept, "%s/%s", CLUSTERS, strrchr(version, '/') + 1);
+	snprintf(mine, sizeof mine, "%s.%d", kept, (int)getpid());
+	free(version);
+	if (access(kept, F_OK) == 0) return copy_tree(k, kept, data);
+	if (initdb(k)) return -1;
+	mkdir(CLUSTERS, 0755);
+	if (copy_tree(k, data, mine) || rename(mine, kept)) /* another test was quicker */
+		nftw(mine, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return 0;
 }
 
 static int copy(const struct keeper *k)
 {
 	char program[160], data[300], from[100];
-	int status;
 	snprintf(program, sizeof program, "%s/pg_basebackup", bin_dir());
 	snprintf(data, sizeof data, "%s/data", k->dir);
 	snprintf(from, sizeof from, "host=127.0.0.1 port=%d user=linnet application_name=standby", k->from);
 	const char *const argv[] = { program, "-D", data, "-d", from, "-R", "-cfast", "-N", NULL };
-	pid_t pid = spawn(k, "log", argv);
-	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
+	return ended_well(spawn(k, "log", argv));
 }
 
 /* ALTER SYSTEM in a test goes before these. */
@@ -150,11 +187,6 @@ static void signal_all(pid_t server, int sig)
 	if (proc) closedir(proc);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	return remove(path);
-}
-
 static int obey(const struct keeper *k, pid_t *server, char command)
 {
 	switch (command) {
@@ -179,7 +211,7 @@ _Noreturn void keeper_run(const struct keeper *k, int fd)
 		if (i != fd) close(i);
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	pid_t server = own_dir(k->dir) == 0 && (k->from ? copy(k) : initdb(k)) == 0 && configure(k) == 0 ? start(k) : -1;
+	pid_t server = own_dir(k->dir) == 0 && (k->from ? copy(k) : fresh(k)) == 0 && configure(k) == 0 ? start(k) : -1;
 	char byte = server > 0 ? KEEPER_OK : KEEPER_FAILED;
 	while (write(fd, &byte, 1) == 1 && read(fd, &byte, 1) == 1)
 		byte = obey(k, &server, byte) == 0 ? KEEPER_OK : KEEPER_FAILED;
