@@ -11,8 +11,8 @@
 int64_t pg_deadline_ns(const struct db_conn *c)
 {
 	if (c->use == DB_APPEND) return 0; /* a commit may wait for its standby for minutes: TCP alone says it is dead */
-	int64_t margin = c->db->o.statement_timeout_ms / 4;
-	return db_deadline_ns(c, margin < 100 ? 100 : margin > 2000 ? 2000 : margin);
+	int64_t margin = c->db->o.statement_timeout_ms / 4; /* for the answer to arrive, on a busy machine too */
+	return db_deadline_ns(c, margin < 1000 ? 1000 : margin > 2000 ? 2000 : margin);
 }
 
 /* False: the deadline has passed. */
