@@ -113,7 +113,7 @@ describe.each(backends)('live on $name', ({ start }) => {
 
   test('a reader that stops reading delays nobody, costs little, and has everything once it reads again', async () => {
     const id = await room();
-    const [slow, ...others] = people.slice(0, 4).map((p) => new Device(target, p, { plain: true })) as [
+    const [slow, ...others] = people.slice(0, 3).map((p) => new Device(target, p, { plain: true })) as [
       Device,
       ...Device[],
     ];
@@ -150,11 +150,11 @@ describe.each(backends)('live on $name', ({ start }) => {
 
   test('much at once closes nobody who reads', async () => {
     const id = await room();
-    const devices = people.slice(0, 6).map((p, i) => new Device(target, p, { plain: i % 2 === 0 }));
+    const devices = people.slice(0, 4).map((p, i) => new Device(target, p, { plain: i % 2 === 0 }));
     try {
       await Promise.all(devices.map((d) => d.greeted()));
       const body = 'x'.repeat(40_000);
-      for (let round = 0; round < 3; round++)
+      for (let round = 0; round < 2; round++)
         // 6 MB in few commits
         await Promise.all(Array.from({ length: 150 }, (_, i) => pick(people).api.send(id, `${round} ${i} ${body}`)));
       await judge(devices, [id]);
