@@ -51,7 +51,8 @@ static enum err patch_in(struct db_conn *c, int64_t channel_id, int64_t user_id,
 						DB_I64(p->user_rev)),
 				&changed);
 	if (!e && !changed) return ERR_NOT_MEMBER;
-	if (!e) e = db_exec(c, &SQL_USER_MOVED, DB_ARGS(DB_I64(user_id), DB_I64(p->user_rev)), NULL);
+	if (!e && db_conn_kind(c) == DB_POSTGRES)
+		e = db_exec(c, &SQL_USER_MOVED, DB_ARGS(DB_I64(user_id), DB_I64(p->user_rev)), NULL);
 	return e ? e : epoch_read(c, &p->epoch);
 }
 
