@@ -5,6 +5,7 @@
 #include "app/marker.h"
 #include "app/pulse.h"
 #include "app/register.h"
+#include "app/sweeper.h"
 #include "base/cpus.h"
 #include "base/log.h"
 #include "base/setting.h"
@@ -12,6 +13,7 @@
 #include "edge/ws_gate.h"
 #include "hub/hub.h"
 #include "store/account.h"
+#include "store/moves.h"
 
 #define EPH_KEYS 200000
 #define READ_BUFFER 65536
@@ -176,6 +178,20 @@ static void open_pulse(struct process *p)
 	p->pulse = pulse_create(&o);
 }
 
+static void open_sweeper(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	if (db_kind(pod->db) == DB_SQLITE) return; /* moves has no rows there */
+	const struct sweeper_options o = {
+		.write = pod->write,
+		.home = pod->reactors[0],
+		.metrics = pod->metrics,
+		.every_ms = pod->config->moves_sweep_ms,
+		.kept_ms = MOVES_KEPT_MS,
+	};
+	p->sweeper = sweeper_create(&o);
+}
+
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -226,6 +242,7 @@ enum err pod_open(struct process *p)
 	open_append(p);
 	open_markers(p);
 	open_pulse(p);
+	open_sweeper(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
 	p->edge = edge_create(&o);
@@ -316,6 +333,7 @@ static void close_reactors(struct process *p)
 	for (size_t i = 0; i < p->n_lanes; i++) lane_destroy(p->lanes[i]);
 	if (pod->markers) markers_destroy(pod->markers);
 	if (p->pulse) pulse_destroy(p->pulse);
+	if (p->sweeper) sweeper_stop(p->sweeper);
 	if (pod->hub) hub_stop(pod->hub);
 	for (size_t i = pod->n_reactors; i-- > 0;) { /* the first is the one that listeners come back to */
 		conn_layer_close(pod->reactors[i]);
@@ -331,6 +349,7 @@ void pod_close(struct process *p)
 	if (pod->markers) markers_flush(pod->markers, -1);
 	if (pod->append) append_destroy(pod->append);
 	close_reactors(p);
+	if (p->sweeper) sweeper_destroy(p->sweeper);
 	if (pod->hub) hub_destroy(pod->hub);
 	edge_destroy(p->edge);
 	if (pod->eph) pod->eph->ops->destroy(pod->eph);

@@ -14,6 +14,7 @@ struct process {
 	struct lane *lanes[8];    /* all of them */
 	size_t n_lanes;
 	struct pulse *pulse;
+	struct sweeper *sweeper; /* Postgres */
 	struct edge *edge;
 	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;
