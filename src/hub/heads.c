@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "hub/owner.h"
+#include "hub/person.h"
 #include "store/sync.h"
 
 #define HEADS_MOST 1000 /* of one statement */
@@ -125,32 +126,87 @@ void heads_want(struct owner *o)
 	vec_push(&o->here->opening, o->channel_id);
 }
 
-/* While the bus may lose things: the heads of all that is served, by id. */
-void heads_check_due(struct reactor *r, struct timer *t)
+/* ---- people */
+
+struct people {
+	struct job job;
+	struct hub_reactor *here;
+	struct timer retry;
+	uint64_t epoch, history;
+	size_t n;
+	struct sync_person_head heads[HEADS_MOST];
+};
+
+static void people_run(struct job *j, void *state)
 {
-	struct hub_reactor *hr = container_of(t, struct hub_reactor, head_check);
+	struct people *p = container_of(j, struct people, job);
+	j->err = sync_person_heads(state, p->heads, p->n, &p->epoch);
+}
+
+static void people_done(struct job *j)
+{
+	struct people *p = container_of(j, struct people, job);
+	if (j->err && !p->here->hub->stopping) {
+		timer_set(p->here->reactor, &p->retry, RETRY_MS);
+		return;
+	}
+	if (!j->err && hub_ours(p->here, p->history, p->epoch))
+		for (size_t i = 0; i < p->n; i++) person_head(p->here, p->heads[i].user_id, p->heads[i].rev);
+	mem_free(p);
+}
+
+static void people_submit(struct people *p)
+{
+	p->history = p->here->history;
+	if (lane_submit(p->here->hub->sync, &p->job)) timer_set(p->here->reactor, &p->retry, RETRY_MS);
+}
+
+static void people_retry(struct reactor *r, struct timer *t)
+{
+	people_submit(container_of(t, struct people, retry));
+}
+
+static struct people *people_create(struct hub_reactor *hr)
+{
+	struct people *p = mem_new(struct people);
+	timer_init(&p->retry, people_retry);
+	p->here = hr;
+	p->job = (struct job){ .home = hr->reactor, .sure = true, .run = people_run, .done = people_done };
+	return p;
+}
+
+static void people_all(struct hub_reactor *hr)
+{
+	struct people *p = NULL;
+	struct id_slot slot;
+	for (size_t i = 0; id_map_next(&hr->people, &i, &slot);) {
+		if (!p) p = people_create(hr);
+		p->heads[p->n++].user_id = slot.key;
+		if (p->n < HEADS_MOST) continue;
+		people_submit(p);
+		p = NULL;
+	}
+	if (p) people_submit(p);
+}
+
+/* ---- all */
+
+void heads_all(struct hub_reactor *hr)
+{
 	struct id_slot slot;
 	for (size_t i = 0; id_map_next(&hr->owners, &i, &slot);) {
 		struct owner *o = slot.value;
-		if (o->subscribed) heads_want(o);
+		if (o->open || o->subscribed) heads_want(o); /* the others once they are confirmed */
 	}
-	const struct config *c = hr->hub->config;
-	timer_set(r, t, atomic_load(&hr->hub->away) ? c->head_check_away_ms : c->head_check_ms);
+	people_all(hr);
 }
 
-static void away_arrives(struct reactor *r, struct mail *m)
+void heads_unconfirmed(struct hub_reactor *hr)
 {
-	struct hub_reactor *hr = hub_here(r);
-	if (!hr->hub->stopping) timer_set(r, &hr->head_check, 0);
-	mem_free(m);
-}
-
-void heads_away(struct hub *h, bool away)
-{
-	atomic_store(&h->away, away);
-	for (size_t i = 0; i < h->n; i++) {
-		struct mail *m = mem_new(struct mail);
-		m->deliver = away_arrives;
-		reactor_post(h->r[i]->reactor, m);
+	struct id_slot slot;
+	for (size_t i = 0; id_map_next(&hr->owners, &i, &slot);) {
+		struct owner *o = slot.value;
+		if (!o->subscribed) heads_want(o);
 	}
+	for (size_t i = 0; id_map_next(&hr->people, &i, &slot);) person_unconfirmed(slot.value);
 }

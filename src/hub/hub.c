@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "hub/attach.h"
+#include "hub/check.h"
 #include "hub/heads.h"
 #include "hub/hub_reactor.h"
 #include "hub/local.h"
@@ -249,7 +250,6 @@ static struct hub_reactor *reactor_part(struct hub *h, struct reactor *r)
 	list_init(&hr->dirty_locals);
 	list_init(&hr->retrying);
 	timer_init(&hr->sweep, sweep_due);
-	timer_init(&hr->head_check, heads_check_due);
 	timer_init(&hr->drain, drain_tick);
 	for (size_t d = 0; d < h->n_dialects; d++)
 		if (h->dialects[d].open) hr->dialect_state[d] = h->dialects[d].open();
@@ -265,8 +265,7 @@ static void begin_arrives(struct reactor *r, struct mail *m)
 {
 	struct hub_reactor *hr = hub_here(r);
 	timer_set(r, &hr->sweep, SWEEP_MS);
-	if (!hr->hub->bus->ops->certain(hr->hub->bus))
-		timer_set(r, &hr->head_check, atomic_load(&hr->hub->away) ? 0 : hr->hub->config->head_check_ms);
+	if (hr == hr->hub->r[0] && hr->hub->check) check_begin(hr->hub->check);
 	mem_free(container_of(m, struct hub_mail, mail));
 }
 
@@ -285,6 +284,7 @@ struct hub *hub_create(const struct hub_options *o)
 	pthread_mutex_init(&h->lock, NULL);
 	h->r = mem_zalloc(h->n * sizeof *h->r);
 	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
+	if (!h->bus->ops->certain(h->bus)) h->check = check_create(h);
 	const struct bus_sink sink = { sink_event, sink_user, sink_hint, sink_behind, sink_subscribed, sink_state, h };
 	h->bus->ops->attach(h->bus, &sink);
 	for (size_t i = 0; i < h->n; i++) reactor_post(h->r[i]->reactor, &hub_mail(begin_arrives)->mail);
@@ -295,12 +295,12 @@ void hub_stop(struct hub *h)
 {
 	h->bus->ops->detach(h->bus);
 	h->stopping = true;
+	if (h->check) check_stop(h->check);
 	for (size_t i = 0; i < h->n; i++) {
 		struct hub_reactor *hr = h->r[i];
 		owner_drop_all(hr);
 		attach_drop_snapshots(hr);
 		timer_clear(&hr->sweep);
-		timer_clear(&hr->head_check);
 		timer_clear(&hr->drain);
 	}
 }
@@ -320,6 +320,7 @@ void hub_destroy(struct hub *h)
 		vec_release(&hr->snapshots);
 		mem_free(hr);
 	}
+	if (h->check) check_destroy(h->check);
 	id_map_release(&h->counts);
 	pthread_mutex_destroy(&h->lock);
 	mem_free(h->r);

@@ -9,6 +9,7 @@
 #include "hub/hub.h"
 
 struct attach;
+struct check;
 struct local;
 
 struct hub {
@@ -19,11 +20,11 @@ struct hub {
 	const struct dialect *dialects;
 	size_t n_dialects, n;
 	struct hub_reactor **r;
+	struct check *check; /* NULL: the bus is certain */
 	char uuid[37];
 	_Atomic uint64_t epoch;
 	_Atomic int64_t ring_bytes; /* of all owners' rings and held events */
 	_Atomic int64_t sessions;
-	_Atomic bool away;    /* the bus is */
 	_Atomic bool probing; /* the database is being asked for its epoch */
 	pthread_mutex_t lock;
 	uint64_t history;     /* under the lock: counts the histories served: epochs, and heads that went back */
@@ -57,8 +58,10 @@ struct hub_reactor {
 	VEC(struct attach *) snapshots; /* attaches that need the database */
 	struct list retrying;           /* struct snapshot.link: those that the database did not answer */
 	struct turn_hook hook;
-	struct timer sweep, head_check, drain;
+	struct timer sweep, drain;
 	uint64_t next_gen;
+	uint64_t check; /* the head check asked last */
+	bool away;      /* the bus is: nothing is confirmed, head checks serve */
 };
 
 static inline size_t hub_owner_index(const struct hub *h, int64_t channel_id)

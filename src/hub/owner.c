@@ -23,6 +23,7 @@ struct owner *owner_need(struct hub_reactor *hr, int64_t channel_id)
 	o->channel_id = channel_id;
 	o->here = hr;
 	o->gen = ++hr->next_gen;
+	o->check = hr->check;
 	o->interest = mem_zalloc(hr->hub->n * sizeof *o->interest);
 	o->unused_since_ms = reactor_now_ms(hr->reactor);
 	list_init(&o->waiting);
@@ -31,6 +32,7 @@ struct owner *owner_need(struct hub_reactor *hr, int64_t channel_id)
 	id_map_put(&hr->owners, channel_id, o);
 	/* The head is read after the subscription is confirmed, never before: what moves in between would be missed. */
 	hr->hub->bus->ops->subscribe(hr->hub->bus, TOPIC_CHANNEL, channel_id);
+	if (hr->away) heads_want(o); /* nobody confirms: head checks tell what moves, and the subscription reads again */
 	return o;
 }
 
@@ -138,13 +140,24 @@ void owner_unpin(struct owner *o, int64_t rev)
 	ring_trim(o, (size_t)o->here->hub->config->ring_events);
 }
 
+int64_t owner_had(const struct owner *o)
+{
+	return o->check == o->here->check ? o->had : o->last;
+}
+
 /* ---- order */
+
+static void advance(struct owner *o, int64_t rev, int64_t at)
+{
+	o->had = owner_had(o);
+	o->check = o->here->check;
+	o->last = rev, o->last_at = at;
+}
 
 static void deliver(struct owner *o, struct event *e)
 {
 	ring_push(o, frame_create(e));
-	o->last = e->rev;
-	o->last_at = e->at;
+	advance(o, e->rev, e->at);
 	o->fresh++;
 	if (list_empty(&o->dirty)) list_add_tail(&o->here->dirty_owners, &o->dirty);
 	metric_add(o->here->cell, METRIC_HUB_EVENTS, 1);
@@ -237,7 +250,8 @@ void owner_overtaken(struct owner *o, int64_t head, int64_t head_at, int64_t min
 {
 	owner_flush(o);
 	ring_clear(o);
-	o->last = head, o->last_at = head_at, o->min_rev = min_rev;
+	advance(o, head, head_at);
+	o->min_rev = min_rev;
 	drain_held(o);
 	for (size_t r = 0; r < o->here->hub->n; r++)
 		if (o->interest[r]) local_reattach(o->here, o->here->hub->r[r], o->channel_id, head);
@@ -262,7 +276,8 @@ void owner_doubt(struct hub_reactor *hr, int64_t channel_id)
 static void owner_open(struct owner *o, int64_t rev, int64_t at, int64_t min_rev)
 {
 	o->open = true;
-	o->last = rev, o->last_at = at, o->min_rev = min_rev;
+	advance(o, rev, at);
+	o->min_rev = min_rev;
 	struct list *l;
 	while ((l = list_pop(&o->waiting))) attach_try(o, container_of(l, struct attach, link));
 	heal_if_behind(o);

@@ -14,7 +14,9 @@ struct owner {
 	bool open, healing, subscribed, head_wanted;
 	bool ended;            /* its channel was deleted: nothing follows `last`, nobody attaches any more */
 	int64_t last, last_at; /* the rev delivered last, and its time; not open: unknown */
-	int64_t target;        /* the highest rev heard of, from the moment it subscribes */
+	uint64_t check;        /* since this head check was asked `last` has moved on from `had` */
+	int64_t had;
+	int64_t target; /* the highest rev heard of, from the moment it subscribes */
 	int64_t min_rev;
 	struct frame **ring; /* recent frames, dense up to `last`: ring[(at + i) % cap] */
 	size_t ring_at, ring_n, ring_cap;
@@ -45,6 +47,7 @@ struct frame *owner_ring(const struct owner *o, int64_t rev); /* NULL: not there
 int64_t owner_time(const struct owner *o, int64_t rev);
 void owner_pin(struct owner *o); /* keeps what comes after `last`, which the caller remembers, until */
 void owner_unpin(struct owner *o, int64_t rev);
+int64_t owner_had(const struct owner *o); /* its `last` when the present head check was asked; 0: it was not open */
 void owner_interest(struct owner *o, size_t reactor, bool on);
 void owner_flush(struct owner *o);                                         /* gives fresh frames to the reactors now */
 void owner_healed(struct owner *o, struct event *const *events, size_t n); /* as read, ascending */

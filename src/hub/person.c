@@ -59,13 +59,35 @@ void person_news(struct hub_reactor *hr, struct user_news *n)
 	}
 }
 
+/* Without a word about what has changed: a session that has ended is found by its list. */
+void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev)
+{
+	struct person *p = id_map_get(&hr->people, user_id);
+	if (!p) return;
+	if (rev > p->heard) p->heard = rev;
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, person_link);
+		if (s->ready && rev > s->user_rev) session_refresh(s);
+	}
+}
+
+static void read_lists(struct person *p)
+{
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, person_link);
+		if (s->hello || s->ready) session_refresh(s); /* the first list of a hello; or what was missed meanwhile */
+	}
+}
+
 void person_subscribed(struct hub_reactor *hr, int64_t user_id)
 {
 	struct person *p = id_map_get(&hr->people, user_id);
 	if (!p) return;
 	p->subscribed = true;
-	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
-		struct session *s = container_of(i, struct session, person_link);
-		if (s->hello || s->ready) session_refresh(s); /* the first list of a hello; or what was missed meanwhile */
-	}
+	read_lists(p);
+}
+
+void person_unconfirmed(struct person *p)
+{
+	if (!p->subscribed) read_lists(p);
 }

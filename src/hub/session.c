@@ -458,5 +458,5 @@ void session_hello(struct session *s, const struct hello *h)
 	s->greeted = true;
 	s->hello = mem_dup(h, sizeof *h);
 	s->hello->cursors = h->n ? mem_dup(h->cursors, h->n * sizeof *h->cursors) : NULL;
-	if (s->person->subscribed) session_refresh(s);
+	if (s->person->subscribed || s->here->away) session_refresh(s);
 }

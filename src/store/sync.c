@@ -60,6 +60,42 @@ enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64
 	return end_snapshot(c, e);
 }
 
+static const struct sql SQL_PERSON_HEADS = {
+	"SELECT p.user_id, p.rev FROM user_heads p WHERE " IDS_ANY("p.user_id", "$1"),
+	"SELECT p.user_id, p.rev FROM user_heads p WHERE " IDS_ANY_SQLITE("p.user_id", "$1"),
+};
+
+static enum err person_heads_read(struct db_conn *c, struct arena *a, struct sync_person_head *heads, size_t n)
+{
+	struct id_map by_id = { 0 };
+	struct db_rows rows;
+	int64_t *ids = arena_array(a, int64_t, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = heads[i].user_id;
+		id_map_put(&by_id, heads[i].user_id, &heads[i]);
+	}
+	enum err e = db_query(c, &SQL_PERSON_HEADS, DB_ARGS(ids_param(c, a, ids, n)), &rows);
+	while (!e && db_next(&rows)) {
+		struct sync_person_head *h = id_map_get(&by_id, db_i64(&rows, 0));
+		if (h) h->rev = db_i64(&rows, 1);
+	}
+	if (!e) e = db_end(&rows);
+	id_map_release(&by_id);
+	return e;
+}
+
+enum err sync_person_heads(struct db_conn *c, struct sync_person_head *heads, size_t n, uint64_t *epoch)
+{
+	struct arena a;
+	enum err e = db_begin_snapshot(c);
+	if (e) return e;
+	arena_init(&a);
+	e = person_heads_read(c, &a, heads, n);
+	if (!e) e = epoch_read(c, epoch);
+	arena_release(&a);
+	return end_snapshot(c, e);
+}
+
 /* ---- logs */
 
 static const struct sql SQL_ATTACH = {

@@ -15,6 +15,11 @@ struct sync_head {
 /* Heads by id, in one statement. */
 enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64_t *epoch);
 
+struct sync_person_head {
+	int64_t user_id, rev;
+};
+enum err sync_person_heads(struct db_conn *c, struct sync_person_head *heads, size_t n, uint64_t *epoch);
+
 enum sync_verdict {
 	SYNC_EVENTS, /* events follow since */
 	SYNC_RESET,  /* `since` cannot be gone on from: below what is kept or may be seen, too far behind, above the head,

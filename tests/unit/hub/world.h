@@ -59,6 +59,7 @@ struct client {
 	bool stopped;
 	int closed; /* of the two ends */
 	int reactor;
+	const char *session_id; /* as it is told apart in the database; "" */
 	struct hello hello;
 	struct mail mail;
 };
@@ -279,7 +280,7 @@ static void client_arrives(struct reactor *r, struct mail *m)
 	conn_setup(k->near, &near_handler, k, &limits);
 	conn_setup(k->far, &far_handler, k, &limits);
 	if (k->stopped) conn_pause(k->far);
-	must(session_open(r, &world_ops, k, k->near, 0, k->user, "", &k->session));
+	must(session_open(r, &world_ops, k, k->near, 0, k->user, k->session_id, &k->session));
 	session_hello(k->session, &k->hello);
 }
 
@@ -289,6 +290,7 @@ static inline struct client *client_make(struct world *w, int reactor, const str
 	k->w = w;
 	k->user = ME;
 	k->reactor = reactor;
+	k->session_id = "";
 	buf_init(&k->lines);
 	pthread_mutex_init(&k->lock, NULL);
 	k->hello = (struct hello){ (struct cursor *)cursors, n, 0, 0 };
@@ -296,10 +298,15 @@ static inline struct client *client_make(struct world *w, int reactor, const str
 	return k;
 }
 
+static inline void client_begin(struct client *k)
+{
+	reactor_post(k->w->r[k->reactor], &k->mail);
+}
+
 static inline struct client *client_open(struct world *w, int reactor, const struct cursor *cursors, size_t n)
 {
 	struct client *k = client_make(w, reactor, cursors, n);
-	reactor_post(w->r[reactor], &k->mail);
+	client_begin(k);
 	return k;
 }
 
@@ -442,8 +449,9 @@ static inline int64_t write_change(struct world *w, int64_t channel, const char 
 	run_sql(w,
 			"UPDATE heads SET rev = rev + 1, rev_at = rev + 1001 WHERE channel_id = %lld; "
 			"INSERT INTO changes (channel_id, rev, kind, at, user_id, actor_id) "
-			"SELECT channel_id, rev, '%s', rev + 1000, %lld, 1 FROM heads WHERE channel_id = %lld;",
-			(long long)channel, kind, (long long)user, (long long)channel);
+			"SELECT channel_id, rev, '%s', rev + 1000, %lld, 1 FROM heads WHERE channel_id = %lld; "
+			"INSERT INTO moves (channel_id, rev) SELECT channel_id, rev FROM heads WHERE channel_id = %lld;",
+			(long long)channel, kind, (long long)user, (long long)channel, (long long)channel);
 	static const struct sql q = { "SELECT rev FROM heads WHERE channel_id = $1", NULL };
 	struct db_rows rows;
 	int64_t rev = 0;
@@ -475,7 +483,10 @@ static inline void publish(struct world *w, int64_t channel, int64_t rev, enum c
 
 static inline void move_person(struct world *w, int64_t user)
 {
-	run_sql(w, "UPDATE user_heads SET rev = rev + 1 WHERE user_id = %lld", (long long)user);
+	run_sql(w,
+			"UPDATE user_heads SET rev = rev + 1 WHERE user_id = %lld; "
+			"INSERT INTO moves (user_id, rev) SELECT user_id, rev FROM user_heads WHERE user_id = %lld;",
+			(long long)user, (long long)user);
 }
 
 static inline void tell_person(struct world *w, int64_t user, int64_t user_rev)
@@ -491,6 +502,7 @@ static inline void tell_person(struct world *w, int64_t user, int64_t user_rev)
 
 static inline void join_channel(struct world *w, int64_t channel, int64_t user)
 {
+	must(db_begin(w->writer));
 	int64_t rev = write_change(w, channel, "join", user);
 	move_person(w, user);
 	run_sql(
@@ -499,15 +511,18 @@ static inline void join_channel(struct world *w, int64_t channel, int64_t user)
 		"FROM user_heads WHERE user_id = %lld ON CONFLICT (channel_id, user_id) DO UPDATE SET left_rev = NULL, "
 		"joined_rev = excluded.joined_rev, user_rev = excluded.user_rev",
 		(long long)channel, (long long)user, (long long)rev, (long long)user);
+	must(db_commit(w->writer));
 	publish(w, channel, rev, CHANGE_JOIN, user);
 }
 
 static inline int64_t kick_from(struct world *w, int64_t channel, int64_t user)
 {
+	must(db_begin(w->writer));
 	int64_t rev = write_change(w, channel, "kick", user);
 	move_person(w, user);
 	run_sql(w, "UPDATE members SET left_rev = %lld, left_at = 1 WHERE channel_id = %lld AND user_id = %lld",
 			(long long)rev, (long long)channel, (long long)user);
+	must(db_commit(w->writer));
 	return rev;
 }
 
