@@ -110,6 +110,16 @@ static inline void both_run(void **state)
 	for (int i = 0; i < 2; i++) x->c->run(x->b, x->b->c[i]);
 }
 
+/* The last case of a test: whatever those before have moved of people, a head check would be told of it. Embedded
+ * nobody asks. */
+static inline void both_each_moved_head_was_noted(struct both *b, struct db_conn *c)
+{
+	const char *text = "SELECT count(*) FROM user_heads h WHERE h.rev > 0 AND h.rev IS DISTINCT FROM (SELECT "
+					   "max(m.rev) FROM moves m WHERE m.user_id = h.user_id)";
+	if (db_conn_kind(c) == DB_SQLITE) text = "SELECT count(*) FROM moves";
+	assert_int_equal(both_number(b, c, text), 0);
+}
+
 static inline int both_main(const struct both_case *cases, size_t n)
 {
 	struct both b = { .server = postgres_start(NULL) };

@@ -1,6 +1,7 @@
 /* One history or another: what keeps the epoch, and what changes it. */
 #include "store/epoch.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,6 +148,84 @@ static void promoted_standby(void **state)
 	postgres_destroy(standby);
 }
 
+/* ---- who comes second */
+
+static void forget_epoch(void)
+{
+	postgres_sql(server, "UPDATE meta SET value = '0000000000000001' WHERE key = 'epoch'");
+}
+
+/* What was written in the new history stays. */
+static void whoever_comes_second_empties_nothing(void **state)
+{
+	struct db *db = open_at(postgres_url(server));
+	struct epoch before = epoch_of(db), first, second;
+	put_move();
+	forget_epoch();
+	struct db_conn *a = db_conn_create(db, DB_WRITE), *b = db_conn_create(db, DB_APPEND);
+	must(epoch_open(a, &first));
+	assert_int_equal(number(db, &moves), 0);
+	put_move();
+	must(epoch_open(b, &second));
+	assert_int_equal(number(db, &moves), 1);
+	assert_true(first.hash == before.hash && second.hash == before.hash);
+	db_conn_destroy(a);
+	db_conn_destroy(b);
+	db_destroy(db);
+}
+
+static void *open_epoch(void *arg)
+{
+	struct db *db = arg;
+	struct epoch e;
+	struct db_conn *c = db_conn_create(db, DB_WRITE);
+	enum err *outcome = mem_alloc(sizeof *outcome);
+	*outcome = epoch_open(c, &e);
+	db_conn_destroy(c);
+	return outcome;
+}
+
+static void query(PGconn *c, const char *text)
+{
+	PGresult *r = PQexec(c, text);
+	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", text, PQerrorMessage(c));
+	PQclear(r);
+}
+
+/* It finds the old epoch before the first one has ended, and looks again under the lock. */
+static void whoever_comes_at_once_waits_for_the_first(void **state)
+{
+	static const struct sql waiting = { "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+										NULL };
+	struct db *db = open_at(postgres_url(server));
+	pthread_t second;
+	enum err *outcome;
+	void *result;
+	char text[96], hash[17];
+	struct epoch now = epoch_of(db);
+	forget_epoch();
+	postgres_sql(server, "DELETE FROM moves");
+	PGconn *first = postgres_connect(server);
+	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)now.hash);
+	snprintf(text, sizeof text, "UPDATE meta SET value = '%s' WHERE key = 'epoch'", hash);
+	query(first, "BEGIN");
+	query(first, "SELECT pg_advisory_xact_lock(7310591024)");
+	query(first, text);
+	assert_int_equal(pthread_create(&second, NULL, open_epoch, db), 0);
+	while (number(db, &waiting) == 0) sched_yield();
+	put_move(); /* not before the first has committed, in life; here to show what the second would empty */
+	query(first, "COMMIT");
+	pthread_join(second, &result);
+	outcome = result;
+	must(*outcome);
+	mem_free(outcome);
+	assert_int_equal(number(db, &moves), 1);
+	query(first, "DELETE FROM moves");
+	PQfinish(first);
+	db_destroy(db);
+}
+
 /* Two databases of one server, and two that begin with the same rows. */
 static void others(void **state)
 {
@@ -164,9 +243,13 @@ static void others(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(embedded), cmocka_unit_test(restarts),
-										cmocka_unit_test(dump_restored_in_place), cmocka_unit_test(promoted_standby),
-										cmocka_unit_test(others) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(embedded),
+										cmocka_unit_test(restarts),
+										cmocka_unit_test(dump_restored_in_place),
+										cmocka_unit_test(promoted_standby),
+										cmocka_unit_test(others),
+										cmocka_unit_test(whoever_comes_second_empties_nothing),
+										cmocka_unit_test(whoever_comes_at_once_waits_for_the_first) };
 	log_capture(hush, NULL);
 	server = postgres_start(NULL);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,7 @@ int main(void)
 		BOTH_FRESH(the_first_is_owner),           BOTH_FRESH(what_was_taken_back_was_not_first),
 		BOTH_FRESH(two_at_once_make_one_first),   BOTH_FRESH(a_name_is_given_once),
 		BOTH_FRESH(by_name_only_who_may_sign_in), BOTH_FRESH(a_password_changes_from_what_was_seen),
+		BOTH(both_each_moved_head_was_noted),
 	};
 	return both_main(cases, countof(cases));
 }

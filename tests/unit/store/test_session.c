@@ -354,6 +354,7 @@ int main(void)
 		BOTH(what_was_never_given_out_is_refused),
 		BOTH(rotation_has_a_limit),
 		BOTH(nobody_refreshes_for_who_is_gone),
+		BOTH(both_each_moved_head_was_noted),
 	};
 	return both_main(cases, countof(cases));
 }

@@ -177,9 +177,14 @@ static void the_verifier_is_that_of_scram(struct both *b, struct db_conn *c)
 int main(void)
 {
 	static const struct both_case cases[] = {
-		BOTH(a_token_has_its_scopes),         BOTH(it_ends_in_time), BOTH(it_is_revoked_once_by_its_maker),
-		BOTH(tokens_and_sessions_do_not_mix), BOTH(there_is_a_most), BOTH(lists_go_in_pages),
+		BOTH(a_token_has_its_scopes),
+		BOTH(it_ends_in_time),
+		BOTH(it_is_revoked_once_by_its_maker),
+		BOTH(tokens_and_sessions_do_not_mix),
+		BOTH(there_is_a_most),
+		BOTH(lists_go_in_pages),
 		BOTH(the_verifier_is_that_of_scram),
+		BOTH(both_each_moved_head_was_noted),
 	};
 	return both_main(cases, countof(cases));
 }
