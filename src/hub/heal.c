@@ -52,7 +52,7 @@ static bool overtaken(const struct owner *o, const struct sync_log *log)
 /* Applies what was read. The read began at `since`; by now the bus may have brought a part of it. */
 static void apply(struct owner *o, struct heal *h)
 {
-	if (h->log.head < h->log.since) {
+	if (h->log.head < h->log.since || h->log.verdict == SYNC_RESET) {
 		hub_went_back(o->here);
 	} else if (overtaken(o, &h->log)) {
 		o->ended = h->log.row.deleted;
@@ -87,7 +87,7 @@ void heal_due(struct reactor *r, struct timer *t)
 	h->gen = o->gen;
 	h->asked = o->here->history;
 	h->log.channel_id = o->channel_id;
-	h->log.since = o->last;
+	h->log.since = o->last, h->log.since_at = o->last_at;
 	h->log.most = HEAL_EVENTS;
 	h->job.home = r;
 	h->job.sure = true;

@@ -313,6 +313,13 @@ static void reset_by_list(struct session *s, struct sub *sub, const struct chann
 	s->ops->reset(s, c->id, c->rev, c);
 }
 
+/* A cursor of another epoch goes on where the row at its rev has its time: nothing that it has seen was lost. Before
+ * the first rev there is nothing to be lost. */
+static int64_t cursor_time(const struct cursor *cur, bool same)
+{
+	return same || cur->at || !cur->rev ? cur->at : AT_FOREIGN;
+}
+
 /* The first list: says ready, then attaches to every channel: from the client's cursor, else from the row's rev. */
 static void greet(struct session *s, struct refresh *r)
 {
@@ -326,7 +333,7 @@ static void greet(struct session *s, struct refresh *r)
 		const struct cursor *cur = hello_cursor(h, list->channels[i].id);
 		struct sub *sub = sub_of(s, &list->channels[i]);
 		sub->pos = cur ? cur->rev : list->channels[i].rev;
-		sub->pos_at = !cur ? 0 : same ? cur->at : AT_FOREIGN;
+		sub->pos_at = cur ? cursor_time(cur, same) : 0;
 		sub->tell_synced = cur != NULL;
 	}
 	for (size_t i = 0; i < list->n_channels && !s->closed && !s->parked; i++) {

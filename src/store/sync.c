@@ -159,13 +159,10 @@ static enum err log_one(struct db_conn *c, struct arena *a, struct sync_log *l, 
 		l->verdict = SYNC_GONE;
 		return OK;
 	}
-	if (l->user_id) {
-		if (out_of_reach(l))
-			l->verdict = SYNC_RESET;
-		else
-			e = same_history(c, l, &same);
-		if (!same) l->verdict = SYNC_RESET;
-	}
+	/* of a deleted channel rows go without min_rev */
+	bool reaches = l->user_id ? !out_of_reach(l) : l->since >= l->min_rev && !l->row.deleted;
+	if (reaches) e = same_history(c, l, &same);
+	if (!same || (l->user_id && !reaches)) l->verdict = SYNC_RESET;
 	if (e || l->verdict == SYNC_RESET || l->since < l->min_rev) return e;
 	const struct log_read q = { l->channel_id, l->since, l->head, l->most, l->clipped, epoch };
 	return log_read(c, a, &q, &l->events, &l->n_events);

@@ -28,7 +28,8 @@ enum sync_verdict {
 };
 struct sync_log {
 	int64_t channel_id, since, since_at; /* in; since_at 0: not known */
-	int64_t user_id;           /* in; 0: no membership is read, nothing is clipped, `most` only bounds the events */
+	int64_t user_id;           /* in; 0: no membership is read, nothing is clipped, `most` only bounds the events, and
+								* only another history is a SYNC_RESET */
 	size_t most;               /* in: events at most */
 	enum sync_verdict verdict; /* out */
 	int64_t head, head_at, min_rev; /* out */

@@ -275,7 +275,6 @@ static void ready(struct client *k, const struct wire *h, const char *payload)
 {
 	bool other = k->epoch && k->epoch != h->epoch;
 	trace(k->world, "c%d ready, user_rev %lld%s", k->index, (long long)h->user_rev, other ? ", another epoch" : "");
-	for (int slot = 0; other && slot < CHANNELS; slot++) shelf_forget(&k->shelves[slot]);
 	k->epoch = h->epoch;
 	k->user_rev = h->user_rev;
 	k->ready = true;

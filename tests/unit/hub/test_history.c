@@ -173,6 +173,46 @@ static void before_ready_it_is_the_epoch_of_the_cursors(void **state)
 	client_end(k);
 }
 
+/* A copy that was put back has grown past what was delivered: neither epoch nor head tell it, the row's time does. */
+static void a_gap_that_begins_in_another_history_is_not_healed(void **state)
+{
+	struct world *w = *state;
+	int64_t channel = channel_of(w, 0);
+	join_channel(w, channel, ME);
+	struct client *k = one_who_reads(w, 0, channel);
+	run_sql(w, "UPDATE changes SET at = at + 1 WHERE channel_id = %lld AND rev = 2", (long long)channel);
+	write_change(w, channel, "topic", 0);
+	say_changes(w, channel, 1);
+	client_wait(k, "kick draining\n");
+	assert_null(strstr(client_lines(k), line_of("event", channel, 3)));
+	client_end(k);
+}
+
+/* A switchover that lost nothing: what a client has seen is there, by its time. */
+static void a_cursor_of_another_epoch_goes_on_where_its_time_agrees(void **state)
+{
+	struct world *w = *state;
+	for (int64_t c = 1; c <= 4; c++) {
+		join_channel(w, c, ME);
+		say_changes(w, c, 2);
+	}
+	const struct cursor cursors[] = { { 1, 2, 1002 }, { 2, 2, 1003 }, { 3, 2, 0 }, { 4, 0, 0 } };
+	struct client *k = client_make(w, 0, cursors, 4);
+	k->hello.epoch = w->epoch.hash + 1;
+	client_begin(k);
+	client_wait(k, line_of("synced", 1, 3));
+	client_wait(k, line_of("reset", 2, 3));
+	client_wait(k, line_of("reset", 3, 3));
+	client_wait(k, line_of("synced", 4, 3));
+	assert_non_null(strstr(client_lines(k), line_of("event", 1, 3)));
+	assert_non_null(strstr(client_lines(k), line_of("event", 4, 1)));
+	assert_null(strstr(client_lines(k), line_of("reset", 1, 3)));
+	assert_null(strstr(client_lines(k), line_of("reset", 4, 3)));
+	assert_null(strstr(client_lines(k), "event 2"));
+	assert_null(strstr(client_lines(k), "event 3"));
+	client_end(k);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -182,6 +222,8 @@ int main(void)
 		WORLD_TEST(an_owner_follows_the_attach_of_a_quicker_reactor),
 		WORLD_TEST(a_reactor_follows_an_owner_that_was_quicker),
 		WORLD_TEST(news_of_another_epoch_make_the_pod_ask),
+		WORLD_TEST(a_gap_that_begins_in_another_history_is_not_healed),
+		WORLD_TEST(a_cursor_of_another_epoch_goes_on_where_its_time_agrees),
 		WORLD_TEST(a_session_speaks_of_the_epoch_in_which_it_was_opened),
 		WORLD_TEST(before_ready_it_is_the_epoch_of_the_cursors),
 	};
