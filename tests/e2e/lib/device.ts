@@ -8,9 +8,10 @@ import type { Frame } from './socket.ts';
 import type { Target } from './target.ts';
 import type { Channel, Event, Message, MessagePage } from './types.ts';
 
-/** Events without a hole; `after` is the rev before the first. */
+/** Events without a hole; `after` is the rev before the first, `after_at` its time. */
 export interface Segment {
   after: number;
+  after_at: string | null | undefined;
   events: Event[];
 }
 
@@ -18,9 +19,11 @@ export class Stream {
   readonly segments: Segment[] = [];
   readonly messages = new Map<number, Message>();
   resets = 0;
+  /** The server's epoch has changed since; until a reset or an event tells whether this is still the same history. */
+  doubted = false;
 
-  constructor(after: number) {
-    this.segments.push({ after, events: [] });
+  constructor(after: number, at?: string | null) {
+    this.segments.push({ after, after_at: at, events: [] });
   }
 
   private get last(): Segment {
@@ -33,18 +36,22 @@ export class Stream {
 
   get cursor(): number | [number, string] {
     const event = this.last.events.at(-1);
-    return event ? [event.rev, event.at] : this.last.after;
+    if (event) return [event.rev, event.at];
+    return this.last.after_at ? [this.last.after, this.last.after_at] : this.last.after;
   }
 
-  reset(rev: number): void {
+  reset(rev: number, at?: string | null): void {
     this.resets++;
     this.messages.clear();
-    this.segments.push({ after: rev, events: [] });
+    if (this.doubted) this.segments.length = 0; // of another history: nothing of it counts any more
+    this.doubted = false;
+    this.segments.push({ after: rev, after_at: at, events: [] });
   }
 
   take(event: Event): void {
     if (event.rev !== this.rev + 1)
       throw new Error(`rev ${event.rev} after ${this.rev} in channel ${event.channel_id}`);
+    this.doubted = false;
     this.last.events.push(event);
     if (event.message) this.merge(event.message);
   }
@@ -158,7 +165,7 @@ export class Device {
         for (const channel of frame.channels as Channel[]) this.begin(channel);
         for (const id of frame.gone as number[]) this.streams.delete(id);
         if (frame.user_rev !== undefined) this.user_rev = frame.user_rev as number;
-        if (frame.epoch !== undefined) this.epoch = frame.epoch as string;
+        if (frame.epoch !== undefined) this.learn(frame.epoch as string);
         this.ready = !frame.more;
         break;
       case 'channel':
@@ -169,7 +176,7 @@ export class Device {
         this.streams.delete(frame.channel_id as number);
         break;
       case 'reset':
-        this.stream(frame.channel_id as number).reset(frame.rev as number);
+        this.stream(frame.channel_id as number).reset(frame.rev as number, (frame.channel as Channel).rev_at);
         this.reload(frame.channel_id as number);
         break;
       case 'event':
@@ -186,7 +193,20 @@ export class Device {
   }
 
   private begin(channel: Channel): void {
-    if (!this.streams.has(channel.id)) this.streams.set(channel.id, new Stream(channel.rev));
+    if (!this.streams.has(channel.id)) this.streams.set(channel.id, new Stream(channel.rev, channel.rev_at));
+  }
+
+  private learn(epoch: string): void {
+    if (this.epoch !== undefined && this.epoch !== epoch)
+      for (const stream of this.streams.values()) stream.doubted = true;
+    this.epoch = epoch;
+  }
+
+  /** As the last greeting said; waits for one. undefined: it is over. */
+  async presentEpoch(): Promise<string | undefined> {
+    await this.changed.until(() => this.ready || this.over || this.faults.length > 0);
+    this.fail();
+    return this.over ? undefined : this.epoch;
   }
 
   stream(channel_id: number): Stream {

@@ -23,6 +23,8 @@ export type Outcome = { message: Message } | { refused: Problem } | 'lost' | 'ov
 export interface Sender {
   author_id: number;
   send(channel_id: number, nonce: string, body: string): Promise<Outcome>;
+  /** Of the history that it now writes to, where the client knows it. */
+  epoch?(): Promise<string | undefined>;
 }
 
 const backoff_ms = 60;
@@ -66,6 +68,10 @@ export class SocketSender implements Sender {
     this.author_id = device.person.user.id;
   }
 
+  epoch(): Promise<string | undefined> {
+    return this.device.presentEpoch();
+  }
+
   async send(channel_id: number, nonce: string, body: string): Promise<Outcome> {
     const answer = await this.device.request({ op: 'send', channel_id, nonce, body });
     if (typeof answer === 'string') return answer;
@@ -81,6 +87,8 @@ export class Load {
   /** how often each code was answered by 503 */
   readonly refused = new Map<string, number>();
   lost = 0;
+  /** acknowledged in one history, not there in the next, and sent again */
+  forgotten = 0;
   private readonly progress = new Signal();
   private readonly loops: Promise<void>[] = [];
   private fault: unknown;
@@ -98,10 +106,30 @@ export class Load {
   }
 
   private async run(sender: Sender, channel_id: number): Promise<void> {
+    const mine: Sent[] = [];
+    let epoch = await sender.epoch?.();
     for (let n = 0; !this.ending; n++) {
       const one: Sent = { channel_id, author_id: sender.author_id, n, nonce: randomUUID() };
       this.sent.push(one);
+      mine.push(one);
+      for (let going = true; !one.message && going && !this.given_up;) {
+        const now = await sender.epoch?.();
+        if (now !== epoch) await this.sendAgain(sender, mine);
+        epoch = now;
+        going = await this.try(sender, one);
+      }
+    }
+    const last = await sender.epoch?.(); // the last acknowledgement may have been the old history's
+    if (last !== epoch) await this.sendAgain(sender, mine);
+  }
+
+  /** The database may have gone back: what it acknowledged is sent again by nonce, in the order that it had. */
+  private async sendAgain(sender: Sender, mine: Sent[]): Promise<void> {
+    for (const one of mine.filter((s) => s.message).sort((a, b) => (a.message?.rev ?? 0) - (b.message?.rev ?? 0))) {
+      const before = one.message as Message;
+      delete one.message;
       while (!one.message && !this.given_up && (await this.try(sender, one)));
+      if (one.message && JSON.stringify(one.message) !== JSON.stringify(before)) this.forgotten++;
     }
   }
 

@@ -1,42 +1,56 @@
-// A PostgreSQL of one test's own, which it may kill and pause.
+// A PostgreSQL of one test's own, which it may kill and pause; and a standby of it.
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { Program, root } from './process.ts';
 
-export class Postgres {
-  readonly url: string;
-  private readonly program: Program;
-  private done = 0;
+/** One line is asked and one answered at a time. */
+class Keeper {
+  readonly program: Program;
+  private turn: Promise<unknown> = Promise.resolve();
+  private seen = 1; // the first line is the URL
 
-  private constructor(program: Program, url: string) {
+  constructor(program: Program) {
     this.program = program;
-    this.url = url;
   }
 
-  static async start(): Promise<Postgres> {
-    const dir = `${tmpdir()}/linnet-pg-${randomBytes(6).toString('hex')}`; // made and removed by pgserver
-    const program = new Program(`${root}build-asan/tests/pgserver`, [dir]);
-    return new Postgres(program, await program.line((line) => /^postgres(?:ql)?:\S+/.exec(line)?.[0], 'its URL'));
+  ask(line: string): Promise<string> {
+    const answer = this.turn.then(async () => {
+      this.program.child.stdin?.write(`${line}\n`);
+      let at = 0;
+      const said = await this.program.line((text) => (at++ === this.seen ? text : undefined), `it obeyed ${line}`);
+      this.seen++;
+      if (said === 'unknown') throw new Error(`pgserver does not know ${line}`);
+      return said;
+    });
+    this.turn = answer.catch(() => {});
+    return answer;
+  }
+}
+
+class Life {
+  readonly url: string;
+  protected readonly keeper: Keeper;
+  private readonly whom: string;
+
+  constructor(keeper: Keeper, url: string, whom: string) {
+    this.keeper = keeper;
+    this.url = url;
+    this.whom = whom;
   }
 
   /** Returns when it has happened. */
-  private async tell(word: string): Promise<void> {
-    this.program.child.stdin?.write(`${word}\n`);
-    const wanted = ++this.done;
-    let seen = 0;
-    await this.program.line((line) => (line === 'ok' && ++seen === wanted ? true : undefined), `it obeyed ${word}`);
-  }
-
-  /** Makes an empty database and says its URL. */
-  async database(name: string): Promise<string> {
-    this.program.child.stdin?.write(`database ${name}\n`);
-    const mine = new RegExp(`^postgres(?:ql)?:\\S+/${name}$`);
-    return this.program.line((line) => mine.exec(line)?.[0], `it made ${name}`);
+  protected async tell(word: string): Promise<void> {
+    await this.keeper.ask(`${this.whom}${word}`);
   }
 
   /** As by a crash. */
   kill(): Promise<void> {
     return this.tell('kill');
+  }
+
+  /** In order: a standby that listens gets everything first. */
+  shutDown(): Promise<void> {
+    return this.tell('stop');
   }
 
   /** Starts it again after a kill. */
@@ -52,8 +66,34 @@ export class Postgres {
   resume(): Promise<void> {
     return this.tell('resume');
   }
+}
+
+export class Standby extends Life {
+  /** It is a primary from now on. */
+  promote(): Promise<void> {
+    return this.tell('promote');
+  }
+}
+
+export class Postgres extends Life {
+  static async start(): Promise<Postgres> {
+    const dir = `${tmpdir()}/linnet-pg-${randomBytes(6).toString('hex')}`; // made and removed by pgserver
+    const program = new Program(`${root}build-asan/tests/pgserver`, [dir]);
+    const url = await program.line((line) => /^postgres(?:ql)?:\S+/.exec(line)?.[0], 'its URL');
+    return new Postgres(new Keeper(program), url, '');
+  }
+
+  /** Makes an empty database and says its URL. */
+  database(name: string): Promise<string> {
+    return this.keeper.ask(`database ${name}`);
+  }
+
+  /** A standby of all that is there, made once. */
+  async standby(): Promise<Standby> {
+    return new Standby(this.keeper, await this.keeper.ask('standby'), 'standby ');
+  }
 
   stop(): Promise<void> {
-    return this.program.finish();
+    return this.keeper.program.finish();
   }
 }
