@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "app/append_private.h"
+#include "base/fault.h"
 #include "base/id.h"
 #include "base/random.h"
 
@@ -85,6 +86,7 @@ struct append *append_create(const struct append_options *o, const struct epoch 
 	pthread_mutex_init(&a->lock, NULL);
 	cond_init(&a->calm);
 	append_queue_init(&a->queue);
+	a->queue.no_fifo = fault_on(o->config, STR("no_fifo"));
 	a->retry = append_timer_create(a, APPEND_RETRY_MS, retry_fire);
 	a->watch = append_timer_create(a, o->config->append_wait_ms / 4, watch_fire);
 	a->refused = metrics_cell(o->metrics);
@@ -92,6 +94,7 @@ struct append *append_create(const struct append_options *o, const struct epoch 
 	a->job = (struct job){ .sure = true, .run = append_run, .done = job_done };
 	ulid_make(&random_kernel, clock_wall_ms(o->clock), id);
 	appender_init(&a->writer, id, o->clock, o->config->channels_per_person);
+	a->writer.config = o->config;
 	a->picked = mem_zalloc(mem_times((size_t)o->config->append_batch, sizeof *a->picked));
 	a->unsettled_room = mem_zalloc(mem_times((size_t)o->config->append_batch, sizeof *a->picked));
 	change_list_init(&a->back);

@@ -93,7 +93,7 @@ void append_queue_pick(struct append_queue *q, struct append_pick *p)
 	p->n = 0, p->alone = false;
 	for (struct change **at = &q->waiting.first; *at && p->n < p->most && !last;) {
 		struct change *c = *at;
-		enum verdict v = judge(c, p, !c->create && q->seen.n && id_map_get(&q->seen, c->channel_id));
+		enum verdict v = judge(c, p, !q->no_fifo && !c->create && q->seen.n && id_map_get(&q->seen, c->channel_id));
 		if (v == LEAVE) {
 			if (!c->create) id_map_put(&q->seen, c->channel_id, &held); /* what comes after must wait as well */
 			at = &c->next;

@@ -19,6 +19,7 @@ struct append_queue {
 	struct change_list waiting;
 	size_t bytes;
 	struct id_map seen; /* channels met while a batch is chosen */
+	bool no_fifo;       /* a fault switch */
 };
 void append_queue_init(struct append_queue *q);
 void append_queue_release(struct append_queue *q);

@@ -4,6 +4,7 @@
 #ifndef LINNET_STORE_APPEND_H
 #define LINNET_STORE_APPEND_H
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/vec.h"
 #include "db/array.h"
 #include "db/db.h"
@@ -31,6 +32,7 @@ struct appender { /* lane */
 	bool known;    /* the row says so: else it is made, or moved past whatever is still on its way, first */
 	const struct clock *clock;
 	int64_t channels_per_person;
+	const struct config *config; /* for its fault switches; NULL: none is on */
 	struct arena scratch;
 	struct db_array columns[APPEND_COLUMNS]; /* Postgres: of the batch */
 };

@@ -33,6 +33,7 @@ struct shelf { /* what a client has of one channel */
 	int64_t low;      /* the lowest message id of the page; 0: it was empty */
 	int64_t page_rev; /* of the snapshot */
 	bool paging;
+	int asking;       /* requests on their way */
 	int64_t page_gen; /* another one: what is on its way is not wanted any more */
 	VEC(struct early) early;
 	VEC(struct letter) outbox;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "codec/codec.h"
 #include "db/sqlite.h"
 #include "judge.h"
@@ -151,6 +152,7 @@ void sim_db_restore(struct sim_db *d, bool other_epoch)
 	d->generation++;
 	if (other_epoch) set_epoch(d);
 	d->world->counts.went_back++;
+	d->world->counts.copied_back += !other_epoch;
 }
 
 /* ---- making */
@@ -243,5 +245,6 @@ void sim_db_begin(struct sim_db *d, struct world *w)
 			if (slot == 0 || user == 1 || world_chance(w, 0.6))
 				add_member(d, channel_at(slot), user, user == 1 && slot ? 2 : 0);
 	set_epoch(d);
+	if (fault_on(&w->config, STR("no_nonce"))) sim_db_run(d, "DROP INDEX messages_nonce");
 	d->looking = false;
 }

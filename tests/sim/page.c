@@ -25,6 +25,7 @@ static bool wanted(const struct page_ask *q)
 
 static void ask_free(struct page_ask *q)
 {
+	q->client->shelves[q->slot].asking--;
 	page_release(&q->page);
 	arena_release(&q->arena);
 	mem_free(q);
@@ -142,6 +143,7 @@ static void ask(struct client *k, int slot, int64_t message_id)
 	q->slot = slot;
 	q->gen = k->shelves[slot].page_gen;
 	q->message_id = message_id;
+	k->shelves[slot].asking++;
 	world_at(k->world, world_delay(k->world, DELAY_LINK), asks, q);
 }
 

@@ -49,7 +49,7 @@ struct plan;
 
 /* What the run drew at its beginning, and what came of it. */
 struct counts {
-	int64_t acknowledged, delivered, healed, replayed, resets, parked, unknown, went_back, heads_found, lost, crashes;
+	int64_t acknowledged, delivered, healed, replayed, resets, parked, unknown, went_back, copied_back, lost, crashes;
 };
 struct world {
 	struct clock clock;
