@@ -273,7 +273,10 @@ void sim_bus_kill(struct bus *base)
 
 static void sim_attach(struct bus *base, const struct bus_sink *sink)
 {
-	of(base)->sink = *sink;
+	struct sim_bus *b = of(base);
+	b->sink = *sink;
+	b->away = true; /* until it is connected */
+	b->sink.state(b->sink.arg, true);
 }
 
 static bool sim_certain(const struct bus *base)
@@ -305,10 +308,9 @@ struct bus *sim_bus_create(struct redis *r, const char *pod)
 	b->base.ops = &sim_ops;
 	b->redis = r;
 	b->refs = 2;
-	b->broken = !r->up;
 	memcpy(b->pod, pod, strnlen(pod, sizeof b->pod - 1));
 	vec_push(&r->buses, b);
-	world_at(r->world, world_between(r->world, 0, NOTICE_NS), link_watch, b);
+	world_at(r->world, world_between(r->world, 0, RETRY_NS), link_watch, b);
 	return &b->base;
 }
 

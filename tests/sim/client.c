@@ -244,6 +244,18 @@ static bool message_in(const char *payload, size_t n, struct held *m)
 	return true;
 }
 
+/* What is not kept any more goes here too. */
+static void shelf_retain(struct shelf *s, const char *payload, size_t n)
+{
+	char text[512];
+	if (n >= sizeof text) n = sizeof text - 1;
+	memcpy(text, payload, n);
+	text[n] = 0;
+	int64_t min_rev = number_after(text, "\"min_rev\":");
+	for (size_t i = s->cache.n; i-- > 0;)
+		if (s->cache.p[i].rev <= min_rev) vec_drop_swap(&s->cache, i);
+}
+
 static void event(struct client *k, const struct wire *h, const char *payload, size_t n)
 {
 	int slot = channel_slot(h->channel_id);
@@ -262,6 +274,7 @@ static void event(struct client *k, const struct wire *h, const char *payload, s
 		fault(k->world, "not the next: c%d %lld-r%lld, the cursor is %lld", k->index, (long long)h->channel_id,
 			  (long long)h->rev, (long long)s->rev);
 	s->rev = h->rev, s->at = h->at;
+	if (h->kind == CHANGE_RETAIN) shelf_retain(s, payload, n);
 	if (carries) {
 		const struct early e = { m, is_new };
 		if (s->paging) vec_push(&s->early, e);

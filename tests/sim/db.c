@@ -155,6 +155,34 @@ void sim_db_restore(struct sim_db *d, bool other_epoch)
 	d->world->counts.copied_back += !other_epoch;
 }
 
+/* ---- retention */
+
+void sim_db_retain(struct sim_db *d, int64_t channel_id, int64_t keep)
+{
+	long long id = (long long)channel_id, k = (long long)keep;
+	sim_db_run(
+		d,
+		"UPDATE heads SET rev = rev + 1, rev_at = max(rev_at, %lld), min_rev = rev - %lld, min_rev_at = coalesce("
+		"(SELECT m.created_at FROM messages m WHERE m.channel_id = heads.channel_id AND m.rev = heads.rev - %lld), "
+		"(SELECT c.at FROM changes c WHERE c.channel_id = heads.channel_id AND c.rev = heads.rev - %lld)) "
+		"WHERE channel_id = %lld AND rev - %lld > min_rev;"
+		"INSERT INTO changes (channel_id, rev, kind, at, actor_id, data) "
+		"SELECT h.channel_id, h.rev, 'retain', h.rev_at, 0, '\"min_rev\":' || h.min_rev FROM heads h "
+		"WHERE h.channel_id = %lld AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.channel_id = h.channel_id AND "
+		"c.rev = h.rev) AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.channel_id = h.channel_id AND m.rev = h.rev);",
+		(long long)clock_wall_ms(&d->world->clock), k, k, k, id, k, id);
+}
+
+void sim_db_delete_retained(struct sim_db *d, int64_t channel_id)
+{
+	judge_keep(d->world->judge);
+	sim_db_run(
+		d,
+		"DELETE FROM messages WHERE channel_id = %lld AND rev <= (SELECT min_rev FROM heads WHERE channel_id = %lld);"
+		"DELETE FROM changes WHERE channel_id = %lld AND rev <= (SELECT min_rev FROM heads WHERE channel_id = %lld);",
+		(long long)channel_id, (long long)channel_id, (long long)channel_id, (long long)channel_id);
+}
+
 /* ---- making */
 
 static void make_people(struct sim_db *d)

@@ -32,5 +32,9 @@ struct sim_db *sim_db_of(const struct db_conn *c);
 void sim_db_copy(struct sim_db *d);
 /* Goes back to the copy: under another epoch (a failover that lost commits), or under the same (a file copied back). */
 void sim_db_restore(struct sim_db *d, bool other_epoch);
+/* Retention, as a worker would: raises min_rev by a change with a rev, and deletes the rows below it later. Nothing is
+ * published. */
+void sim_db_retain(struct sim_db *d, int64_t channel_id, int64_t keep);
+void sim_db_delete_retained(struct sim_db *d, int64_t channel_id);
 void sim_db_run(struct sim_db *d, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* the world's hand */
 #endif

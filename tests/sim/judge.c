@@ -32,6 +32,7 @@ struct judge {
 	bool member[CHANNELS][PEOPLE + 1]; /* at the beginning */
 	bool clipped[CHANNELS];
 	VEC(struct lineage *) lineages;
+	VEC(struct row) kept[CHANNELS]; /* deleted by retention */
 	VEC(struct seen) seen;
 };
 
@@ -75,7 +76,14 @@ static void row_take(const struct db_rows *r, struct row *row)
 	row->deleted = !db_is_null(r, 11);
 }
 
-void judge_lineage(struct judge *j)
+static struct row *row_among(struct row *rows, size_t n, int64_t rev)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].rev == rev) return &rows[i];
+	return NULL;
+}
+
+static struct lineage *read_lineage(struct judge *j)
 {
 	struct lineage *l = mem_new(struct lineage);
 	struct db_rows rows = begin(j, &SQL_LOG);
@@ -95,7 +103,49 @@ void judge_lineage(struct judge *j)
 	j->world->db->looking = true;
 	if (epoch_read(j->world->db->look, &l->epoch)) abort();
 	j->world->db->looking = false;
+	return l;
+}
+
+static void lineage_free(struct lineage *l)
+{
+	for (int slot = 0; slot < CHANNELS; slot++) vec_release(&l->log[slot].rows);
+	mem_free(l);
+}
+
+static int by_rev(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	return x->rev < y->rev ? -1 : x->rev > y->rev;
+}
+
+void judge_lineage(struct judge *j)
+{
+	struct lineage *l = read_lineage(j);
+	for (int slot = 0; slot < CHANNELS; slot++) {
+		size_t n = l->log[slot].rows.n;
+		for (size_t i = 0; i < j->kept[slot].n; i++) {
+			const struct row *r = &j->kept[slot].p[i];
+			if (r->rev <= l->log[slot].min_rev && !row_among(l->log[slot].rows.p, n, r->rev))
+				vec_push(&l->log[slot].rows, *r);
+		}
+		if (l->log[slot].rows.n > n) qsort(l->log[slot].rows.p, l->log[slot].rows.n, sizeof(struct row), by_rev);
+	}
 	vec_push(&j->lineages, l);
+}
+
+void judge_keep(struct judge *j)
+{
+	struct lineage *l = read_lineage(j);
+	for (int slot = 0; slot < CHANNELS; slot++)
+		for (size_t i = 0; i < l->log[slot].rows.n && l->log[slot].rows.p[i].rev <= l->log[slot].min_rev; i++) {
+			const struct row *r = &l->log[slot].rows.p[i];
+			struct row *had = row_among(j->kept[slot].p, j->kept[slot].n, r->rev);
+			if (had)
+				*had = *r;
+			else
+				vec_push(&j->kept[slot], *r);
+		}
+	lineage_free(l);
 }
 
 static const struct row *row_at(const struct lineage *l, int slot, int64_t rev)
@@ -248,7 +298,10 @@ static void judge_once(struct judge *j, const struct lineage *l, int slot)
 	size_t n = (size_t)j->world->next_nonce + 1;
 	uint8_t *times = mem_zalloc(n);
 	for (size_t i = 0; i < l->log[slot].rows.n; i++) {
-		int64_t number = number_of(&l->log[slot].rows.p[i]);
+		const struct row *r = &l->log[slot].rows.p[i];
+		int64_t number = number_of(r);
+		/* the nonces of messages that retention has deleted are to outlive them; that is not built */
+		if (r->is_message && r->rev <= l->log[slot].min_rev) continue;
 		if (number > 0 && (size_t)number < n && ++times[number] == 2)
 			fault(j->world, "written twice: %lld number %lld", (long long)channel_at(slot), (long long)number);
 	}
@@ -295,13 +348,13 @@ static void judge_letters(struct judge *j, const struct lineage *l, const struct
 	const struct shelf *s = &k->shelves[slot];
 	bool forgotten = j->world->counts.went_back && !is_member(j, l, slot, k->user_id); /* as is that they were in */
 	for (size_t i = 0; i < s->acked.n && !forgotten; i++)
-		if (!row_of(l, slot, s->acked.p[i].nonce))
+		if (!row_of(l, slot, s->acked.p[i].nonce) && s->acked.p[i].rev > l->log[slot].min_rev)
 			fault(j->world, "acknowledged and lost: c%d %lld m%lld", k->index, (long long)channel_at(slot),
 				  (long long)s->acked.p[i].nonce);
 	if (s->outbox.n && is_member(j, l, slot, k->user_id))
 		fault(j->world, "the outbox is stuck: c%d %lld m%lld", k->index, (long long)channel_at(slot),
 			  (long long)s->outbox.p[0].nonce);
-	if (j->world->counts.went_back || k->pipeline > 1) return;
+	if (j->world->counts.went_back || j->world->counts.retained || k->pipeline > 1) return;
 	int64_t last = 0;
 	for (size_t i = 0; i < s->written.n; i++) {
 		const struct row *r = row_of(l, slot, s->written.p[i]);
@@ -331,7 +384,7 @@ static void judge_cache(struct judge *j, const struct lineage *l, const struct c
 				  (long long)r->message_id, m->body, r->text);
 	}
 	for (size_t i = 0; i < s->cache.n; i++)
-		if (!row_of(l, slot, s->cache.p[i].nonce))
+		if (!row_of(l, slot, s->cache.p[i].nonce) && s->cache.p[i].rev > l->log[slot].min_rev)
 			fault(j->world, "kept what is not there: c%d %lld-%lld", k->index, (long long)channel_at(slot),
 				  (long long)s->cache.p[i].message_id);
 }
@@ -404,10 +457,8 @@ void judge_end(struct judge *j)
 
 void judge_free(struct judge *j)
 {
-	for (size_t i = 0; i < j->lineages.n; i++) {
-		for (int slot = 0; slot < CHANNELS; slot++) vec_release(&j->lineages.p[i]->log[slot].rows);
-		mem_free(j->lineages.p[i]);
-	}
+	for (size_t i = 0; i < j->lineages.n; i++) lineage_free(j->lineages.p[i]);
+	for (int slot = 0; slot < CHANNELS; slot++) vec_release(&j->kept[slot]);
 	vec_release(&j->lineages);
 	vec_release(&j->seen);
 	mem_free(j);

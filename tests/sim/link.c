@@ -7,7 +7,7 @@
 #include "codec/codec.h"
 #include "loop/conn.h"
 
-#define NEAR_WINDOW 2000 /* what the network between them holds */
+#define NEAR_WINDOW 1000 /* what the network between them holds */
 
 /* ---- frames */
 

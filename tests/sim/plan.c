@@ -1,7 +1,7 @@
 /* Bursts of work with faults close to them, since most races need both at once. */
 #include "plan.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "bus.h"
 #include "client.h"
@@ -27,6 +27,7 @@ struct plan {
 	VEC(struct step) steps;
 	int64_t bursts[5];
 	size_t n_bursts;
+	bool hard;
 };
 
 /* ---- chance of the plan's own */
@@ -91,6 +92,21 @@ static void do_topic(struct world *w, const struct step *s)
 static void do_rename(struct world *w, const struct step *s)
 {
 	client_command(client_of(w, s), CHANGE_USER, 0, 0);
+}
+
+static void deletes(void *arg)
+{
+	const struct step *s = arg;
+	struct world *w = s->plan->world;
+	if (!w->over) sim_db_delete_retained(w->db, s->channel);
+}
+
+static void do_retain(struct world *w, const struct step *s)
+{
+	if (w->db->down) return;
+	sim_db_retain(w->db, s->channel, 3 + s->who % 6);
+	w->counts.retained++;
+	world_at(w, s->ns, deletes, (void *)s);
 }
 
 /* ---- what goes wrong */
@@ -251,11 +267,17 @@ static void do_copy_back(struct world *w, const struct step *s)
 
 /* ---- the tables */
 
-enum { SAY, EDIT, TOPIC, RENAME, JOIN, ADD, LEAVE, KICK };
+enum { SAY, EDIT, TOPIC, RENAME, JOIN, ADD, LEAVE, KICK, RETAIN };
 static const struct action work[] = {
-	[SAY] = { "say", do_say, 0, 0 },          [EDIT] = { "edit", do_edit, 0, 0 }, [TOPIC] = { "topic", do_topic, 0, 0 },
-	[RENAME] = { "rename", do_rename, 0, 0 }, [JOIN] = { "join", do_join, 0, 0 }, [ADD] = { "add", do_add, 0, 0 },
-	[LEAVE] = { "leave", do_leave, 0, 0 },    [KICK] = { "kick", do_kick, 0, 0 },
+	[SAY] = { "say", do_say, 0, 0 },
+	[EDIT] = { "edit", do_edit, 0, 0 },
+	[TOPIC] = { "topic", do_topic, 0, 0 },
+	[RENAME] = { "rename", do_rename, 0, 0 },
+	[JOIN] = { "join", do_join, 0, 0 },
+	[ADD] = { "add", do_add, 0, 0 },
+	[LEAVE] = { "leave", do_leave, 0, 0 },
+	[KICK] = { "kick", do_kick, 0, 0 },
+	[RETAIN] = { "retain", do_retain, 0, SECOND },
 };
 static const struct action wrongs[] = {
 	{ "redis_down", do_redis_down, 300 * MS, 4 * SECOND },
@@ -301,7 +323,8 @@ static const struct action *draw_work(struct plan *p, double churn)
 	}
 	if (k < churn + 0.12) return &work[EDIT];
 	if (k < churn + 0.16) return &work[TOPIC];
-	return k < churn + 0.19 ? &work[RENAME] : &work[SAY];
+	if (k < churn + 0.19) return &work[RENAME];
+	return k < churn + 0.21 ? &work[RETAIN] : &work[SAY];
 }
 
 static void draw_people(struct plan *p)
@@ -313,14 +336,27 @@ static void draw_people(struct plan *p)
 	for (size_t n = 10 + pick(p, 60); n; n--) add(p, draw_work(p, churn), when(p, 0))->channel = set[pick(p, 3)];
 }
 
+static size_t wrong_named(const char *name)
+{
+	size_t i = 0;
+	while (strcmp(wrongs[i].name, name) != 0) i++;
+	return i;
+}
+
+/* Hard ones: more goes wrong, and rather what gives sessions another place to begin from. */
 static void draw_wrongs(struct plan *p)
 {
-	size_t often[2] = { pick(p, countof(wrongs)), pick(p, countof(wrongs)) };
-	for (size_t n = pick(p, 12); n; n--) {
-		size_t k = unit(p) < 0.7 ? often[pick(p, 2)] : pick(p, countof(wrongs));
+	static const char *const third[] = { "failover", "half_open", "slow", "copy_back" };
+	size_t often[3] = { pick(p, countof(wrongs)), pick(p, countof(wrongs)), pick(p, countof(wrongs)) };
+	if (p->hard) {
+		often[0] = wrong_named("cut"), often[1] = wrong_named("kill");
+		often[2] = wrong_named(third[pick(p, countof(third))]);
+	}
+	for (size_t n = p->hard ? 6 + pick(p, 9) : pick(p, 12); n; n--) {
+		size_t k = unit(p) < 0.7 ? often[pick(p, 3)] : pick(p, countof(wrongs));
 		add(p, &wrongs[k], when(p, SECOND / 2));
 	}
-	if (unit(p) < 0.5) add(p, &lossy, 0);
+	if (p->hard || unit(p) < 0.5) add(p, &lossy, 0);
 	if (unit(p) < 0.3) add(p, &disorder, 0);
 }
 
@@ -343,7 +379,9 @@ static bool masked(size_t number, const uint64_t *mask, size_t n_mask)
 static void draw_speeds(struct plan *p)
 {
 	static const int slow[] = { 1, 1, 1, 6, 30 };
+	static const enum delay reads[] = { DELAY_READ, DELAY_ANSWER, DELAY_SUB, DELAY_COMMIT };
 	for (int d = 0; d < DELAYS; d++) p->world->scale[d] = slow[pick(p, countof(slow))];
+	for (size_t i = 0; p->hard && i < countof(reads); i++) p->world->scale[reads[i]] = pick(p, 2) ? 10 : 30;
 }
 
 struct plan *plan_create(struct world *w, const uint64_t *mask, size_t n_mask)
@@ -353,6 +391,7 @@ struct plan *plan_create(struct world *w, const uint64_t *mask, size_t n_mask)
 	random_seeded_init(&p->dice, w->seed * 7919 + 1);
 	p->n_bursts = 2 + pick(p, 4);
 	for (size_t i = 0; i < p->n_bursts; i++) p->bursts[i] = between(p, SECOND, (CHAOS_S - 4) * SECOND);
+	p->hard = unit(p) < 0.3;
 	draw_speeds(p);
 	w->redis->thin = 0.1;
 	draw_people(p);

@@ -126,7 +126,7 @@ static void set_up(struct world *w, const char *off)
 	c->replay_channel = 12;
 	c->replay_events = 40;
 	c->append_batch = 6;
-	c->conn_soft = 1500;
+	c->conn_soft = 1000;
 	c->conn_hard = 30000;
 	c->append_wait_ms = 5000;
 #if LINNET_FAULTS

@@ -95,6 +95,41 @@ faults()
 	fi
 }
 
+# What LINNET_FAULTS can switch off, as the sources ask for it.
+mechanisms() { grep -rhoE 'fault_on\([^"]*STR\("[a-z_]+"' src | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u; }
+
+# sim_case NAME STATUS COMMAND...: the command ends with this status, within two minutes.
+sim_case()
+{
+	local name=$1 want=$2 out rc=0
+	shift 2
+	out=$(timeout -k 5 120 "$@" 2>&1) || rc=$?
+	sim_cases=$((sim_cases + 1))
+	if [ "$rc" = "$want" ]; then echo "ok $sim_cases - $name"; else echo "not ok $sim_cases - $name"; fi
+	[ "$rc" = "$want" ] || tail -20 <<<"$out" | sed 's/^/# /'
+}
+
+# Clusters on simulated time: many runs of which each must hold, some of them under ASan, a run repeated, and for each
+# mechanism that it is needed: without it some run fails.
+sim_runs()
+{
+	local sim=build-sim/tests/sim/sim asan=build-asan/tests/sim/sim sim_cases=0 off hash
+	sim_case '2,000 seeds' 0 $sim --seeds 1-2000
+	sim_case '100 seeds under ASan' 0 $asan --seeds 2001-2100
+	hash=$($sim --seed 77 | head -1)
+	sim_case 'a seed repeats, also in another build' 0 [ "$hash" = "$($sim --seed 77 | head -1)" -a "$hash" = "$($asan --seed 77 | head -1)" ]
+	for off in $(mechanisms); do
+		sim_case "some seed fails with $off" 1 $sim --off "$off" --seeds 1-400 --until-failure
+	done
+	echo "1..$sim_cases"
+}
+
+sim()
+{
+	[[ sim == *"$filter"* ]] || { echo 0 0; return; }
+	build_sim && tap sim_runs
+}
+
 e2e()
 {
 	local out=build-asan/meson-logs/e2e.json files
@@ -116,6 +151,7 @@ test_all()
 		suite unit meson_suite build-asan . || true
 		suite tsan tsan || true
 		suite checks checks || true
+		suite sim sim || true
 		suite e2e e2e || true
 		suite faults faults || true
 	else
