@@ -35,7 +35,8 @@ enum err login_admit(const struct login_try *t, int64_t *retry_ms)
 	static const struct rate one_try = { .count = 1, .per_ms = LOGIN_WAIT_MS, .burst = 1 };
 	char text[KEY];
 	if (too_many_here(t, retry_ms)) return ERR_RATE_LIMITED;
-	if (!under_attack(t) || eph_take(t->eph, key(text, "wait", t->name, t->address), &one_try, retry_ms)) return OK;
+	struct str wait = key(text, "wait", t->name, t->address);
+	if (!under_attack(t) || t->eph->ops->take_shared(t->eph, wait, &one_try, retry_ms)) return OK;
 	return ERR_RATE_LIMITED;
 }
 

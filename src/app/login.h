@@ -1,5 +1,6 @@
 /* How often a password may be guessed: failures are counted by address and by name. A name under attack still lets
- * those in whose address it knows, and others one try each in a while. The counters are ephemeral. */
+ * those in whose address it knows, and others one try each in a while. The counters are ephemeral, and shared by all
+ * pods: these functions are for lanes, since they may wait for Redis. */
 #ifndef LINNET_APP_LOGIN_H
 #define LINNET_APP_LOGIN_H
 #include "base/err.h"

@@ -226,6 +226,21 @@ static struct bus *make_bus(struct process *p)
 	return bus_redis_create(&o);
 }
 
+static struct eph *make_eph(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	if (!p->config.redis_url.n) return eph_local_create(pod->clock, EPH_KEYS);
+	const struct eph_redis_options o = {
+		.config = pod->config,
+		.address = &p->redis,
+		.clock = pod->clock,
+		.random = pod->random,
+		.metrics = pod->metrics,
+		.most_keys = EPH_KEYS,
+	};
+	return eph_redis_create(&o);
+}
+
 enum err pod_open(struct process *p)
 {
 	struct pod *pod = &p->pod;
@@ -235,7 +250,8 @@ enum err pod_open(struct process *p)
 	pod->metrics = metrics_create();
 	pod->bus = make_bus(p);
 	if (!pod->bus) return ERR_UNAVAILABLE;
-	pod->eph = eph_local_create(pod->clock, EPH_KEYS);
+	pod->eph = make_eph(p);
+	if (!pod->eph) return ERR_UNAVAILABLE;
 	open_lanes(p);
 	open_reactors(p);
 	open_hub(p);

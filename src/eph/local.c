@@ -1,5 +1,5 @@
-/* Ephemeral state of one process: a table of keys with a bucket and a counter each, the oldest used dropped past the
- * cap. */
+/* Ephemeral state of one process: a table of keys with a bucket, a counter and a value each, the oldest used dropped
+ * past the cap. */
 #include <pthread.h>
 
 #include "base/clock.h"
@@ -7,12 +7,13 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rate.h"
-#include "eph/eph.h"
+#include "eph/local_values.h"
 
 struct entry {
 	struct list used; /* least recently used first */
 	struct bucket bucket;
 	int64_t count, count_until_ms;
+	struct local_value value;
 	size_t n;
 	char key[];
 };
@@ -35,6 +36,7 @@ static void drop(struct eph_local *l, struct entry *e)
 {
 	str_map_take(&l->entries, key_of(e));
 	list_del(&e->used);
+	value_clear(&e->value);
 	mem_free(e);
 }
 
@@ -101,6 +103,85 @@ static void local_forget(struct eph *eph, struct str key)
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* ---- values */
+
+/* Under the lock: the key's value as it is now, for writing. */
+static struct local_value *value_for(struct eph_local *l, struct str key, int64_t ttl_ms)
+{
+	struct local_value *v = &need(l, key)->value;
+	value_expire(v, now_ms(l));
+	v->until_ms = now_ms(l) + ttl_ms;
+	return v;
+}
+
+/* Under the lock; NULL: none. */
+static struct local_value *value_of(struct eph_local *l, struct str key)
+{
+	struct entry *e = str_map_get(&l->entries, key);
+	if (e) value_expire(&e->value, now_ms(l));
+	return e ? &e->value : NULL;
+}
+
+static void local_hash_put(struct eph *eph, struct str key, const struct eph_item *fields, size_t n, int64_t ttl_ms)
+{
+	struct eph_local *l = container_of(eph, struct eph_local, base);
+	pthread_mutex_lock(&l->lock);
+	struct local_value *v = value_for(l, key, ttl_ms);
+	for (size_t i = 0; i < n; i++) value_put(v, &fields[i]);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void local_put(struct eph *eph, struct str key, struct str value, int64_t ttl_ms)
+{
+	local_hash_put(eph, key, &(struct eph_item){ .name = STR(""), .value = value }, 1, ttl_ms);
+}
+
+static void local_set_add(struct eph *eph, struct str key, struct str member, int64_t ttl_ms)
+{
+	local_hash_put(eph, key, &(struct eph_item){ .name = member }, 1, ttl_ms);
+}
+
+static void local_scored_put(struct eph *eph, struct str key, struct str member, int64_t score, int64_t ttl_ms)
+{
+	local_hash_put(eph, key, &(struct eph_item){ .name = member, .score = score }, 1, ttl_ms);
+}
+
+static void local_remove(struct eph *eph, struct str key, struct str member)
+{
+	struct eph_local *l = container_of(eph, struct eph_local, base);
+	pthread_mutex_lock(&l->lock);
+	struct local_value *v = value_of(l, key);
+	if (v) value_remove(v, member);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static struct eph_items local_scored_get(struct eph *eph, struct str key, int64_t least, struct arena *a)
+{
+	struct eph_local *l = container_of(eph, struct eph_local, base);
+	struct eph_items items = { 0 };
+	pthread_mutex_lock(&l->lock);
+	struct local_value *v = value_of(l, key);
+	if (v) {
+		value_remove_below(v, least);
+		items = value_items(v, a);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return items;
+}
+
+static struct eph_items local_items(struct eph *eph, struct str key, struct arena *a)
+{
+	return local_scored_get(eph, key, INT64_MIN, a);
+}
+
+static void local_get(struct eph *eph, const struct str *keys, size_t n, struct arena *a, struct str *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct eph_items items = local_items(eph, keys[i], a);
+		out[i] = items.n ? items.p[0].value : STR_NONE;
+	}
+}
+
 static void local_destroy(struct eph *eph)
 {
 	struct eph_local *l = container_of(eph, struct eph_local, base);
@@ -110,7 +191,24 @@ static void local_destroy(struct eph *eph)
 	mem_free(l);
 }
 
-static const struct eph_ops local_ops = { local_take, local_count, local_peek, local_forget, local_destroy };
+static const struct eph_ops local_ops = {
+	.take = local_take,
+	.take_shared = local_take,
+	.count = local_count,
+	.peek = local_peek,
+	.forget = local_forget,
+	.put = local_put,
+	.get = local_get,
+	.hash_put = local_hash_put,
+	.hash_get = local_items,
+	.set_add = local_set_add,
+	.set_remove = local_remove,
+	.set_get = local_items,
+	.scored_put = local_scored_put,
+	.scored_remove = local_remove,
+	.scored_get = local_scored_get,
+	.destroy = local_destroy,
+};
 
 struct eph *eph_local_create(const struct clock *clock, size_t most_keys)
 {

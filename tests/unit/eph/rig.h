@@ -1,0 +1,112 @@
+/* Ephemeral state as a pod has it, its own or in Redis. */
+#ifndef LINNET_TESTS_EPH_RIG_H
+#define LINNET_TESTS_EPH_RIG_H
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "eph/eph.h"
+#include "redis/address.h"
+#include "support/redis.h"
+
+struct eph_pod {
+	struct eph *eph;
+	struct config config;
+	struct metrics *metrics;
+	struct redis_address address;
+	struct arena arena; /* of answers */
+};
+
+static inline void eph_nap(int64_t ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+static inline int64_t eph_now_ms(void)
+{
+	return clock_monotonic_ns(&clock_real) / 1000000;
+}
+
+static inline int64_t eph_pod_number(struct eph_pod *p, const char *begin)
+{
+	char start[128];
+	struct buf text;
+	snprintf(start, sizeof start, "\n%s ", begin);
+	buf_init(&text);
+	metrics_write(p->metrics, &text);
+	buf_add_byte(&text, 0);
+	const char *at = strstr(text.p, start);
+	int64_t n = at ? atoll(at + strlen(start)) : -1;
+	buf_release(&text);
+	return n;
+}
+
+static inline void eph_pod_until(struct eph_pod *p, const char *name, int64_t n)
+{
+	for (int i = 0; i < 4000 && eph_pod_number(p, name) != n; i++) eph_nap(5);
+	if (eph_pod_number(p, name) != n) fail_msg("%s is not %lld", name, (long long)n);
+}
+
+static inline void eph_pod_start(struct eph_pod *p, const char *url, const char *prefix)
+{
+	const char *why = "";
+	memset(p, 0, sizeof *p);
+	config_init(&p->config);
+	arena_init(&p->arena);
+	p->metrics = metrics_create();
+	assert_true(config_set(&p->config, STR("REDIS_PREFIX"), str_of(prefix), &why));
+	/* So that a busy machine is not taken for a Redis that does not answer. */
+	assert_true(config_set(&p->config, STR("LINNET_REDIS_WAIT_MS"), STR("10000"), &why));
+	if (!url) {
+		p->eph = eph_local_create(&clock_real, 1000);
+		return;
+	}
+	assert_true(redis_address_parse(str_of(url), &p->config.arena, &p->address));
+	p->eph = eph_redis_create(&(struct eph_redis_options){ .config = &p->config,
+														   .address = &p->address,
+														   .clock = &clock_real,
+														   .random = &random_kernel,
+														   .metrics = p->metrics,
+														   .most_keys = 1000 });
+	assert_non_null(p->eph);
+}
+
+/* With Redis there. */
+static inline void eph_pod_open(struct eph_pod *p, const char *url)
+{
+	eph_pod_start(p, url, "");
+	if (url) eph_pod_until(p, "linnet_eph_away", 0);
+}
+
+static inline void eph_pod_close(struct eph_pod *p)
+{
+	p->eph->ops->destroy(p->eph);
+	metrics_destroy(p->metrics);
+	arena_release(&p->arena);
+	config_release(&p->config);
+}
+
+/* "name=value/score name=..." */
+static inline const char *eph_text(struct eph_pod *p, struct eph_items items)
+{
+	struct str out = STR("");
+	for (size_t i = 0; i < items.n; i++)
+		out = arena_printf(&p->arena, STR_FMT "%s" STR_FMT "=" STR_FMT "/%lld", STR_ARG(out), i ? " " : "",
+						   STR_ARG(items.p[i].name), STR_ARG(items.p[i].value), (long long)items.p[i].score);
+	return arena_cstr(&p->arena, out);
+}
+#endif
