@@ -6,6 +6,9 @@ import type { Rig } from './rig.ts';
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** of deliveries by Pub/Sub */
 const drop = 0.1;
+/** more revs than LINNET_REPLAY_CHANNEL, as the rig sets it */
+const reset_after = 32;
+const away_most_ms = 30_000;
 
 type Do = (rig: Rig, crowd: Crowd, step: Step) => Promise<void>;
 
@@ -16,10 +19,14 @@ const attacks: { [kind: string]: Do } = {
   async cut(_, crowd, step) {
     for (const client of picked(crowd, step)) client.cut();
   },
+  /** Until enough was said for a reset, if need be for longer. */
   async away(_, crowd, step) {
-    const gone = picked(crowd, step);
+    const gone = [...new Set([...picked(crowd, step), ...crowd.busiest(3)])];
+    const until = crowd.busiest_rev() + reset_after;
+    const from = Date.now();
     for (const client of gone) client.leave();
-    await pause(step.for_ms);
+    while (Date.now() - from < step.for_ms || (crowd.busiest_rev() < until && Date.now() - from < away_most_ms))
+      await pause(50);
     for (const client of gone) client.comeBack();
   },
   async stall(_, crowd, step) {
@@ -63,6 +70,15 @@ const attacks: { [kind: string]: Do } = {
     if (!rig.redis) return;
     rig.redis.drop = drop;
     await pause(step.for_ms);
+    rig.redis.drop = 0;
+  },
+  /** The last that is said is lost, and nothing comes after it from which one could tell. */
+  async last_lost(rig, crowd, step) {
+    if (!rig.redis) return;
+    rig.redis.drop = 1;
+    await pause(step.for_ms);
+    crowd.stop();
+    await crowd.outbox.finish(10_000);
     rig.redis.drop = 0;
   },
 };

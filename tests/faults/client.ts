@@ -56,11 +56,11 @@ export class Client {
   /** does not listen, by its own will */
   absent = false;
   listens_since = 0;
+  ready_since = 0;
   /** pages and messages that are being read */
   readonly reading = new Set<Promise<void>>();
   private readonly world: World;
   private readonly random: Random;
-  private readonly deflate: boolean;
   private ws: WebSocket | undefined;
   private stalled: WebSocket | undefined;
   private over = false;
@@ -71,18 +71,18 @@ export class Client {
   private refs = 0;
   private readonly asked = new Map<number, (outcome: Outcome) => void>();
 
-  constructor(world: World, person: Person, random: Random, deflate: boolean) {
+  constructor(world: World, person: Person, random: Random) {
     this.world = world;
     this.person = person;
     this.random = random;
-    this.deflate = deflate;
   }
 
   connect(): void {
     if (this.over || this.absent) return;
     const headers = { authorization: `Bearer ${this.person.token}` };
     const url = `${this.world.origin().replace('http', 'ws')}/ws`;
-    const ws = new WebSocket(url, { headers, perMessageDeflate: this.deflate, handshakeTimeout: 5000 });
+    // No compression: the library inflates message by message on a thread, seconds late on a busy machine.
+    const ws = new WebSocket(url, { headers, perMessageDeflate: false, handshakeTimeout: 5000 });
     this.ws = ws;
     ws.on('open', () => {
       this.stats.hellos++;
@@ -116,6 +116,7 @@ export class Client {
   private setReady(on: boolean): void {
     if (on === this.ready) return;
     this.ready = on;
+    this.ready_since = Date.now();
     this.world.online(this, on);
   }
 

@@ -40,6 +40,7 @@ export class Crowd {
   private readonly mine = new Map<string, Sent[]>();
   private readonly busy = new Set<string>();
   private weights = 0;
+  private said = 0;
   private stopped = false;
 
   constructor(options: CrowdOptions, world: World) {
@@ -60,8 +61,8 @@ export class Crowd {
       const [name, token] = line.split(' ') as [string, string];
       return { id: ids.get(name) as number, name, token };
     });
-    for (const [i, person] of people.entries())
-      this.clients.push(new Client(this.world, person, new Random(this.options.seed, person.name), i % 8 === 7));
+    for (const person of people)
+      this.clients.push(new Client(this.world, person, new Random(this.options.seed, person.name)));
     const n_late = Math.floor(people.length * this.options.late);
     this.late.push(...this.clients.slice(people.length - n_late));
     for (let i = 0; i < this.options.channels; i++) await this.open(i);
@@ -176,7 +177,7 @@ export class Crowd {
     }
     const length = random.chance(0.02) ? random.below(6000) : random.below(200);
     const more = one?.message && what > 0.95 ? { reply_to: one.message.message_id } : {};
-    this.outbox.send(client, room.id, `${client.person.name} ${due.toFixed(0)} ${'x'.repeat(length)}`, due, more);
+    this.outbox.send(client, room.id, `${client.person.name} ${++this.said} ${'x'.repeat(length)}`, due, more);
   }
 
   /** Put out, and back after a while. */
@@ -193,9 +194,14 @@ export class Crowd {
       .then(() => this.after(away_ms, () => void this.enter(room, client)));
   }
 
-  /** One says much at once, so that who does not read falls behind. */
-  flood(room: Room, n: number, size: number): void {
-    const client = room.owner;
-    for (let i = 0; i < n; i++) this.outbox.send(client, room.id, `${i} ${'y'.repeat(size)}`, Date.now());
+  /** Some of the room in which most is said, and how far that room has come. */
+  busiest(n: number): Client[] {
+    const [room] = this.rooms;
+    return room ? this.clients.filter((c) => c !== room.owner && c.streams.has(room.id)).slice(0, n) : [];
+  }
+
+  busiest_rev(): number {
+    const [room] = this.rooms;
+    return room ? Math.max(0, ...this.clients.map((c) => c.streams.get(room.id)?.rev ?? 0)) : 0;
   }
 }

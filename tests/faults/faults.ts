@@ -1,5 +1,6 @@
 // The checker: ./dev faults. Says its plan, attacks a cluster by it, and judges.
 import { parseArgs } from 'node:util';
+import { prove_all } from './proofs.ts';
 import { kinds, plan, planText } from './plan.ts';
 import { type Result, Run } from './run.ts';
 
@@ -7,32 +8,40 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     seconds: { type: 'string', default: '600' },
-    pods: { type: 'string', default: '1' },
+    pods: { type: 'string', default: '4' },
     clients: { type: 'string', default: '200' },
     channels: { type: 'string', default: '40' },
     rate: { type: 'string', default: '60' },
     only: { type: 'string', default: '' },
     off: { type: 'string', default: '' },
-    redis: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
+    proofs: { type: 'boolean', default: false },
+    control: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) {
-  console.log(`./dev faults [--seed N] [--seconds 600] [--pods 1] [--clients 200] [--channels 40] [--rate 60]
+  console.log(`./dev faults [--seed N] [--seconds 600] [--pods 4 | --alone] [--clients 200] [--channels 40] [--rate 60]
              [--only FAULT,...] [--off MECHANISM,...]
+./dev faults --proofs | --control [--only MECHANISM,...]
+             each mechanism switched off must be found out; with all of them on, the same schedules must find nothing
 Faults: ${Object.keys(kinds).join(', ')}.
 The exit status is 0 when everything held. A seed repeats the schedule and what people do, not the machine's moments.`);
   process.exit(0);
 }
 
+if (values.proofs || values.control) process.exit((await prove_all(values.only, values.control)) ? 0 : 1);
+
 const seed = Number(values.seed);
 const seconds = Number(values.seconds);
-const pods = Number(values.pods);
+/** One pod, without Redis. */
+const redis = !values.alone;
+const pods = values.alone ? 1 : Number(values.pods);
 const clients = Number(values.clients);
 
 /** What must have happened at least once, or the run has shown nothing. */
-const wanted = ['acknowledged', 'delivered', ...(values.redis ? ['healed'] : []), 'replayed', 'resets'];
+const wanted = ['acknowledged', 'delivered', ...(redis ? ['healed'] : []), 'replayed', 'resets'];
 
 function report(result: Result): void {
   const { counts, latency, windows, from, to } = result;
@@ -47,7 +56,7 @@ function report(result: Result): void {
 }
 
 const names = Object.keys(kinds).filter((name) =>
-  values.only ? values.only.split(',').includes(name) : values.redis || !kinds[name]?.needs_redis,
+  values.only ? values.only.split(',').includes(name) : redis || !kinds[name]?.needs_redis,
 );
 const steps = plan(seed, seconds, names, pods, clients);
 console.log(
@@ -62,9 +71,11 @@ const run = new Run({
   clients,
   channels: Number(values.channels),
   rate: Number(values.rate),
-  redis: values.redis,
+  redis,
   steps,
   cut_after: 0.01,
+  kicks_per_second: 1,
+  late: 0.15,
   env: values.off ? { LINNET_FAULTS: values.off } : {},
   say: (line) => console.log(line),
 });

@@ -156,11 +156,24 @@ export class Judge {
 
   sent(all: Sent[]): void {
     const known = new Map(all.map((one) => [`${one.author_id} ${one.channel_id} ${one.nonce}`, one]));
+    this.bodies(all);
     for (const [key, rows] of this.by_nonce) {
       if (!known.has(key)) this.fault('forged', `nobody sent ${JSON.stringify(rows[0])}`);
       if (rows.length > 1) this.fault('double', `${rows.length} times in the database: ${JSON.stringify(rows)}`);
     }
     for (const [key, one] of known) this.one(one, this.by_nonce.get(key)?.[0]);
+  }
+
+  /** No two are alike, whatever nonce they came under. */
+  private bodies(all: Sent[]): void {
+    const sent = new Set(all.map((one) => `${one.author_id} ${one.channel_id} ${one.body}`));
+    const found = new Set<string>();
+    for (const [channel_id, log] of this.logs)
+      for (const row of log.messages.values()) {
+        const key = `${row.author_id} ${channel_id} ${row.body}`;
+        if (found.has(key) && sent.has(key)) this.fault('double', `twice in the database: ${JSON.stringify(row)}`);
+        found.add(key);
+      }
   }
 
   private one(one: Sent, row: MessageRow | undefined): void {

@@ -19,6 +19,11 @@ export interface RunOptions {
   redis: boolean;
   steps: Step[];
   cut_after: number;
+  kicks_per_second: number;
+  /** of the people: come while it runs */
+  late: number;
+  /** ends at the first fault; and then it is one when a client that is connected is for so long behind another */
+  first_behind_ms?: number;
   env: { [name: string]: string };
   say: (line: string) => void;
 }
@@ -51,9 +56,14 @@ export class Run implements World {
   private readonly windows: Window[] = [];
   private readonly dues = new Map<string, number>();
   private untold = 0;
+  private broken: () => void = () => {};
+  private readonly first: Promise<void>;
+  /** of each channel: the first that was told of each rev beyond the last one looked at, and when */
+  private readonly heard = new Map<number, { rev: number; at: number }[]>();
 
   constructor(options: RunOptions) {
     this.options = options;
+    this.first = new Promise((resolve) => (this.broken = resolve));
   }
 
   // ---- what clients say
@@ -67,9 +77,11 @@ export class Run implements World {
     }
     this.faults.push({ kind, text });
     this.options.say(`FAULT ${kind}: ${text}`);
+    if (this.options.first_behind_ms) this.broken();
   }
 
-  delivered(client: Client, _: Stream, event: Event, now: number): void {
+  delivered(client: Client, stream: Stream, event: Event, now: number): void {
+    this.hear(stream.channel_id, event.rev, now);
     const nonce = event.type === 'message' ? event.message?.nonce : undefined;
     const due = nonce && client.listens_since <= now ? this.dues.get(nonce) : undefined;
     // What was due while it did not listen is late by its own doing.
@@ -78,6 +90,31 @@ export class Run implements World {
 
   online(client: Client, on: boolean): void {
     if (!on && client.absent) this.latency.leaves(client.person.id);
+  }
+
+  private hear(channel_id: number, rev: number, at: number): void {
+    let list = this.heard.get(channel_id);
+    if (!list) this.heard.set(channel_id, (list = []));
+    if (rev > (list.at(-1)?.rev ?? 0)) list.push({ rev, at });
+  }
+
+  /** Who has listened all the time and still has not got what another has. */
+  private watch(limit_ms: number): void {
+    const before = Date.now() - limit_ms;
+    const old = new Map<number, number>();
+    for (const [id, list] of this.heard) {
+      while (list.length > 1 && (list[1] as { at: number }).at < before) list.shift();
+      if (list[0] && list[0].at < before) old.set(id, list[0].rev);
+    }
+    for (const client of this.crowd.clients) {
+      if (!client.ready || client.absent || client.ready_since > before) continue;
+      for (const stream of client.streams.values())
+        if (stream.rev < (old.get(stream.channel_id) ?? 0))
+          this.fault(
+            'behind',
+            `${client.person.name} is at ${stream.rev} of channel ${stream.channel_id}; another got ${old.get(stream.channel_id)} over ${limit_ms} ms ago`,
+          );
+    }
   }
 
   // ---- the run
@@ -92,14 +129,13 @@ export class Run implements World {
       const from = Date.now();
       this.crowd.start(seconds * 0.7);
       const scraping = setInterval(() => void this.rig.scrape(), 1000);
-      await this.attacks(from, steps);
-      await pause(Math.max(0, from + seconds * 1000 - Date.now()));
-      this.crowd.stop();
-      const to = Date.now();
-      await this.settle();
+      const limit = this.options.first_behind_ms;
+      const watching = limit ? setInterval(() => this.watch(limit), 200) : undefined;
+      const whole = this.whole(from, seconds, steps);
+      whole.catch(() => {}); // left alone when the first fault comes before
+      const to = (await Promise.race([whole, this.first])) ?? Date.now();
       clearInterval(scraping);
-      await this.rig.scrape();
-      await this.judge();
+      clearInterval(watching);
       return { faults: this.faults, counts: this.counts(), latency: this.latency, windows: this.windows, from, to };
     } finally {
       this.crowd?.close();
@@ -107,10 +143,21 @@ export class Run implements World {
     }
   }
 
+  /** Says when it was over: what came later is nobody's. */
+  private async whole(from: number, seconds: number, steps: Step[]): Promise<number> {
+    await this.attacks(from, steps);
+    await pause(Math.max(0, from + seconds * 1000 - Date.now()));
+    this.crowd.stop();
+    const to = Date.now();
+    await this.settle();
+    await this.rig.scrape();
+    await this.judge();
+    return to;
+  }
+
   private async gather(): Promise<void> {
-    const { seed, clients, channels, rate, cut_after } = this.options;
-    const kicks_per_second = 1;
-    this.crowd = new Crowd({ seed, clients, channels, rate, kicks_per_second, late: 0.15, cut_after }, this);
+    const { clients } = this.options;
+    this.crowd = new Crowd(this.options, this);
     this.crowd.outbox.queued = ({ nonce, due }) => this.dues.set(nonce, due);
     const { tokens, ids } = await this.rig.people(clients);
     await this.crowd.gather(tokens, ids);

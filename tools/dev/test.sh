@@ -82,17 +82,20 @@ declare -A check_commands=([includes]=tests/check_includes [dev]=tests/check_dev
 
 faults=(--disable-warning=ExperimentalWarning tests/faults/faults.ts)
 
-# The short form of ./dev faults.
+# The short form of ./dev faults, and that it finds out what is switched off.
 faults()
 {
-	local out=build-asan/meson-logs/faults.out
+	local log=build-asan/meson-logs/faults.out sum=() out p=0 f=0
 	[[ faults == *"$filter"* ]] || { echo 0 0; return; }
-	if timeout -k 10 600 "$node" "${faults[@]}" --seed 1 --seconds 90 >"$out" 2>&1; then
-		echo 1 0
+	if timeout -k 10 600 "$node" "${faults[@]}" --seed 1 --seconds 90 >"$log" 2>&1; then
+		p=1
 	else
-		tail -60 "$out" >&2
-		echo 0 1
+		f=1
+		tail -60 "$log" >&2
 	fi
+	out=$(tap timeout -k 10 600 "$node" "${faults[@]}" --proofs)
+	read -r -a sum <<<"${out##*$'\n'}"
+	echo "$((p + sum[0])) $((f + sum[1]))"
 }
 
 # What LINNET_FAULTS can switch off, as the sources ask for it.
