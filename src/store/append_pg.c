@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/fault.h"
+#include "base/random.h"
 #include "model/mention.h"
 #include "store/append_tx.h"
 
@@ -97,14 +99,24 @@ static void put_names(struct db_array *to, struct str body)
 	db_array_str(&to[NAMES], (struct str){ text, n });
 }
 
-static void put_change(struct db_array *to, const struct change *c, uint64_t epoch)
+/* With the fault switch each try is a message of its own. */
+static void put_nonce(struct db_array *to, const struct appender *w, const struct send *s)
 {
+	unsigned char fresh[sizeof s->nonce];
+	bool off = fault_on(w->config, STR("no_nonce"));
+	if (off) random_kernel.bytes(&random_kernel, fresh, sizeof fresh);
+	db_array_str(to, bytes_of(off ? fresh : s->nonce, sizeof fresh));
+}
+
+static void put_change(struct appender *w, const struct change *c, uint64_t epoch)
+{
+	struct db_array *to = w->columns;
 	const struct send *s = c->send;
 	bool other = s->reply_to && c->epoch && c->epoch != epoch;
 	db_array_i64(&to[CHANNEL], c->channel_id);
 	db_array_i64(&to[KIND], s->kind);
 	db_array_i64(&to[REPLY], s->reply_to);
-	db_array_str(&to[NONCE], bytes_of(s->nonce, sizeof s->nonce));
+	put_nonce(&to[NONCE], w, s);
 	db_array_str(&to[HASH], bytes_of(s->request_hash, sizeof s->request_hash));
 	db_array_str(&to[BODY], s->body);
 	put_credential(to, &c->credential);
@@ -207,7 +219,7 @@ enum err append_pg_sends(struct appender *w, struct db_conn *c, struct append_ba
 									   DB_I64((int64_t)b->epoch), DB_BOOL(b->alone) };
 	struct db_rows rows;
 	for (int k = 0; k < COLUMNS; k++) db_array_begin(&to[k], column_types[k]);
-	for (size_t i = 0; i < b->n; i++) put_change(to, b->changes[i], b->epoch);
+	for (size_t i = 0; i < b->n; i++) put_change(w, b->changes[i], b->epoch);
 	for (int k = 0; k < COLUMNS; k++) v[5 + k] = db_array_end(&to[k]);
 	enum err e = db_query(c, &SQL_SEND, (struct db_args){ v, countof(v) }, &rows);
 	if (!e) e = verdicts_take(b, &rows);
@@ -247,7 +259,7 @@ enum err append_pg_sent(struct appender *w, struct db_conn *c, struct append_bat
 	struct db_rows rows;
 	for (int k = 0; k < COLUMNS; k++) db_array_begin(&to[k], column_types[k]);
 	for (size_t i = 0; i < b->n; i++) {
-		put_change(to, b->changes[i], b->epoch);
+		put_change(w, b->changes[i], b->epoch);
 		b->changes[i]->err = ERR_SKIPPED;
 		b->changes[i]->fields = NULL;
 	}
