@@ -47,7 +47,8 @@ static enum err sim_query(struct db_conn *c, const struct sql *q, struct db_args
 static enum err sim_exec(struct db_conn *c, const struct sql *q, struct db_args args, int64_t *changed)
 {
 	enum err e = ask(c, c->tx == DB_TX_NONE);
-	return e ? e : db_driver_sqlite.exec(c, q, args, changed);
+	if (e || !strncmp(q->text, "SET LOCAL ", 10)) return e; /* the sweeper's, which knows Postgres alone */
+	return db_driver_sqlite.exec(c, q, args, changed);
 }
 
 static enum err sim_script(struct db_conn *c, const char *text)
@@ -67,6 +68,10 @@ static enum err sim_commit(struct db_conn *c)
 		return d->dead ? ERR_UNAVAILABLE : ERR_UNKNOWN_OUTCOME;
 	}
 	enum err e = db_driver_sqlite.commit(c);
+	if (!e && writes) {
+		moves_commit(d, d->xid ? d->xid : d->history.next_xid++);
+		d->xid = 0;
+	}
 	if (lost) trace(d->world, "database: the answer to a commit is lost");
 	return !e && lost ? ERR_UNKNOWN_OUTCOME : e;
 }
@@ -141,6 +146,7 @@ static void set_epoch(struct sim_db *d)
 void sim_db_copy(struct sim_db *d)
 {
 	copy_whole(d->copy, shared(d));
+	moves_copy(&d->history_copy, &d->history);
 	d->has_copy = true;
 }
 
@@ -149,6 +155,7 @@ void sim_db_restore(struct sim_db *d, bool other_epoch)
 	assert(d->has_copy);
 	judge_lineage(d->world->judge);
 	copy_whole(shared(d), d->copy);
+	moves_copy(&d->history, &d->history_copy);
 	d->generation++;
 	if (other_epoch) set_epoch(d);
 	d->world->counts.went_back++;
@@ -171,6 +178,7 @@ void sim_db_retain(struct sim_db *d, int64_t channel_id, int64_t keep)
 		"WHERE h.channel_id = %lld AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.channel_id = h.channel_id AND "
 		"c.rev = h.rev) AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.channel_id = h.channel_id AND m.rev = h.rev);",
 		(long long)clock_wall_ms(&d->world->clock), k, k, k, id, k, id);
+	moves_commit(d, d->history.next_xid++);
 }
 
 void sim_db_delete_retained(struct sim_db *d, int64_t channel_id)
@@ -249,6 +257,10 @@ void sim_db_destroy(struct sim_db *d)
 	sqlite3_close(d->fresh);
 	sqlite3_close(d->copy);
 	db_destroy(d->db);
+	vec_release(&d->history.active);
+	vec_release(&d->history.rows);
+	vec_release(&d->history_copy.active);
+	vec_release(&d->history_copy.rows);
 	mem_free(d);
 }
 
@@ -267,12 +279,16 @@ void sim_db_begin(struct sim_db *d, struct world *w)
 	d->has_copy = d->down = d->dead = false;
 	d->flaky = d->unknown = 0;
 	d->generation = 0;
+	d->history.next_xid = 100;
+	vec_clear(&d->history.active);
+	vec_clear(&d->history.rows);
 	copy_whole(shared(d), d->fresh);
 	for (int slot = 0; slot < CHANNELS; slot++)
 		for (int user = 1; user <= PEOPLE; user++)
 			if (slot == 0 || user == 1 || world_chance(w, 0.6))
 				add_member(d, channel_at(slot), user, user == 1 && slot ? 2 : 0);
 	set_epoch(d);
+	moves_commit(d, 0);
 	if (fault_on(&w->config, STR("no_nonce"))) sim_db_run(d, "DROP INDEX messages_nonce");
 	d->looking = false;
 }

@@ -3,6 +3,7 @@
 #ifndef LINNET_SIM_DB_H
 #define LINNET_SIM_DB_H
 #include "db/driver.h"
+#include "moves.h"
 #include "store/epoch.h"
 #include "world.h"
 
@@ -12,6 +13,8 @@ struct sim_db {
 	void *fresh;         /* sqlite3: as a run begins */
 	void *copy;          /* sqlite3: a copy that may be restored; has_copy */
 	bool has_copy;
+	struct history history, history_copy;
+	int64_t xid;                   /* of the transaction that runs now; 0: it gets one when it commits */
 	VEC(struct db_conn *) idle[3]; /* by enum db_use: statements stay prepared from run to run */
 	struct db_conn *look;          /* the judge's */
 	bool looking;                  /* the judge reads: nothing fails */

@@ -13,7 +13,7 @@ struct step {
 	size_t number;
 	int64_t at_ns;
 	const struct action *action;
-	int64_t who, channel, ns;
+	int64_t who, channel, ns, xid;
 	bool flag;
 };
 struct action {
@@ -228,6 +228,19 @@ static void do_unknown(struct world *w, const struct step *s)
 	undo_later(w, s, db_sure);
 }
 
+/* One that was forgotten in the midst of something: it holds back the oldest snapshot, and commits nothing. */
+static void tx_ends(void *arg)
+{
+	const struct step *s = arg;
+	moves_end(s->plan->world->db, s->xid);
+}
+
+static void do_long_tx(struct world *w, const struct step *s)
+{
+	((struct step *)s)->xid = moves_begin(w->db);
+	undo_later(w, s, tx_ends);
+}
+
 /* A standby is promoted that was not told the last commits: its end of the log is taken now, and it is the primary
  * after `ns`. */
 static void promoted(void *arg)
@@ -290,6 +303,7 @@ static const struct action wrongs[] = {
 	{ "db_down", do_db_down, 100 * MS, 1500 * MS },
 	{ "db_flaky", do_db_flaky, 500 * MS, 3 * SECOND },
 	{ "unknown", do_unknown, 500 * MS, 3 * SECOND },
+	{ "long_tx", do_long_tx, 500 * MS, 8 * SECOND },
 	{ "failover", do_failover, 50 * MS, 2 * SECOND },
 	{ "copy_back", do_copy_back, 50 * MS, 2 * SECOND },
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/sweeper.h"
 #include "bus.h"
 #include "hub/hub_reactor.h"
 #include "judge.h"
@@ -33,6 +34,7 @@ struct pod_task {
 	struct sim_pod *pod;
 	struct lane *lane;
 	struct job *job;     /* NULL: was dealt with when its pod was killed */
+	int64_t xid;         /* of the transaction that has begun; 0: none */
 	bool ran, scheduled; /* scheduled: an event of the world has it, and frees it */
 };
 
@@ -63,7 +65,10 @@ static void task_run(struct pod_task *t)
 	t->ran = true;
 	j->home = NULL;
 	j->done = caught;
+	t->pod->world->db->xid = t->xid;
 	lane_run_job(t->lane, j);
+	moves_end(t->pod->world->db, t->xid);
+	t->pod->world->db->xid = 0;
 	j->home = home;
 	j->done = done;
 }
@@ -105,6 +110,7 @@ static void on_submitted(void *arg, struct lane *l, struct job *j)
 	struct sim_pod *p = arg;
 	struct pod_task *t = mem_new(struct pod_task);
 	*t = (struct pod_task){ .pod = p, .lane = l, .job = j };
+	if (l == p->write && !p->dead) t->xid = moves_begin(p->world->db);
 	vec_push(&p->tasks, t);
 	t->scheduled = !p->dead;
 	if (!p->dead) world_at(p->world, world_delay(p->world, l == p->sync ? DELAY_READ : DELAY_COMMIT), task_runs, t);
@@ -243,6 +249,14 @@ static void open_append(struct sim_pod *p)
 	p->append = append_create(&o, &p->epoch);
 }
 
+static void open_sweeper(struct sim_pod *p)
+{
+	const struct sweeper_options o = {
+		.write = p->write, .home = p->loops[0].reactor, .metrics = p->metrics, .every_ms = 1000, .kept_ms = 8000
+	};
+	p->sweeper = sweeper_create(&o);
+}
+
 static void open_loops(struct sim_pod *p)
 {
 	for (int i = 0; i < POD_REACTORS; i++) {
@@ -290,6 +304,7 @@ void pod_boot(struct world *w, int slot)
 	open_loops(p);
 	open_hub(p);
 	open_append(p);
+	open_sweeper(p);
 	vec_push(&w->pods, p);
 	trace(w, "%s begins in slot %d, epoch %016llx", p->name, slot, (unsigned long long)epoch.hash);
 }
@@ -353,11 +368,13 @@ static void take_down(struct sim_pod *p)
 	append_destroy(p->append);
 	lane_destroy(p->write);
 	lane_destroy(p->sync);
+	sweeper_stop(p->sweeper);
 	hub_stop(p->hub);
 	for (size_t i = POD_REACTORS; i-- > 0;) {
 		conn_layer_close(p->loops[i].reactor);
 		reactor_destroy(p->loops[i].reactor);
 	}
+	sweeper_destroy(p->sweeper);
 	hub_destroy(p->hub);
 	p->bus->ops->destroy(p->bus);
 	metrics_destroy(p->metrics);

@@ -35,6 +35,7 @@ struct sim_pod {
 	struct lane *sync, *write;
 	struct bus *bus;
 	struct append *append;
+	struct sweeper *sweeper;
 	struct hub *hub;
 	struct epoch epoch;
 	VEC(struct pod_task *) tasks; /* of its lanes, not ended */
