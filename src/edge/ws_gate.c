@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "edge/ws_conn.h"
 #include "hub/hub_reactor.h"
@@ -176,6 +177,15 @@ static void on_drained(struct conn *c)
 	if (w->session) session_drained(w->session);
 }
 
+/* It is told to resume, behind what it has not read yet. */
+static void on_slow(struct conn *c)
+{
+	struct ws_conn *w = conn_data(c);
+	log_event(LOG_INFO, "ws.reader_too_slow", LOG_INT("user_id", w->user_id),
+			  LOG_INT("queued", (int64_t)conn_queued(c)));
+	ws_fail(w, ERR_SLOW_READER, STR_NONE);
+}
+
 static void ws_free(struct ws_conn *w)
 {
 	ws_parser_release(&w->parser);
@@ -191,6 +201,8 @@ void ws_release(struct ws_conn *w)
 static void on_closed(struct conn *c, enum conn_end why)
 {
 	struct ws_conn *w = conn_data(c);
+	if (why == CONN_SLOW_TOLD) count(c, METRIC_WS_SLOW_TOLD, 1);
+	if (why == CONN_SLOW) count(c, METRIC_WS_SLOW_CUT, 1);
 	if (w->session) session_close(w->session);
 	w->session = NULL;
 	w->conn = NULL;
@@ -259,4 +271,4 @@ void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool
 	if (leftover.n) on_data(conn, leftover.p, leftover.n);
 }
 
-static const struct conn_handler ws_handler = { NULL, on_data, on_drained, NULL, on_closed };
+static const struct conn_handler ws_handler = { NULL, on_data, on_drained, NULL, on_closed, on_slow };

@@ -180,7 +180,7 @@ bool conn_is_tls(const struct conn *c)
 
 bool conn_closing(const struct conn *c)
 {
-	return c->state >= CONN_FINISHING || c->finish_asked;
+	return c->state >= CONN_FINISHING || c->finish_asked || c->slow;
 }
 
 /* ---- ending */
@@ -225,7 +225,6 @@ void conn_end(struct conn *c, enum conn_end why)
 	if (c->state == CONN_SHUT) why = c->why; /* everything was written; how the peer ends does not matter */
 	conn_enter(c, CONN_GOING);
 	c->why = (uint8_t)why;
-	if (why == CONN_SLOW) stat_add(&c->layer->stats.closed_slow, 1);
 	opening_end(c);
 	c->cut = c->out != NULL;
 	conn_drop_queue(c);
@@ -257,6 +256,37 @@ void conn_finish_as(struct conn *c, enum conn_end why)
 void conn_finish(struct conn *c)
 {
 	conn_finish_as(c, CONN_CLOSED_HERE);
+}
+
+/* ---- slow readers */
+
+void conn_too_slow(struct conn *c)
+{
+	if (c->slow || c->state == CONN_GOING) return;
+	if (c->why != CONN_SLOW_TOLD) stat_add(&c->layer->stats.closed_slow, 1);
+	if (!c->handler->slow || c->state != CONN_LIVE) {
+		conn_end(c, CONN_SLOW);
+		return;
+	}
+	c->slow = true;
+	conn_mark_dirty(c);
+}
+
+static void last_word_late(struct conn *c)
+{
+	conn_end(c, CONN_SLOW);
+}
+
+void conn_last_word(struct conn *c)
+{
+	c->slow = false;
+	c->hard = UINT32_MAX;
+	c->handler->slow(c);
+	conn_finish_as(c, CONN_SLOW_TOLD);
+	if (c->state != CONN_FINISHING) return; /* the handler has closed it */
+	deadlines_set(&c->layer->deadlines, c, LAST_WORD_MS, last_word_late);
+	if (c->out) list_del(&c->out->link); /* a stall is counted anew */
+	if (c->blocked) conn_block(c);
 }
 
 static void shut_long_enough(struct conn *c)

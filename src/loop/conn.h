@@ -28,7 +28,8 @@ enum conn_end {
 	CONN_CLOSED_HERE,  /* conn_close(), conn_finish() */
 	CONN_CLOSED_THERE, /* the peer's FIN, nothing more to read; queued bytes were still tried */
 	CONN_RESET,        /* an error on the socket */
-	CONN_SLOW,         /* hard limit, or stalled */
+	CONN_SLOW,         /* hard limit, or stalled: what was queued was dropped */
+	CONN_SLOW_TOLD,    /* the same, but all was written in the end, and the handler's last word behind it */
 	CONN_TLS_FAILED,
 	CONN_REFUSED /* an outgoing connection could not be made */
 };
@@ -39,6 +40,10 @@ struct conn_handler {
 	void (*drained)(struct conn *c); /* the queue fell from past the soft limit to empty; may be NULL */
 	void (*ended)(struct conn *c);   /* the peer sent FIN; NULL: the connection is closed */
 	void (*closed)(struct conn *c, enum conn_end why); /* the last call; the owner forgets c */
+	/* Past the hard limit, or stalled; never inside the owner's call. Nothing was taken from the owner since; what it
+	 * writes here is queued whatever the limit, as its last word: then the connection is finished, or cut when not all
+	 * of it could be written within 10 s. NULL: it is closed at once. */
+	void (*slow)(struct conn *c);
 };
 
 struct conn_limits {

@@ -158,7 +158,7 @@ void conn_check_stalled(struct reactor *r, struct timer *t)
 		struct outq *q = container_of(i, struct outq, link);
 		int64_t left = q->since_ms + q->conn->stall_ms - now;
 		if (left <= 0)
-			conn_end(q->conn, CONN_SLOW);
+			conn_too_slow(q->conn);
 		else if (left < next)
 			next = left;
 	}
@@ -198,7 +198,7 @@ static void conn_queued_more(struct conn *c)
 	if (c->out->bytes > c->hard) {
 		conn_push(c); /* much at once is no sign of a slow reader */
 		if (c->out && c->out->bytes > c->hard) {
-			conn_end(c, CONN_SLOW);
+			conn_too_slow(c);
 			return;
 		}
 	}
@@ -240,7 +240,7 @@ static size_t keep_record(struct conn *c, const struct iovec *iov, int n)
 size_t conn_writev_now(struct conn *c, const struct iovec *iov, int n)
 {
 	assert(reactor_here(c->layer->reactor));
-	if (n == 0 || c->out || c->blocked || c->state != CONN_LIVE) return 0;
+	if (n == 0 || c->out || c->blocked || c->slow || c->state != CONN_LIVE) return 0;
 	ssize_t w = c->transport->write(c, iov, n);
 	if (w == IO_AGAIN) {
 		c->blocked = true;
@@ -308,6 +308,7 @@ bool conn_flush_dirty(struct reactor *r, struct turn_hook *h)
 		struct conn *c = l->dirty.p[i];
 		if (!c) continue;
 		c->dirty_at = NOWHERE;
+		if (c->slow) conn_last_word(c);
 		conn_push(c);
 		conn_settle(c);
 	}

@@ -48,6 +48,7 @@ struct conn {
 	bool eof : 1;     /* the peer's end was read */
 	bool blocked : 1; /* the last write would block: waits until it is writable */
 	bool full : 1;
+	bool slow : 1;         /* its last word comes with the next flush; takes nothing until then */
 	bool cut : 1;          /* something queued was dropped */
 	bool finish_asked : 1; /* before it was open */
 	const struct conn_handler *handler;
@@ -107,6 +108,7 @@ struct conn_layer *conn_layer(struct reactor *r);
 #define GATHER_BYTES 16384
 #define DISCARD_BYTES (256 * 1024)
 #define DISCARD_MS 2000
+#define LAST_WORD_MS 10000
 static inline void stat_add(_Atomic int64_t *s, int64_t n)
 {
 	atomic_store_explicit(s, atomic_load_explicit(s, memory_order_relaxed) + n, memory_order_relaxed);
@@ -119,8 +121,10 @@ void conn_set_peer(struct conn *c, const struct sockaddr_storage *addr);
 void conn_enter(struct conn *c, enum conn_state state);
 void conn_end(struct conn *c, enum conn_end why); /* CONN_GOING, once */
 void conn_finish_as(struct conn *c, enum conn_end why);
-void conn_shut(struct conn *c);   /* everything was written */
-void conn_opened(struct conn *c); /* from CONN_OPENING, or right after it was made */
+void conn_too_slow(struct conn *c);  /* past the hard limit, or stalled; may end it */
+void conn_last_word(struct conn *c); /* by the flush: of one that is too slow */
+void conn_shut(struct conn *c);      /* everything was written */
+void conn_opened(struct conn *c);    /* from CONN_OPENING, or right after it was made */
 
 /* conn_io.c */
 struct outq *conn_queue(struct conn *c);

@@ -223,7 +223,8 @@ static const char *why_of(enum conn_end end)
 	switch (end) {
 	case CONN_CLOSED_THERE: return "Redis closed the connection";
 	case CONN_RESET: return "the connection was reset";
-	case CONN_SLOW: return "Redis takes no bytes";
+	case CONN_SLOW:
+	case CONN_SLOW_TOLD: return "Redis takes no bytes";
 	case CONN_TLS_FAILED: return "TLS could not be agreed on: the certificate, its name, or its authority";
 	case CONN_REFUSED: return "no connection could be made";
 	case CONN_OPEN:

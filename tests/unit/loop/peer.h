@@ -61,7 +61,7 @@ struct seen {
 	struct conn *c;
 	char text[4096];
 	size_t n; /* bytes of data, the first of which are in text */
-	int opened, drained, ended, closed;
+	int opened, drained, ended, closed, told;
 	enum conn_end why;
 	bool echo;
 	bool stop_on_close, stop_on_drain;

@@ -206,6 +206,112 @@ static void who_takes_nothing_for_too_long_is_closed(void **state)
 	rig_close(r);
 }
 
+/* ---- slow readers that are told */
+
+static void last_word(struct conn *c)
+{
+	struct seen *s = conn_data(c);
+	s->told++;
+	assert_true(conn_queued(c) > 0);
+	conn_write_copy(c, "bye", 3);
+}
+static const struct conn_handler telling_handler = {
+	.data = seen_data, .drained = seen_drained, .closed = seen_closed, .slow = last_word
+};
+
+static const struct conn_limits tiny = { .soft = 10, .hard = 1000, .stall_ms = 60000 };
+
+/* A pair whose reader reads nothing, and a writer that has come to its hard limit. */
+static struct reactor *too_slow(struct conn *c[2], struct seen *s, struct seen *reader)
+{
+	struct reactor *r = rig_open();
+	conn_pair(r, c);
+	conn_pair_window(c[1], 100);
+	conn_setup(c[0], &telling_handler, s, &tiny);
+	conn_setup(c[1], &seen_handler, reader, NULL);
+	conn_pause(c[1]);
+	conn_write_copy(c[0], block, 1000);
+	assert_false(conn_closing(c[0]));
+	conn_write_copy(c[0], block, 101);
+	assert_true(conn_closing(c[0]));
+	assert_int_equal(s->told, 0); /* never inside the owner's call */
+	conn_write_copy(c[0], block, 100);
+	assert_int_equal(conn_writev_now(c[0], &(struct iovec){ block, 10 }, 1), 0);
+	return r;
+}
+
+static void the_last_word_follows_what_was_queued(void **state)
+{
+	struct conn *c[2];
+	struct seen s = { .stop_on_close = true }, reader = { .stop_on_close = true };
+	struct reactor *r = too_slow(c, &s, &reader);
+	conn_resume(c[1]);
+	rig_run(r);
+	if (!s.closed || !reader.closed) rig_run(r);
+	assert_int_equal(s.told, 1);
+	assert_int_equal(s.drained, 0);
+	assert_int_equal(s.why, CONN_SLOW_TOLD);
+	assert_int_equal(reader.why, CONN_CLOSED_THERE);
+	assert_int_equal(reader.n, 1101 + 3);
+	assert_memory_equal(reader.text + 1101, "bye", 3);
+	assert_int_equal(conn_layer_stats(r)->closed_slow, 1);
+	rig_close(r);
+}
+
+/* Its owner closes it in the same turn: there is no last word. */
+static void who_closes_it_says_nothing_more(void **state)
+{
+	struct conn *c[2];
+	struct seen s = { .stop_on_close = true }, reader = { 0 };
+	struct reactor *r = too_slow(c, &s, &reader);
+	conn_close(c[0]);
+	rig_run(r);
+	assert_int_equal(s.told, 0);
+	assert_int_equal(s.why, CONN_CLOSED_HERE);
+	rig_close(r);
+}
+
+static void last_word_and_close(struct conn *c)
+{
+	last_word(c);
+	conn_close(c);
+}
+
+static void closed_in_its_last_word(void **state)
+{
+	static const struct conn_handler handler = { .data = seen_data,
+												 .closed = seen_closed,
+												 .slow = last_word_and_close };
+	struct conn *c[2];
+	struct seen s = { .stop_on_close = true }, reader = { 0 };
+	struct reactor *r = too_slow(c, &s, &reader);
+	conn_setup(c[0], &handler, &s, NULL);
+	rig_run(r);
+	assert_int_equal(s.told, 1);
+	assert_int_equal(s.closed, 1);
+	assert_int_equal(s.why, CONN_CLOSED_HERE);
+	rig_close(r);
+}
+
+/* One that stalled is told as well, and cut when it does not take that either. */
+static void who_stalls_is_told_and_then_cut(void **state)
+{
+	struct reactor *r = rig_open();
+	int fd[2];
+	peer_sockets(fd, 8192);
+	struct seen s = { .stop_on_close = true };
+	struct conn *c = adopt(r, &s, fd[0]);
+	const struct conn_limits quick = { .soft = small.soft, .hard = small.hard, .stall_ms = 30 };
+	conn_setup(c, &telling_handler, &s, &quick);
+	fill(c, 1000);
+	rig_run(r);
+	assert_int_equal(s.told, 1);
+	assert_int_equal(s.why, CONN_SLOW);
+	assert_int_equal(conn_layer_stats(r)->closed_slow, 1);
+	close(fd[1]);
+	rig_close(r);
+}
+
 /* ---- back-pressure */
 
 static void while_paused_nothing_is_read(void **state)
@@ -657,6 +763,27 @@ static void who_takes_a_little_now_and_then_is_not_closed(void **state)
 	rig_close(r);
 }
 
+static void the_last_word_is_waited_for_only_so_long(void **state)
+{
+	struct reactor *r = moved_open();
+	struct conn *c[2];
+	struct seen s = { 0 }, reader = { 0 };
+	conn_pair(r, c);
+	conn_pair_window(c[1], 100);
+	conn_setup(c[0], &telling_handler, &s, &tiny);
+	conn_setup(c[1], &seen_handler, &reader, NULL);
+	conn_pause(c[1]);
+	conn_write_copy(c[0], block, 1200);
+	pass(r, 0);
+	assert_int_equal(s.told, 1);
+	pass(r, 9900);
+	assert_int_equal(s.closed, 0);
+	pass(r, 200);
+	assert_int_equal(s.closed, 1);
+	assert_int_equal(s.why, CONN_SLOW);
+	rig_close(r);
+}
+
 /* ---- deadlines */
 
 static void deadline_closes(struct conn *c)
@@ -823,6 +950,11 @@ int main(void)
 		cmocka_unit_test(past_the_hard_limit_it_is_closed),
 		cmocka_unit_test(much_at_once_does_not_make_a_reader_slow),
 		cmocka_unit_test(who_takes_nothing_for_too_long_is_closed),
+		cmocka_unit_test(the_last_word_follows_what_was_queued),
+		cmocka_unit_test(who_closes_it_says_nothing_more),
+		cmocka_unit_test(closed_in_its_last_word),
+		cmocka_unit_test(who_stalls_is_told_and_then_cut),
+		cmocka_unit_test(the_last_word_is_waited_for_only_so_long),
 		cmocka_unit_test(while_paused_nothing_is_read),
 		cmocka_unit_test(pausing_inside_data_stops_the_reading_at_once),
 		cmocka_unit_test(a_handler_may_be_changed_inside_data),
