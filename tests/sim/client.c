@@ -67,6 +67,7 @@ static void shelf_start(struct client *k, int slot, int64_t rev, int64_t at, con
 	shelf_forget(s);
 	s->has = true;
 	s->rev = rev, s->at = at;
+	s->epoch = k->epoch;
 	trace(k->world, "c%d %s %lld at %lld", k->index, why, (long long)channel_at(slot), (long long)rev);
 	send_again(k, slot, 0);
 	page_load(k, slot);
@@ -321,6 +322,7 @@ void client_frame(struct client *k, struct link *l, const struct wire *h, const 
 		shelf_forget(&k->shelves[slot]);
 		break;
 	case WIRE_SYNCED:
+		k->shelves[slot].epoch = k->epoch;
 		if (k->shelves[slot].has && k->shelves[slot].rev != h->rev)
 			fault(k->world, "synced elsewhere: c%d %lld at %lld, the cursor is %lld", k->index,
 				  (long long)h->channel_id, (long long)h->rev, (long long)k->shelves[slot].rev);
@@ -367,7 +369,7 @@ void client_edit(struct client *k, int64_t channel_id, bool removes)
 							 .channel_id = channel_id,
 							 .message_id = m->message_id,
 							 .number = ++k->world->next_nonce,
-							 .epoch = k->epoch };
+							 .epoch = s->epoch };
 		snprintf(r.text, sizeof r.text, "m%lld/e%lld", (long long)m->nonce, (long long)r.number);
 		link_request(k->link, &r);
 	}

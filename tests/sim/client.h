@@ -28,6 +28,7 @@ struct early { /* an event that came while a page was on its way */
 struct shelf { /* what a client has of one channel */
 	bool has;  /* it is in it, with a cursor */
 	int64_t rev, at;
+	uint64_t epoch; /* in which all of it is known to stand; another one is told before each channel is compared */
 	VEC(struct held) cache;
 	bool has_page;
 	int64_t low;      /* the lowest message id of the page; 0: it was empty */
