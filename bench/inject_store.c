@@ -36,13 +36,13 @@ enum err sync_logs(struct db_conn *c, struct arena *a, struct sync_log *logs, si
 	return OK;
 }
 
-enum err sync_list(struct db_conn *c, struct arena *a, int64_t user_id, struct str session_id, struct sync_list *out,
-				   uint64_t *epoch)
+enum err sync_list(struct db_conn *c, struct arena *a, struct sync_list *out, uint64_t *epoch)
 {
-	*out = (struct sync_list){ .user_rev = 1, .active = true, .n_channels = inject_store_channels };
+	for (size_t i = 0; i < out->n_sessions; i++) out->sessions[i].alive = true;
+	out->user_rev = 1, out->active = true, out->n_channels = inject_store_channels;
 	out->channels = arena_array(a, struct channel, inject_store_channels);
 	for (size_t i = 0; i < inject_store_channels; i++) out->channels[i] = channel_of((int64_t)i + 1);
-	out->user = (struct user){ .id = user_id, .username = STR("bench"), .role = USER_MEMBER };
+	out->user = (struct user){ .id = out->user_id, .username = STR("bench"), .role = USER_MEMBER };
 	*epoch = INJECT_EPOCH;
 	return OK;
 }

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "codec/codec.h"
 #include "proto/json.h"
 #include "store/epoch.h"
 
@@ -124,7 +125,7 @@ static void job_run(struct job *j, void *state)
 		log_event(LOG_WARN, "marker.write_failed",
 				  LOG_INT("markers", (int64_t)m->batch.n)); /* clients send them again */
 	for (size_t i = 0; i < m->batch.n && !e; i++)
-		if (m->batch.p[i].moved) marker_tell(m->o.bus, &m->batch.p[i], m->epoch, 0);
+		if (m->batch.p[i].moved) marker_tell(m->o.bus, &m->batch.p[i], m->epoch);
 }
 
 static void job_done(struct job *j) /* on the lane */
@@ -180,7 +181,7 @@ bool markers_flush(struct markers *m, int64_t ms)
 
 /* ---- telling */
 
-void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch, int64_t unread_at)
+void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch)
 {
 	struct buf b;
 	struct json_out o;
@@ -188,16 +189,15 @@ void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch, int64_
 	json_out_init(&o, &b);
 	json_open(&o, '{');
 	json_field_text(&o, "op", "read");
-	json_field_i64(&o, "channel_id", m->channel_id);
-	json_field_i64(&o, "read_id", m->read_id);
-	json_field_i64(&o, "read_seq", m->read_seq);
-	json_field_i64(&o, "mention_count", m->mention_count);
-	if (unread_at) json_field_time(&o, "at", unread_at);
-	if (unread_at) json_field_bool(&o, "unread", true);
+	const struct channel_me me = {
+		.read_id = m->read_id, .read_seq = m->read_seq, .mention_count = m->mention_count, .read_at = m->read_at
+	};
+	codec_read(&o, m->channel_id, &me, m->back);
 	json_close(&o, '}');
 	struct user_news *n = user_news_create(b.n);
 	n->user_id = m->user_id;
 	n->epoch = epoch;
+	n->marker_channel = m->channel_id, n->marker_at = m->read_at;
 	memcpy(n->json, b.p, b.n);
 	bus_publish_user(bus, n);
 	user_news_unref(n);

@@ -25,6 +25,6 @@ void markers_destroy(struct markers *m); /* its reactor has stopped and is still
  * in, above the last message or of another epoch changes nothing. */
 enum err marker_note(struct markers *m, const struct marker *marker);
 /* Tells the person's devices where the marker stands. It only goes forward, and they keep the higher; unless it was put
- * back, which counts by its time: unread_at, 0 where it was not. */
-void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch, int64_t unread_at);
+ * back, which counts by its time. */
+void marker_tell(struct bus *bus, const struct marker *m, uint64_t epoch);
 #endif

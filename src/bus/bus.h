@@ -18,8 +18,9 @@ struct user_news {
 	int64_t user_rev; /* 0: no rev moved (typing, read markers) */
 	uint64_t epoch;
 	bool list_moved; /* membership, sessions or levels: read the list again when user_rev is above what is known */
-	char revoked_session[27]; /* this session is ended; "*": all of the person's; "" none */
-	char kept_session[27];    /* with "*": but this one */
+	char revoked_session[27];          /* this session is ended; "*": all of the person's; "" none */
+	char kept_session[27];             /* with "*": but this one */
+	int64_t marker_channel, marker_at; /* json is a read marker: of this channel, moved at this time; 0: it is none */
 	uint32_t json_n;
 	char json[]; /* a frame for the person's sessions; json_n 0: none */
 };

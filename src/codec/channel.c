@@ -47,3 +47,13 @@ void codec_channel(struct json_out *o, const struct channel *c)
 	if (c->has_me) put_me(o, &c->me);
 	json_close(o, '}');
 }
+
+void codec_read(struct json_out *o, int64_t channel_id, const struct channel_me *me, bool back)
+{
+	json_field_i64(o, "channel_id", channel_id);
+	json_field_i64(o, "read_id", me->read_id);
+	json_field_i64(o, "read_seq", me->read_seq);
+	json_field_i64(o, "mention_count", me->mention_count);
+	json_field_time(o, "at", me->read_at);
+	if (back) json_field_bool(o, "unread", true);
+}

@@ -296,30 +296,29 @@ enum err channel_mark_take(struct request *q)
 }
 
 /* The id is compared with the epoch of the very transaction that it is used in. */
-static enum err mark_in(struct request *q, struct db_conn *c, bool back, int64_t now_ms, uint64_t *epoch)
+static enum err mark_in(struct request *q, struct db_conn *c, bool back, uint64_t *epoch)
 {
 	struct marker *m = q->in;
 	struct channel ch;
 	enum err e = epoch_read(c, epoch);
 	if (!e && m->epoch && m->epoch != *epoch) e = ERR_EPOCH_CHANGED;
 	if (!e) e = channel_read(c, &q->arena, m->channel_id, &q->actor, true, &ch);
-	return e ? e : marker_move(c, m, back, now_ms);
+	return e ? e : marker_move(c, m, back, clock_wall_ms(q->pod->clock));
 }
 
 static enum err mark(struct request *q, struct db_conn *c, bool back)
 {
 	struct marker *m = q->in;
-	int64_t now_ms = clock_wall_ms(q->pod->clock);
 	uint64_t epoch;
 	m->user_id = q->actor.user_id;
 	enum err e = db_begin(c);
 	if (e) return e;
-	e = mark_in(q, c, back, now_ms, &epoch);
+	e = mark_in(q, c, back, &epoch);
 	if (!e)
 		e = db_commit(c);
 	else
 		db_rollback(c);
-	if (!e && m->moved) marker_tell(q->pod->bus, m, epoch, back ? now_ms : 0);
+	if (!e && m->moved) marker_tell(q->pod->bus, m, epoch);
 	return e;
 }
 

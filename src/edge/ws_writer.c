@@ -41,12 +41,7 @@ static void ready_first(struct json_out *o, const struct session *s, const struc
 	json_close(o, '}');
 	json_field_i64(o, "heartbeat_ms", w->pod->config->heartbeat_ms);
 	json_field_text(o, "epoch", epoch);
-	json_field_i64(o, "user_rev", r->list->user_rev);
 }
-
-struct ready_place {
-	size_t channel, gone, user;
-};
 
 static bool whole(const struct ready *r, const struct ready_place *at)
 {
@@ -67,21 +62,21 @@ static void ready_part(struct json_out *o, const struct ready *r, struct ready_p
 	json_open(o, '[');
 	while (at->user < r->list->n_users && o->buf->n < PART_BYTES) codec_user(o, &r->list->users[at->user++]);
 	json_close(o, ']');
-	if (!whole(r, at)) json_field_bool(o, "more", true);
+	if (whole(r, at)) /* who has not read all of it has nothing that it could go on from */
+		json_field_i64(o, "user_rev", r->list->user_rev);
+	else
+		json_field_bool(o, "more", true);
 }
 
-static void write_ready(struct session *s, const struct ready *r)
+static bool write_ready(struct session *s, const struct ready *r, struct ready_place *at)
 {
-	struct ready_place at = { 0 };
-	bool first = true;
-	do {
-		struct buf b;
-		struct json_out o = begin(&b, "ready");
-		if (first) ready_first(&o, s, r);
-		first = false;
-		ready_part(&o, r, &at);
-		end(s, &o);
-	} while (!whole(r, &at));
+	struct buf b;
+	struct json_out o = begin(&b, "ready");
+	if (!at->begun) ready_first(&o, s, r);
+	at->begun = true;
+	ready_part(&o, r, at);
+	end(s, &o);
+	return whole(r, at);
 }
 
 /* ---- the rest */
@@ -125,6 +120,14 @@ static void write_reset(struct session *s, int64_t channel_id, int64_t rev, cons
 	end(s, &o);
 }
 
+static void write_read(struct session *s, const struct channel *c)
+{
+	struct buf b;
+	struct json_out o = begin(&b, "read");
+	codec_read(&o, c->id, &c->me, true);
+	end(s, &o);
+}
+
 static void write_news(struct session *s, const struct user_news *n)
 {
 	ws_send(s->data, (struct str){ n->json, n->json_n });
@@ -156,5 +159,6 @@ static void kick(struct session *s, enum err why)
 }
 
 const struct session_ops ws_session_ops = {
-	write_ready, write_channel, write_gone, write_synced, write_reset, write_news, write_hint, write_drain, kick,
+	write_ready, write_channel, write_gone, write_synced, write_reset,
+	write_read,  write_news,    write_hint, write_drain,  kick,
 };

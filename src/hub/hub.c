@@ -10,6 +10,7 @@
 #include "hub/local.h"
 #include "hub/owner.h"
 #include "hub/person.h"
+#include "hub/reading.h"
 #include "hub/session.h"
 
 #define SWEEP_MS 10000
@@ -293,6 +294,7 @@ struct hub *hub_create(const struct hub_options *o)
 
 void hub_stop(struct hub *h)
 {
+	struct id_slot slot;
 	h->bus->ops->detach(h->bus);
 	h->stopping = true;
 	if (h->check) check_stop(h->check);
@@ -300,6 +302,7 @@ void hub_stop(struct hub *h)
 		struct hub_reactor *hr = h->r[i];
 		owner_drop_all(hr);
 		attach_drop_snapshots(hr);
+		for (size_t p = 0; id_map_next(&hr->people, &p, &slot);) reading_forget(slot.value);
 		timer_clear(&hr->sweep);
 		timer_clear(&hr->drain);
 	}

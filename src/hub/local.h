@@ -20,6 +20,7 @@ struct sub { /* one session in one channel */
 		int64_t
 			pos_at; /* not live: the time of pos as the client knows it, until it was compared; 0: nothing to compare */
 	};
+	int64_t read_at; /* of the person's marker as it was told */
 	union {
 		uint32_t gen; /* not live: of attaching */
 		uint32_t at;  /* live: in local->subs */
@@ -28,7 +29,7 @@ struct sub { /* one session in one channel */
 	bool clipped;
 	bool tell_synced; /* the client named a cursor: it hears when the replay is over */
 };
-_Static_assert(sizeof(struct sub) <= 56, "there is one for each channel of each session");
+_Static_assert(sizeof(struct sub) <= 64, "there is one for each channel of each session");
 
 struct joined { /* frames (from, to] as one run of bytes */
 	struct chunk *chunk;

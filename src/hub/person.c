@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "hub/list.h"
+#include "hub/reading.h"
 #include "hub/session.h"
 
 struct person *person_join(struct hub_reactor *hr, struct session *s)
@@ -12,6 +14,7 @@ struct person *person_join(struct hub_reactor *hr, struct session *s)
 		p->user_id = s->user_id;
 		p->here = hr;
 		list_init(&p->sessions);
+		timer_init(&p->pause, reading_pause_due);
 		id_map_put(&hr->people, s->user_id, p);
 		hr->hub->bus->ops->subscribe(hr->hub->bus, TOPIC_USER, s->user_id);
 	}
@@ -28,6 +31,7 @@ void person_leave(struct session *s)
 	if (!list_empty(&p->sessions)) return;
 	p->here->hub->bus->ops->unsubscribe(p->here->hub->bus, TOPIC_USER, p->user_id);
 	id_map_take(&p->here->people, p->user_id);
+	reading_forget(p);
 	mem_free(p);
 }
 
@@ -38,16 +42,6 @@ static bool is_revoked(const struct session *s, const struct user_news *n)
 	return strcmp(s->session_id, n->revoked_session) == 0;
 }
 
-static void session_news(struct session *s, struct user_news *n)
-{
-	if (is_revoked(s, n))
-		s->ops->kick(s, ERR_SESSION_REVOKED);
-	else if (s->ready) {
-		if (n->json_n && !s->parked) s->ops->news(s, n);
-		if (n->list_moved && n->user_rev > s->user_rev) session_refresh(s);
-	}
-}
-
 void person_news(struct hub_reactor *hr, struct user_news *n)
 {
 	struct person *p = id_map_get(&hr->people, n->user_id);
@@ -55,7 +49,11 @@ void person_news(struct hub_reactor *hr, struct user_news *n)
 	if (n->list_moved && n->user_rev > p->heard) p->heard = n->user_rev;
 	for (struct list *i = p->sessions.next, *next; i != &p->sessions; i = next) {
 		next = i->next; /* a kick closes at the end of the turn, never here */
-		session_news(container_of(i, struct session, person_link), n);
+		struct session *s = container_of(i, struct session, person_link);
+		if (is_revoked(s, n))
+			s->ops->kick(s, ERR_SESSION_REVOKED);
+		else
+			list_news(s, n);
 	}
 }
 
@@ -67,7 +65,7 @@ void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev)
 	if (rev > p->heard) p->heard = rev;
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		struct session *s = container_of(i, struct session, person_link);
-		if (s->ready && rev > s->user_rev) session_refresh(s);
+		if (s->ready && rev > s->list_rev && !s->list_asked) session_refresh(s);
 	}
 }
 
@@ -75,8 +73,9 @@ static void read_lists(struct person *p)
 {
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		struct session *s = container_of(i, struct session, person_link);
-		if (s->hello || s->ready) session_refresh(s); /* the first list of a hello; or what was missed meanwhile */
+		if (s->hello || s->ready) s->list_wanted = true; /* the first list of a hello; or what was missed meanwhile */
 	}
+	reading_next(p);
 }
 
 void person_subscribed(struct hub_reactor *hr, int64_t user_id)

@@ -3,14 +3,21 @@
 #define LINNET_HUB_PERSON_H
 #include "hub/hub_reactor.h"
 
+struct session;
+struct reading;
+
 struct person {
 	int64_t user_id;
 	struct hub_reactor *here;
 	struct list sessions; /* session.person_link */
 	int64_t heard;
 	bool subscribed; /* confirmed by the bus: news arrive from now on */
+	/* reading.c */
+	struct reading *reading; /* of their list, under way */
+	struct timer pause;
+	int64_t next_read_ms; /* no earlier */
+	bool failed;          /* the last one has */
 };
-struct session;
 struct person *person_join(struct hub_reactor *hr, struct session *s);
 void person_leave(struct session *s);
 void person_news(struct hub_reactor *hr, struct user_news *n);

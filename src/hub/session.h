@@ -1,5 +1,5 @@
 /* A session: one connection of one person, attached to all of their channels. It knows no dialect: how things are
- * written is its table of functions. Its list of channels follows the person's head (people.c), its streams the owners.
+ * written is its table of functions. Its list of channels follows the person's head (list.h), its streams the owners.
  * reactor */
 #ifndef LINNET_HUB_SESSION_H
 #define LINNET_HUB_SESSION_H
@@ -17,7 +17,9 @@ struct hello {
 	uint64_t epoch;   /* of the cursors; 0: the present one */
 	int64_t user_rev; /* 0: none: the whole list is wanted */
 };
-/* What a ready says: rows without a cursor, or whose own part changed; cursors of channels that one is not in. */
+/* What a ready says: rows without a cursor, or whose own part changed; channels that one has left since or named in
+ * vain.
+ */
 struct ready {
 	const struct sync_list *list;
 	const struct channel **channels;
@@ -26,14 +28,21 @@ struct ready {
 	size_t n_gone;
 	uint64_t epoch;
 };
+struct ready_place { /* how much of it was written */
+	bool begun;
+	size_t channel, gone, user;
+};
 
 struct session;
+struct greeting;
 struct session_ops {
-	void (*ready)(struct session *s, const struct ready *r);
+	/* Writes the next part, and moves the place; true: it was the last. */
+	bool (*ready)(struct session *s, const struct ready *r, struct ready_place *at);
 	void (*channel)(struct session *s, const struct channel *c, int64_t user_rev); /* new, or one's own part changed */
 	void (*gone)(struct session *s, int64_t channel_id, int64_t user_rev);
 	void (*synced)(struct session *s, int64_t channel_id, int64_t rev);
 	void (*reset)(struct session *s, int64_t channel_id, int64_t rev, const struct channel *row);
+	void (*read)(struct session *s, const struct channel *c);   /* a marker stands elsewhere than was told */
 	void (*news)(struct session *s, const struct user_news *n); /* a frame of one's own things */
 	void (*hint)(struct session *s, const struct hint *h);      /* queues; closes nothing */
 	void (*drain)(struct session *s, int64_t reconnect_in_ms);
@@ -46,7 +55,8 @@ struct session {
 	struct conn *conn;      /* NULL once it is closed */
 	VEC(struct sub *) subs; /* its channels, by channel_id, ascending */
 	uint8_t dialect;
-	bool greeted, ready, parked, closed, refreshing, refresh_again, resume;
+	bool greeted, ready, parked, closed;
+	bool list_wanted, list_asked; /* the list is to be read for it; is being read */
 
 	struct list link;        /* hub_reactor.sessions */
 	struct list person_link; /* person.sessions */
@@ -58,10 +68,12 @@ struct session {
 	uint32_t busy;           /* attaches and jobs that know it */
 	uint64_t history, epoch; /* in which it was opened */
 	uint32_t next_gen;
-	int64_t user_rev; /* of the list it has */
+	int64_t user_rev; /* it was told everything up to it, */
+	int64_t list_rev; /* by lists up to this one */
 	int64_t drain_at_ms;
-	int64_t replay_left; /* events that its hello may still replay */
-	struct hello *hello; /* until ready */
+	int64_t replay_left;       /* events that its hello may still replay */
+	struct hello *hello;       /* until ready */
+	struct greeting *greeting; /* the ready that is being written (list.c) */
 	struct deferred free_later;
 };
 
@@ -78,6 +90,11 @@ uint64_t session_epoch(const struct session *s);
 
 /* ---- within the hub */
 struct sub *session_sub(const struct session *s, int64_t channel_id); /* NULL */
+struct sub *session_sub_add(struct session *s, int64_t channel_id);   /* there is none; detached, without a position */
+/* Of one that is detached; membership is known as of this rev. counted: what it replays counts for the hello's or the
+ * resume's `replay_left`. Who begins at a row's rev is behind by no fault of a client, and is not reset for what others
+ * had replayed. */
+void session_attach(struct sub *sub, int64_t known, bool counted);
 /* One event of a stream, the next after the subscription's position; false when the session takes no more of it now
  * (parked, or this removed the person). */
 /* May more be queued for it? What was queued in this very turn is no sign of a slow reader: the kernel is asked first.
@@ -90,7 +107,8 @@ void session_gone(struct session *s, int64_t channel_id);                     /*
 void session_stream_ended(struct session *s, const struct event *e); /* was given the last event of its stream */
 void session_park(struct session *s);                                /* past the soft limit: keeps positions only */
 void session_detach(struct session *s);                              /* from all channels; keeps the positions */
-void session_refresh(struct session *s);                             /* reads the list again */
-void session_reattach(struct sub *sub);                              /* from its position, membership included */
+void session_refresh(struct session *s);                             /* its list is read again */
+void session_forget_hello(struct session *s);
+void session_reattach(struct sub *sub); /* from its position, membership included */
 void session_unbusy(struct session *s);
 #endif

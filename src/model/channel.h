@@ -26,6 +26,7 @@ struct channel_me { /* one's own part */
 	enum channel_role role;
 	bool voice;
 	int64_t read_id, read_seq, mention_count;
+	int64_t read_at; /* goes up with each move of the marker */
 	enum notify_level level;
 	int64_t muted_until;
 	bool hidden;

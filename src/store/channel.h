@@ -52,8 +52,8 @@ enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, st
 struct marker {
 	int64_t channel_id, user_id, message_id; /* in */
 	uint64_t epoch; /* in: that message_id is of; 0: the present one; for whoever compares it in his transaction */
-	int64_t read_id, read_seq, mention_count; /* out */
-	bool moved;                               /* out */
+	int64_t read_id, read_seq, mention_count, read_at; /* out */
+	bool moved, back;                                  /* out */
 };
 /* Forward to message_id; one that is further already stays. back: so that message_id is the first unread one.
  * ERR_NOT_FOUND: no member, or no such message yet. One statement or two; no transaction of its own, and no look at the

@@ -15,15 +15,17 @@ static const struct sql SQL_PATCH = {
 #define SEQ_UPTO(id)                                                                                                   \
 	"coalesce((SELECT t.seq FROM messages t WHERE t.channel_id = $1 AND t.message_id <= " id                           \
 	" AND t.seq IS NOT NULL ORDER BY t.message_id DESC LIMIT 1), 0)"
+/* Each move has a later time than the one before, whatever the clocks of pods say. */
+#define READ_AT "read_at = CASE WHEN $4 > read_at THEN $4 ELSE read_at + 1 END"
 static const struct sql SQL_FORWARD = {
 	"UPDATE members SET read_id = $3, read_seq = " SEQ_UPTO(
-		"$3") ", read_at = $4 WHERE channel_id = $1 AND user_id = $2 "
+		"$3") ", " READ_AT " WHERE channel_id = $1 AND user_id = $2 "
 			  "AND left_rev IS NULL AND read_id < $3 AND $3 <= (SELECT h.last_id FROM heads h WHERE h.channel_id = $1)",
 	NULL,
 };
 static const struct sql SQL_BACK = {
 	"UPDATE members SET read_id = $3 - 1, read_seq = " SEQ_UPTO(
-		"$3 - 1") ", read_at = $4 WHERE channel_id = $1 AND "
+		"$3 - 1") ", " READ_AT " WHERE channel_id = $1 AND "
 				  "user_id = $2 AND left_rev IS NULL AND read_id <> $3 - 1 AND $3 <= (SELECT h.last_id FROM heads h "
 				  "WHERE "
 				  "h.channel_id = $1)",
@@ -31,7 +33,7 @@ static const struct sql SQL_BACK = {
 };
 static const struct sql SQL_MARKER = {
 	"SELECT m.read_id, m.read_seq, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "
-	"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), h.last_id "
+	"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), h.last_id, m.read_at "
 	"FROM members m JOIN heads h ON h.channel_id = m.channel_id "
 	"WHERE m.channel_id = $1 AND m.user_id = $2 AND m.left_rev IS NULL",
 	NULL,
@@ -76,6 +78,7 @@ enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now
 				DB_ARGS(DB_I64(m->channel_id), DB_I64(m->user_id), DB_I64(m->message_id), DB_I64(now_ms)), &changed);
 	if (e) return e;
 	m->moved = changed > 0;
+	m->back = back;
 	e = db_query(c, &SQL_MARKER, DB_ARGS(DB_I64(m->channel_id), DB_I64(m->user_id)), &rows);
 	if (e) return e;
 	while (db_next(&rows)) {
@@ -83,6 +86,7 @@ enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now
 		m->read_seq = db_i64(&rows, 1);
 		m->mention_count = db_i64(&rows, 2);
 		last_id = db_i64(&rows, 3);
+		m->read_at = db_i64(&rows, 4);
 	}
 	e = db_end(&rows);
 	return !e && m->message_id > last_id ? ERR_NOT_FOUND : e;

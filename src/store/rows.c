@@ -86,6 +86,7 @@ void channel_me_take(const struct db_rows *r, int at, struct arena *a, struct ch
 	out->me.joined_rev = db_i64(r, at + 8);
 	out->me.user_rev = db_i64(r, at + 9);
 	out->me.mention_count = db_i64(r, at + 10);
+	out->me.read_at = db_i64(r, at + 11);
 }
 
 void user_take(const struct db_rows *r, int at, struct arena *a, struct user *out)

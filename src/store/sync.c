@@ -196,8 +196,18 @@ static const struct sql SQL_LIST = {
 	NULL,
 };
 static const struct sql SQL_PERSON = {
-	"SELECT " USER_COLUMNS ", uh.rev, (SELECT count(*) FROM sessions s WHERE s.session_id = $2 AND s.user_id = $1 AND "
-	"s.revoked_at IS NULL) FROM users u JOIN user_heads uh ON uh.user_id = u.user_id WHERE u.user_id = $1",
+	"SELECT " USER_COLUMNS ", uh.rev FROM users u JOIN user_heads uh ON uh.user_id = u.user_id WHERE u.user_id = $1",
+	NULL,
+};
+static const struct sql SQL_ALIVE = {
+	"SELECT 1 FROM sessions WHERE session_id = $1 AND user_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR "
+	"expires_at > $3)",
+	NULL,
+};
+/* Whoever deletes such rows keeps the last one that is too old: it says how far back the others reach. */
+static const struct sql SQL_LEFT = {
+	"SELECT channel_id, user_rev, left_at FROM members WHERE user_id = $1 AND left_rev IS NOT NULL "
+	"ORDER BY user_rev DESC LIMIT $2",
 	NULL,
 };
 static const struct sql SQL_BLOCKED = { "SELECT blocked_id FROM blocks WHERE user_id = $1 ORDER BY blocked_id", NULL };
@@ -206,26 +216,53 @@ static const struct sql SQL_PEOPLE = {
 	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY_SQLITE("u.user_id", "$1") " ORDER BY u.user_id",
 };
 
-static enum err list_person(struct db_conn *c, struct arena *a, int64_t user_id, struct str session_id,
-							struct sync_list *out)
+static enum err list_person(struct db_conn *c, struct arena *a, struct sync_list *out)
 {
 	struct db_rows rows;
-	enum err e = db_query(c, &SQL_PERSON, DB_ARGS(DB_I64(user_id), DB_TEXT(session_id)), &rows);
+	enum err e = db_query(c, &SQL_PERSON, DB_ARGS(DB_I64(out->user_id)), &rows);
 	if (e) return e;
 	while (db_next(&rows)) {
 		user_take(&rows, 0, a, &out->user);
 		out->user_rev = db_i64(&rows, USER_COLUMN_COUNT);
-		bool alive = !session_id.n || db_i64(&rows, USER_COLUMN_COUNT + 1) > 0;
-		out->active = alive && !out->user.deactivated && !out->user.deleted;
+		out->active = !out->user.deactivated && !out->user.deleted;
 	}
 	return db_end(&rows);
 }
 
-static enum err list_channels(struct db_conn *c, struct arena *a, int64_t user_id, struct sync_list *out)
+static enum err list_sessions(struct db_conn *c, struct sync_list *out)
+{
+	enum err e = OK;
+	for (size_t i = 0; i < out->n_sessions && !e; i++) {
+		struct sync_session *s = &out->sessions[i];
+		if (s->id[0])
+			e = db_one(c, &SQL_ALIVE, DB_ARGS(DB_TEXT(str_of(s->id)), DB_I64(out->user_id), DB_I64(out->now_ms)), NULL,
+					   NULL);
+		s->alive = !e;
+		if (e == ERR_NOT_FOUND) e = OK;
+	}
+	return e;
+}
+
+static enum err list_left(struct db_conn *c, struct arena *a, struct sync_list *out)
+{
+	struct db_rows rows;
+	bool whole = true;
+	out->left = arena_array(a, struct sync_left, SYNC_LEFT_MOST);
+	enum err e = db_query(c, &SQL_LEFT, DB_ARGS(DB_I64(out->user_id), DB_I64(SYNC_LEFT_MOST + 1)), &rows);
+	while (!e && db_next(&rows)) {
+		const struct sync_left left = { db_i64(&rows, 0), db_i64(&rows, 1) };
+		bool young = db_i64(&rows, 2) > out->now_ms - SYNC_LEFT_MS;
+		if (whole && (!young || out->n_left == SYNC_LEFT_MOST)) whole = false, out->left_reach = left.user_rev;
+		if (whole) out->left[out->n_left++] = left;
+	}
+	return e ? e : db_end(&rows);
+}
+
+static enum err list_channels(struct db_conn *c, struct arena *a, struct sync_list *out)
 {
 	VEC(struct channel) v = { 0 };
 	struct db_rows rows;
-	enum err e = db_query(c, &SQL_LIST, DB_ARGS(DB_I64(user_id)), &rows);
+	enum err e = db_query(c, &SQL_LIST, DB_ARGS(DB_I64(out->user_id)), &rows);
 	while (!e && db_next(&rows)) {
 		struct channel ch;
 		channel_me_take(&rows, 0, a, &ch);
@@ -239,11 +276,11 @@ static enum err list_channels(struct db_conn *c, struct arena *a, int64_t user_i
 	return e;
 }
 
-static enum err list_blocked(struct db_conn *c, struct arena *a, int64_t user_id, struct sync_list *out)
+static enum err list_blocked(struct db_conn *c, struct arena *a, struct sync_list *out)
 {
 	VEC(int64_t) v = { 0 };
 	struct db_rows rows;
-	enum err e = db_query(c, &SQL_BLOCKED, DB_ARGS(DB_I64(user_id)), &rows);
+	enum err e = db_query(c, &SQL_BLOCKED, DB_ARGS(DB_I64(out->user_id)), &rows);
 	while (!e && db_next(&rows)) vec_push(&v, db_i64(&rows, 0));
 	if (!e) e = db_end(&rows);
 	out->n_blocked = v.n;
@@ -277,16 +314,17 @@ static enum err list_people(struct db_conn *c, struct arena *a, struct sync_list
 	return e;
 }
 
-enum err sync_list(struct db_conn *c, struct arena *a, int64_t user_id, struct str session_id, struct sync_list *out,
-				   uint64_t *epoch)
+enum err sync_list(struct db_conn *c, struct arena *a, struct sync_list *out, uint64_t *epoch)
 {
-	*out = (struct sync_list){ 0 };
+	out->n_left = 0, out->left_reach = 0, out->active = false;
 	enum err e = db_begin_snapshot(c);
 	if (e) return e;
 	e = epoch_read(c, epoch);
-	if (!e) e = list_person(c, a, user_id, session_id, out);
-	if (!e) e = list_channels(c, a, user_id, out);
-	if (!e) e = list_blocked(c, a, user_id, out);
+	if (!e) e = list_person(c, a, out);
+	if (!e) e = list_sessions(c, out);
+	if (!e) e = list_channels(c, a, out);
+	if (!e) e = list_left(c, a, out);
+	if (!e) e = list_blocked(c, a, out);
 	if (!e) e = list_people(c, a, out);
 	return end_snapshot(c, e);
 }

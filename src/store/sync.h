@@ -42,18 +42,32 @@ struct sync_log {
 /* Membership, head and the log since a rev of each entry, all in one snapshot. */
 enum err sync_logs(struct db_conn *c, struct arena *a, struct sync_log *logs, size_t n, uint64_t *epoch);
 
-/* The person's channels as of one statement: rows with `me`; and the person's head. */
+/* The person's channels as of one snapshot: rows with `me`; those that they left lately; and the person's head. */
+#define SYNC_LEFT_MOST 1000
+#define SYNC_LEFT_MS (INT64_C(30) * 86400 * 1000) /* so long a row tells of a membership that has ended */
+struct sync_left {
+	int64_t channel_id, user_rev; /* of the leaving */
+};
+struct sync_session { /* one whose life is asked for */
+	char id[SESSION_ID + 1];
+	bool alive; /* out: neither revoked nor expired; without an id: always */
+};
 struct sync_list {
-	int64_t user_rev;
-	struct channel *channels; /* all memberships, channel 0 among them */
+	int64_t user_id, now_ms;       /* in */
+	struct sync_session *sessions; /* in */
+	size_t n_sessions;
+	int64_t user_rev;         /* out: all the rest */
+	struct channel *channels; /* by id: all memberships, channel 0 among them */
 	size_t n_channels;
-	struct user user; /* who they are */
-	bool active;      /* not deactivated or deleted, and the session (if one was named) still lives */
+	struct sync_left *left; /* the last of them first */
+	size_t n_left;
+	int64_t left_reach; /* `left` has everything after this user_rev */
+	struct user user;   /* who they are */
+	bool active;        /* neither deactivated nor deleted */
 	int64_t *blocked_ids;
 	size_t n_blocked;
 	struct user *users; /* those named by the channels (DMs) */
 	size_t n_users;
 };
-enum err sync_list(struct db_conn *c, struct arena *a, int64_t user_id, struct str session_id, struct sync_list *out,
-				   uint64_t *epoch);
+enum err sync_list(struct db_conn *c, struct arena *a, struct sync_list *list, uint64_t *epoch);
 #endif

@@ -47,7 +47,7 @@ const struct dialect link_dialects[1] = { { "sim", encode, NULL, NULL } };
 
 /* ---- what the hub tells */
 
-static void say_ready(struct session *s, const struct ready *r)
+static bool say_ready(struct session *s, const struct ready *r, struct ready_place *at)
 {
 	struct buf b;
 	buf_init(&b);
@@ -64,6 +64,7 @@ static void say_ready(struct session *s, const struct ready *r)
 							.n_gone = (int64_t)r->n_gone };
 	say(s->data, h, b.p, b.n);
 	buf_release(&b);
+	return true;
 }
 
 static void say_channel(struct session *s, const struct channel *c, int64_t user_rev)
@@ -90,6 +91,7 @@ static void say_reset(struct session *s, int64_t channel_id, int64_t rev, const 
 	say(s->data, h, NULL, 0);
 }
 
+static void say_read(struct session *s, const struct channel *c) {}
 static void say_news(struct session *s, const struct user_news *n) {}
 static void say_hint(struct session *s, const struct hint *h) {}
 
@@ -124,7 +126,7 @@ static void kick(struct session *s, enum err why)
 }
 
 static const struct session_ops link_ops = {
-	say_ready, say_channel, say_gone, say_synced, say_reset, say_news, say_hint, say_drain, kick,
+	say_ready, say_channel, say_gone, say_synced, say_reset, say_read, say_news, say_hint, say_drain, kick,
 };
 
 /* ---- the two ends */

@@ -189,6 +189,7 @@ export class Socket {
       ready.channels.push(...(part.channels as Channel[]));
       ready.gone.push(...(part.gone as number[]));
       ready.users.push(...(part.users as User[]));
+      if (part.user_rev !== undefined) ready.user_rev = part.user_rev as number;
     }
     return ready;
   }

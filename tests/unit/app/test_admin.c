@@ -109,10 +109,10 @@ static void named_channels_are_made_or_joined(struct both *b, struct db_conn *c)
 
 static void the_hub_reads_their_lists(struct both *b, struct db_conn *c)
 {
-	struct sync_list list;
+	struct sync_list list = { .user_id = 2 };
 	uint64_t epoch;
 	must_make(b, c, 2, "p", "one,two");
-	both_must(sync_list(c, &b->arena, 2, STR_NONE, &list, &epoch));
+	both_must(sync_list(c, &b->arena, &list, &epoch));
 	assert_true(list.active);
 	assert_int_equal(list.user_rev, 1);
 	assert_int_equal(list.n_channels, 4); /* and channel 0 */

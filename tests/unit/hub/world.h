@@ -56,7 +56,8 @@ struct client {
 	struct buf lines;
 	int64_t user;
 	size_t soft; /* 0: as the settings say */
-	bool stopped;
+	const struct session_ops *ops;
+	bool stopped, arrived;
 	int closed; /* of the two ends */
 	int reactor;
 	const char *session_id; /* as it is told apart in the database; "" */
@@ -91,19 +92,20 @@ static void say(struct session *s, const char *fmt, ...)
 	if (s->conn) conn_write_copy(s->conn, text, (size_t)n);
 }
 
-static void say_ready(struct session *s, const struct ready *r)
+static bool say_ready(struct session *s, const struct ready *r, struct ready_place *at)
 {
 	say(s, "ready %zu %zu\n", r->n_channels, r->n_gone);
+	return true;
 }
 
 static void say_channel(struct session *s, const struct channel *c, int64_t user_rev)
 {
-	say(s, "channel %lld\n", (long long)c->id);
+	say(s, "channel %lld\nuser_rev %lld\n", (long long)c->id, (long long)user_rev);
 }
 
 static void say_gone(struct session *s, int64_t channel_id, int64_t user_rev)
 {
-	say(s, "gone %lld\n", (long long)channel_id);
+	say(s, "gone %lld\nuser_rev %lld\n", (long long)channel_id, (long long)user_rev);
 }
 
 static void say_synced(struct session *s, int64_t channel_id, int64_t rev)
@@ -115,6 +117,11 @@ static void say_reset(struct session *s, int64_t channel_id, int64_t rev, const 
 {
 	say(s, "reset %lld %lld\n", (long long)channel_id, (long long)rev);
 	assert_int_equal(row->id, channel_id);
+}
+
+static void say_read(struct session *s, const struct channel *c)
+{
+	say(s, "read %lld %lld\n", (long long)c->id, (long long)c->me.read_id);
 }
 
 static void say_news(struct session *s, const struct user_news *n)
@@ -138,7 +145,7 @@ static void say_kick(struct session *s, enum err why)
 }
 
 static const struct session_ops world_ops = {
-	say_ready, say_channel, say_gone, say_synced, say_reset, say_news, say_hint, say_drain, say_kick,
+	say_ready, say_channel, say_gone, say_synced, say_reset, say_read, say_news, say_hint, say_drain, say_kick,
 };
 
 /* ---- the world */
@@ -167,6 +174,7 @@ static inline struct world *world_make_in(const char *url)
 	log_capture(hush, NULL);
 	config_init(&w->config);
 	w->config.heal_wait_ms = 1;
+	w->config.list_pause_ms = 1;
 	w->metrics = metrics_create();
 	struct db_options o = { url, 10000, 5000, 10, false };
 	must(db_create(&o, &w->db));
@@ -262,6 +270,7 @@ static void session_end_closed(struct conn *c, enum conn_end why)
 	struct client *k = conn_data(c);
 	if (k->session) session_close(k->session);
 	k->session = NULL;
+	k->near = NULL;
 	count_closed(k);
 }
 
@@ -274,14 +283,26 @@ static void client_arrives(struct reactor *r, struct mail *m)
 	struct client *k = container_of(m, struct client, mail);
 	struct conn *ends[2];
 	struct conn_limits limits = { k->soft ? k->soft : (size_t)k->w->config.conn_soft, (size_t)k->w->config.conn_hard,
-								  60000 };
+								  3600000 };
 	conn_pair(r, ends);
 	k->near = ends[0], k->far = ends[1];
 	conn_setup(k->near, &near_handler, k, &limits);
 	conn_setup(k->far, &far_handler, k, &limits);
 	if (k->stopped) conn_pause(k->far);
-	must(session_open(r, &world_ops, k, k->near, 0, k->user, k->session_id, &k->session));
+	must(session_open(r, k->ops, k, k->near, 0, k->user, k->session_id, &k->session));
 	session_hello(k->session, &k->hello);
+	pthread_mutex_lock(&k->lock);
+	k->arrived = true;
+	pthread_mutex_unlock(&k->lock);
+}
+
+static bool has_arrived(void *arg)
+{
+	struct client *k = arg;
+	pthread_mutex_lock(&k->lock);
+	bool arrived = k->arrived;
+	pthread_mutex_unlock(&k->lock);
+	return arrived;
 }
 
 static inline struct client *client_make(struct world *w, int reactor, const struct cursor *cursors, size_t n)
@@ -291,6 +312,7 @@ static inline struct client *client_make(struct world *w, int reactor, const str
 	k->user = ME;
 	k->reactor = reactor;
 	k->session_id = "";
+	k->ops = &world_ops;
 	buf_init(&k->lines);
 	pthread_mutex_init(&k->lock, NULL);
 	k->hello = (struct hello){ (struct cursor *)cursors, n, 0, 0 };
@@ -314,6 +336,7 @@ static void close_arrives(struct reactor *r, struct mail *m)
 {
 	struct client *k = container_of(m, struct client, mail);
 	if (k->near) conn_close(k->near);
+	if (k->far) conn_close(k->far); /* one that has stopped reading sees no end */
 }
 
 static void resume_arrives(struct reactor *r, struct mail *m)
@@ -338,6 +361,7 @@ static bool is_closed(void *arg)
 
 static inline void client_end(struct client *k)
 {
+	world_until(k->w, has_arrived, k); /* its mail is used again */
 	k->mail.deliver = close_arrives;
 	reactor_post(k->w->r[k->reactor], &k->mail);
 	world_until(k->w, is_closed, k);
@@ -500,7 +524,8 @@ static inline void tell_person(struct world *w, int64_t user, int64_t user_rev)
 	user_news_unref(n);
 }
 
-static inline void join_channel(struct world *w, int64_t channel, int64_t user)
+/* The rev of the join; nothing is published. */
+static inline int64_t enter_channel(struct world *w, int64_t channel, int64_t user)
 {
 	must(db_begin(w->writer));
 	int64_t rev = write_change(w, channel, "join", user);
@@ -512,7 +537,12 @@ static inline void join_channel(struct world *w, int64_t channel, int64_t user)
 		"joined_rev = excluded.joined_rev, user_rev = excluded.user_rev",
 		(long long)channel, (long long)user, (long long)rev, (long long)user);
 	must(db_commit(w->writer));
-	publish(w, channel, rev, CHANGE_JOIN, user);
+	return rev;
+}
+
+static inline void join_channel(struct world *w, int64_t channel, int64_t user)
+{
+	publish(w, channel, enter_channel(w, channel, user), CHANGE_JOIN, user);
 }
 
 static inline int64_t kick_from(struct world *w, int64_t channel, int64_t user)
@@ -520,8 +550,11 @@ static inline int64_t kick_from(struct world *w, int64_t channel, int64_t user)
 	must(db_begin(w->writer));
 	int64_t rev = write_change(w, channel, "kick", user);
 	move_person(w, user);
-	run_sql(w, "UPDATE members SET left_rev = %lld, left_at = 1 WHERE channel_id = %lld AND user_id = %lld",
-			(long long)rev, (long long)channel, (long long)user);
+	run_sql(
+		w,
+		"UPDATE members SET left_rev = %lld, left_at = %lld, user_rev = (SELECT rev FROM user_heads WHERE user_id = "
+		"%lld) WHERE channel_id = %lld AND user_id = %lld",
+		(long long)rev, (long long)clock_wall_ms(&clock_real), (long long)user, (long long)channel, (long long)user);
 	must(db_commit(w->writer));
 	return rev;
 }
@@ -532,6 +565,44 @@ static inline int64_t delete_channel(struct world *w, int64_t channel)
 	int64_t rev = write_change(w, channel, "deleted", 0);
 	run_sql(w, "UPDATE heads SET deleted_at = 1 WHERE channel_id = %lld", (long long)channel);
 	return rev;
+}
+
+/* The person's own part of a channel changes. */
+static inline void set_level(struct world *w, int64_t channel, int64_t user, int level)
+{
+	must(db_begin(w->writer)); /* a reader sees both or none */
+	move_person(w, user);
+	run_sql(w,
+			"UPDATE members SET level = %d, user_rev = (SELECT rev FROM user_heads WHERE user_id = %lld) WHERE "
+			"channel_id = %lld AND user_id = %lld",
+			level, (long long)user, (long long)channel, (long long)user);
+	must(db_commit(w->writer));
+}
+
+static inline void set_marker(struct world *w, int64_t channel, int64_t user, int64_t read_id, int64_t at)
+{
+	run_sql(w, "UPDATE members SET read_id = %lld, read_at = %lld WHERE channel_id = %lld AND user_id = %lld",
+			(long long)read_id, (long long)at, (long long)channel, (long long)user);
+}
+
+/* "CHANNEL READ_ID" in place of a frame */
+static inline struct user_news *marker_news(struct world *w, int64_t channel, int64_t user, int64_t read_id, int64_t at)
+{
+	char text[64];
+	int n = snprintf(text, sizeof text, "%lld %lld", (long long)channel, (long long)read_id);
+	struct user_news *news = user_news_create((size_t)n);
+	memcpy(news->json, text, (size_t)n);
+	news->user_id = user;
+	news->epoch = w->epoch.hash;
+	news->marker_channel = channel, news->marker_at = at;
+	return news;
+}
+
+static inline void tell_marker(struct world *w, int64_t channel, int64_t user, int64_t read_id, int64_t at)
+{
+	struct user_news *n = marker_news(w, channel, user, read_id, at);
+	bus_publish_user(w->bus, n);
+	user_news_unref(n);
 }
 
 /* Retention: what is at or below `rev` is gone. */

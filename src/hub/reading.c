@@ -1,0 +1,169 @@
+#include "hub/reading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "hub/list.h"
+#include "hub/session.h"
+
+#define RETRY_MS 100
+
+struct reading *reading_ref(struct reading *r)
+{
+	r->refs++;
+	return r;
+}
+
+void reading_unref(struct reading *r)
+{
+	if (!r || --r->refs) return;
+	arena_release(&r->arena);
+	mem_free(r);
+}
+
+/* ---- on the lane */
+
+static int by_user_rev(const void *a, const void *b)
+{
+	const struct channel *x = *(const struct channel *const *)a, *y = *(const struct channel *const *)b;
+	if (x->me.user_rev != y->me.user_rev) return x->me.user_rev < y->me.user_rev ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void reading_run(struct job *j, void *state)
+{
+	struct reading *r = container_of(j, struct reading, job);
+	struct sync_list *l = &r->list;
+	j->err = sync_list(state, &r->arena, l, &r->epoch);
+	if (j->err) return;
+	r->by_user_rev = arena_array(&r->arena, const struct channel *, l->n_channels + 1);
+	for (size_t i = 0; i < l->n_channels; i++) r->by_user_rev[i] = &l->channels[i];
+	qsort(r->by_user_rev, l->n_channels, sizeof *r->by_user_rev, by_user_rev);
+}
+
+/* ---- asking */
+
+/* Who is parked, or has not yet been told the first one, asks again once that is over. */
+static bool is_waiting(const struct session *s)
+{
+	return s->list_wanted && !s->parked && !s->greeting && s->history == s->here->history;
+}
+
+static void put_session(struct sync_list *l, const char *id)
+{
+	for (size_t i = 0; i < l->n_sessions; i++)
+		if (!strcmp(l->sessions[i].id, id)) return;
+	memcpy(l->sessions[l->n_sessions++].id, id, sizeof l->sessions->id);
+}
+
+static void take_askers(struct person *p, struct reading *r, size_t n)
+{
+	r->list.sessions = arena_array(&r->arena, struct sync_session, n);
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, person_link);
+		if (!is_waiting(s)) continue;
+		s->list_wanted = false;
+		s->list_asked = true;
+		put_session(&r->list, s->session_id);
+	}
+}
+
+static void reading_done(struct job *j);
+
+static void pause_for(struct person *p, int64_t ms)
+{
+	if (!timer_pending(&p->pause)) timer_set(p->here->reactor, &p->pause, ms);
+}
+
+static void start(struct person *p, size_t n_waiting)
+{
+	struct hub_reactor *hr = p->here;
+	struct reading *r = mem_new(struct reading);
+	arena_init(&r->arena);
+	r->refs = 1;
+	r->here = hr;
+	r->person = p;
+	r->asked = hr->history;
+	r->list.user_id = p->user_id;
+	r->list.now_ms = reactor_wall_ms(hr->reactor);
+	take_askers(p, r, n_waiting);
+	p->reading = r;
+	timer_clear(&p->pause);
+	metric_add(hr->cell, METRIC_HUB_LISTS, 1);
+	r->job.home = hr->reactor;
+	r->job.sure = true;
+	r->job.run = reading_run;
+	r->job.done = reading_done;
+	r->job.err = lane_submit(hr->hub->sync, &r->job);
+	if (r->job.err) reading_done(&r->job);
+}
+
+void reading_next(struct person *p)
+{
+	size_t waiting = 0, greeting = 0;
+	if (p->reading || p->here->hub->stopping || (!p->subscribed && !p->here->away)) return;
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		const struct session *s = container_of(i, struct session, person_link);
+		waiting += is_waiting(s);
+		greeting += is_waiting(s) && !s->ready;
+	}
+	int64_t pause = p->next_read_ms - reactor_now_ms(p->here->reactor);
+	if (!waiting) return;
+	if (pause > 0 && (!greeting || p->failed))
+		pause_for(p, pause);
+	else
+		start(p, waiting);
+}
+
+void reading_want(struct session *s)
+{
+	s->list_wanted = true;
+	reading_next(s->person);
+}
+
+void reading_pause_due(struct reactor *r, struct timer *t)
+{
+	reading_next(container_of(t, struct person, pause));
+}
+
+/* ---- answers */
+
+static void give(struct person *p, struct reading *r, bool good)
+{
+	for (struct list *i = p->sessions.next, *next; i != &p->sessions; i = next) {
+		struct session *s = container_of(i, struct session, person_link);
+		next = i->next; /* none leaves here: who is closed is so at the end of the turn */
+		if (!s->list_asked) continue;
+		s->list_asked = false;
+		if (good)
+			list_take(s, r);
+		else
+			s->list_wanted = true;
+	}
+}
+
+static void reading_done(struct job *j)
+{
+	struct reading *r = container_of(j, struct reading, job);
+	struct hub *h = r->here->hub;
+	struct person *p = r->person;
+	if (p && !h->stopping) {
+		bool good = !j->err && hub_ours(r->here, r->asked, r->epoch);
+		p->failed = !good;
+		p->next_read_ms = reactor_now_ms(r->here->reactor) + (good ? h->config->list_pause_ms : RETRY_MS);
+		give(p, r, good); /* nothing is begun until all have it */
+		p->reading = NULL;
+		reading_next(p);
+	} else if (p) {
+		p->reading = NULL;
+	}
+	reading_unref(r);
+}
+
+void reading_forget(struct person *p)
+{
+	timer_clear(&p->pause);
+	if (p->reading) p->reading->person = NULL;
+	p->reading = NULL;
+}
