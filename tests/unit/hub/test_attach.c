@@ -127,7 +127,7 @@ static void a_reset_is_not_forgotten_by_a_park(void **state)
 static void a_busy_channel_is_reset_once(void **state)
 {
 	struct hand *h = *state;
-	h->w->config.replay_events = 5;
+	h->w->config.replay_events = 1;
 	hand_start(h);
 	int64_t channel = channel_of(h->w, 0);
 	join_channel(h->w, channel, ME);
