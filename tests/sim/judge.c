@@ -44,7 +44,7 @@ static const struct sql SQL_LOG = {
 	"changes ORDER BY 1, 2",
 	NULL,
 };
-static const struct sql SQL_HEADS = { "SELECT channel_id, rev, min_rev FROM heads", NULL };
+static const struct sql SQL_HEADS = { "SELECT channel_id, rev, min_rev, rev_at FROM heads", NULL };
 static const struct sql SQL_MEMBERS = { "SELECT channel_id, user_id FROM members WHERE left_rev IS NULL", NULL };
 
 static struct db_rows begin(struct judge *j, const struct sql *q)
@@ -418,19 +418,23 @@ struct judge *judge_create(struct world *w)
 	return j;
 }
 
-static bool shelf_done(const struct client *k, int slot, int64_t head, bool member)
+/* Of the same time, too: another history may have come as far. */
+static bool shelf_done(const struct client *k, int slot, int64_t head, int64_t at, bool member)
 {
 	const struct shelf *s = &k->shelves[slot];
 	if (s->has != member || s->asking || (member && s->outbox.n)) return false;
-	return !member || (s->rev == head && (slot == 0 || (s->has_page && !s->paging)));
+	return !member || (s->rev == head && s->at == at && (slot == 0 || (s->has_page && !s->paging)));
 }
 
 bool judge_converged(struct judge *j)
 {
-	int64_t head[CHANNELS] = { 0 };
+	int64_t head[CHANNELS] = { 0 }, at[CHANNELS] = { 0 };
 	bool member[CHANNELS][PEOPLE + 1] = { 0 };
 	struct db_rows rows = begin(j, &SQL_HEADS);
-	while (db_next(&rows)) head[channel_slot(db_i64(&rows, 0))] = db_i64(&rows, 1);
+	while (db_next(&rows)) {
+		int slot = channel_slot(db_i64(&rows, 0));
+		head[slot] = db_i64(&rows, 1), at[slot] = db_i64(&rows, 3);
+	}
 	end(j, &rows);
 	rows = begin(j, &SQL_MEMBERS);
 	while (db_next(&rows)) member[channel_slot(db_i64(&rows, 0))][db_i64(&rows, 1)] = true;
@@ -438,7 +442,7 @@ bool judge_converged(struct judge *j)
 	for (int i = 0; i < CLIENTS; i++)
 		for (int slot = 0; slot < CHANNELS; slot++) {
 			const struct client *k = j->world->clients[i];
-			if (!shelf_done(k, slot, head[slot], member[slot][k->user_id])) return false;
+			if (!shelf_done(k, slot, head[slot], at[slot], member[slot][k->user_id])) return false;
 		}
 	return true;
 }
