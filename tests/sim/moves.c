@@ -74,7 +74,7 @@ void moves_forget(struct history *h)
 struct moment moment_copy(const struct moment *m)
 {
 	struct moment copy = *m;
-	if (m->snapshot.n) copy.snapshot.p = mem_dup(m->snapshot.p, m->snapshot.n);
+	if (m->snapshot.n) copy.snapshot.p = mem_dup(m->snapshot.p, m->snapshot.n + 1); /* with the NUL */
 	return copy;
 }
 
