@@ -164,6 +164,9 @@ static inline void bus_pod_init(struct bus_pod *p)
 	pthread_cond_init(&p->ear.more, NULL);
 	p->metrics = metrics_create();
 	ulid_make(&random_kernel, clock_wall_ms(&clock_real), p->id);
+	/* A busy machine is not to be taken for a Redis that is away; tests of that set their own. */
+	bus_pod_set(p, "LINNET_REDIS_AWAY_MS", "20000");
+	bus_pod_set(p, "LINNET_REDIS_TIMEOUT_MS", "30000");
 }
 
 /* url NULL: the local one. */

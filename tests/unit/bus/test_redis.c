@@ -249,7 +249,8 @@ static void killed_and_back_empty(void **state)
 	ear_wait(&p[0].ear, TOLD_BACK, 0, 2);
 	ear_wait(&p[1].ear, TOLD_BACK, 0, 2);
 	for (int64_t id = 1; id < 3000; id++) /* again, before it counts as back */
-		if (ear_count(&p[1].ear, TOLD_CHANNEL, id) != 2) fail_msg("%lld was not confirmed", (long long)id);
+		if (ear_count(&p[1].ear, TOLD_CHANNEL, id) != 2)
+			fail_msg("%lld was told %zu times", (long long)id, ear_count(&p[1].ear, TOLD_CHANNEL, id));
 	assert_int_equal(ear_count(&p[1].ear, TOLD_CHANNEL, 5000), 2);
 	assert_int_equal(ear_count(&p[1].ear, TOLD_CHANNEL, 3000), 1);
 	bus_pod_say(&p[0], 5000, 1, 0);
@@ -263,6 +264,7 @@ static void paused(void **state)
 	struct redis_server *redis = redis_of(state);
 	struct bus_pod p;
 	bus_pod_init(&p);
+	bus_pod_set(&p, "LINNET_REDIS_AWAY_MS", "2000");
 	bus_pod_set(&p, "LINNET_REDIS_TIMEOUT_MS", "60000");
 	bus_pod_set(&p, "LINNET_REDIS_QUEUE", "100");
 	bus_pod_attach(&p, redis_url(redis), DATABASE);
@@ -293,7 +295,8 @@ static void paused_for_long(void **state)
 	struct redis_server *redis = redis_of(state);
 	struct bus_pod p;
 	bus_pod_init(&p);
-	bus_pod_set(&p, "LINNET_REDIS_TIMEOUT_MS", "800");
+	bus_pod_set(&p, "LINNET_REDIS_AWAY_MS", "2000");
+	bus_pod_set(&p, "LINNET_REDIS_TIMEOUT_MS", "2100");
 	bus_pod_attach(&p, redis_url(redis), DATABASE);
 	ear_wait(&p.ear, TOLD_BACK, 0, 1);
 	hears(&p, 1);
