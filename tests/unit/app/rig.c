@@ -92,12 +92,13 @@ struct rig *rig_make(const char *url)
 struct rig *rig_make_apart(const char *url, const char *append_url)
 {
 	struct rig *g = mem_new(struct rig);
-	const struct db_options o = { url, 10000, 5000, 10, true }, apart = { append_url, 10000, 5000, 10, true };
+	const struct db_options o = { url, 60000, 30000, 10, true }, apart = { append_url, 60000, 30000, 10, true };
 	log_capture(hush, NULL);
 	g->bus.ops = &remembering;
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->more, NULL);
 	config_init(&g->config);
+	g->config.append_wait_ms = PATIENCE_MS;
 	g->metrics = metrics_create();
 	must(db_create(&o, &g->db));
 	if (strcmp(url, append_url) != 0) must(db_create(&apart, &g->append_db));

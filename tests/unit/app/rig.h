@@ -39,6 +39,8 @@ struct rig {
 	struct rig_hold *hold;
 };
 
+#define PATIENCE_MS 60000 /* no test depends on how busy the machine is, unless it sets less */
+
 /* A change with what it needs, waited for. */
 struct ask {
 	struct change change;

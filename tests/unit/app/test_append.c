@@ -150,7 +150,7 @@ static void too_late(void **state)
 	assert_null(q->change.event);
 	ask_free(q);
 	rig_append_close(g);
-	g->config.append_wait_ms = 5000;
+	g->config.append_wait_ms = PATIENCE_MS;
 	rig_append_open(g);
 	rig_hold(g);
 	must(ask_submit(gone));

@@ -41,7 +41,7 @@ static void full_disk(void **state)
 	} while (ask_once(q));
 	assert_int_equal(last_id(g, ch), 2);
 	rig_check_dense(g, ch);
-	patience(g, 5000);
+	patience(g, PATIENCE_MS);
 }
 
 static void full_for_a_moment(void **state)

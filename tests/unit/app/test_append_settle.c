@@ -281,7 +281,7 @@ static void down_for_long(void **state)
 	rig_check_dense(g, p->ch);
 	assert_int_equal(rig_count(g, "SELECT last_id FROM heads WHERE channel_id = %lld", (long long)p->ch), 3);
 	rig_append_close(g);
-	g->config.append_wait_ms = 5000;
+	g->config.append_wait_ms = PATIENCE_MS;
 	rig_append_open(g);
 }
 
@@ -312,7 +312,7 @@ static void given_up(void **state)
 	} while (ask_once(q));
 	release_and_wait(p);
 	rig_append_close(g);
-	g->config.append_wait_ms = 5000;
+	g->config.append_wait_ms = PATIENCE_MS;
 	rig_append_open(g);
 	must(ask_once(ask_send(g, 2, p->ch, "c")));
 	assert_int_equal(
