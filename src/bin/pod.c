@@ -346,6 +346,7 @@ static void close_reactors(struct process *p)
 	struct pod *pod = &p->pod;
 	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_stop(pod->reactors[i]);
 	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_join(pod->reactors[i]);
+	if (pod->hub) hub_ask_no_more(pod->hub);
 	for (size_t i = 0; i < p->n_lanes; i++) lane_destroy(p->lanes[i]);
 	if (pod->markers) markers_destroy(pod->markers);
 	if (p->pulse) pulse_destroy(p->pulse);

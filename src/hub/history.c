@@ -123,11 +123,20 @@ void hub_foreign(struct hub *h)
 	if (atomic_exchange(&h->probing, true)) return;
 	struct probe *p = mem_new(struct probe);
 	p->hub = h;
-	pthread_mutex_lock(&h->lock);
-	p->asked = h->history, p->had = hub_epoch(h);
-	pthread_mutex_unlock(&h->lock);
 	p->job.sure = true;
 	p->job.run = probe_run;
 	p->job.done = probe_done;
-	if (lane_submit(h->sync, &p->job)) probe_done(&p->job);
+	pthread_mutex_lock(&h->lock);
+	p->asked = h->history, p->had = hub_epoch(h);
+	bool taken =
+		!h->closing && !lane_submit(h->sync, &p->job); /* under the lock: until it is closing there is a lane */
+	pthread_mutex_unlock(&h->lock);
+	if (!taken) probe_done(&p->job);
+}
+
+void hub_ask_no_more(struct hub *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->closing = true;
+	pthread_mutex_unlock(&h->lock);
 }

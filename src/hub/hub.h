@@ -28,6 +28,8 @@ struct hub_options {
 };
 /* Becomes the bus's sink. */
 struct hub *hub_create(const struct hub_options *o);
+/* Before the lanes end: the bus, which goes on until hub_stop(), has the database asked for nothing any more. */
+void hub_ask_no_more(struct hub *h);
 /* The end: the reactors have stopped and the lanes have ended; hub_stop() lets go of everything that waits, then the
  * reactors are destroyed (which delivers what is left), then the hub. */
 void hub_stop(struct hub *h);

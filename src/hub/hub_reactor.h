@@ -28,6 +28,7 @@ struct hub {
 	_Atomic bool probing; /* the database is being asked for its epoch */
 	pthread_mutex_t lock;
 	uint64_t history;     /* under the lock: counts the histories served: epochs, and heads that went back */
+	bool closing;         /* under the lock: the lanes end */
 	bool stopping;        /* set between two threads' lives */
 	struct id_map counts; /* under the lock: user_id -> sessions here */
 };

@@ -213,6 +213,16 @@ static void a_cursor_of_another_epoch_goes_on_where_its_time_agrees(void **state
 	client_end(k);
 }
 
+/* The bus has a thread of its own, which goes on until the hub stops. */
+static void news_that_come_after_the_lanes_have_ended_ask_nothing(void **state)
+{
+	struct world *w = *state;
+	next_epoch(w);
+	world_stop(w);
+	publish(w, 1, 1, CHANGE_TOPIC, 0);
+	assert_false(atomic_load(&w->hub->probing));
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -223,6 +233,7 @@ int main(void)
 		WORLD_TEST(a_reactor_follows_an_owner_that_was_quicker),
 		WORLD_TEST(news_of_another_epoch_make_the_pod_ask),
 		WORLD_TEST(a_gap_that_begins_in_another_history_is_not_healed),
+		WORLD_TEST(news_that_come_after_the_lanes_have_ended_ask_nothing),
 		WORLD_TEST(a_cursor_of_another_epoch_goes_on_where_its_time_agrees),
 		WORLD_TEST(a_session_speaks_of_the_epoch_in_which_it_was_opened),
 		WORLD_TEST(before_ready_it_is_the_epoch_of_the_cursors),

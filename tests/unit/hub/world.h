@@ -421,10 +421,18 @@ static inline const char *client_lines(struct client *k)
 	return k->lines.p;
 }
 
-static inline void world_end(struct world *w)
+/* Reactors and lanes; the bus goes on. */
+static inline void world_stop(struct world *w)
 {
 	for (int i = 1; i < WORLD_REACTORS; i++) reactor_stop(w->r[i]), reactor_join(w->r[i]);
+	hub_ask_no_more(w->hub);
 	lane_destroy(w->sync);
+	w->sync = NULL;
+}
+
+static inline void world_end(struct world *w)
+{
+	if (w->sync) world_stop(w);
 	hub_stop(w->hub);
 	for (int i = WORLD_REACTORS; i-- > 0;) conn_layer_close(w->r[i]), reactor_destroy(w->r[i]);
 	hub_destroy(w->hub);
