@@ -319,6 +319,7 @@ static void a_pod_serves_without_its_bus(void **state)
 	client_wait(comes, line_of("event", channel, 2));
 	join_channel(w, other, ME);
 	client_wait(waits, line_of("channel", other, -1));
+	client_wait(comes, line_of("channel", other, -1)); /* its stream begins at the list's rev */
 	write_change(w, other, "topic", 0);
 	client_wait(comes, line_of("event", other, 2));
 	client_end(waits);
