@@ -8,7 +8,6 @@
 #include "store/sync.h"
 
 #define SNAPSHOT_CHANNELS 200 /* of one job */
-#define RETRY_MS 100
 
 /* ---- the session's side: asking */
 
@@ -242,12 +241,11 @@ static void answer_arrives(struct reactor *r, struct mail *m)
 
 struct snapshot {
 	struct job job;
-	struct list link; /* hub_reactor.retrying, while it waits for another try */
 	struct hub_reactor *here;
 	struct arena arena; /* of one try */
 	struct sync_log *logs;
 	uint64_t epoch, asked;
-	struct timer retry;
+	struct retry retry;
 	size_t n;
 	struct attach *attaches[];
 };
@@ -325,24 +323,23 @@ static void snapshot_free(struct snapshot *s)
 
 static void snapshot_submit(struct snapshot *s);
 
-static void snapshot_due(struct reactor *r, struct timer *t)
+static void snapshot_again(struct retry *t)
 {
-	struct snapshot *s = container_of(t, struct snapshot, retry);
-	list_del(&s->link);
-	snapshot_submit(s);
+	snapshot_submit(container_of(t, struct snapshot, retry));
 }
 
-static void snapshot_later(struct snapshot *s)
+static void snapshot_drop(struct retry *t)
 {
-	list_add_tail(&s->here->retrying, &s->link);
-	timer_set(s->here->reactor, &s->retry, RETRY_MS);
+	struct snapshot *s = container_of(t, struct snapshot, retry);
+	for (size_t i = 0; i < s->n; i++) end(s->attaches[i]);
+	snapshot_free(s);
 }
 
 static void snapshot_done(struct job *j)
 {
 	struct snapshot *s = container_of(j, struct snapshot, job);
 	if (j->err && !s->here->hub->stopping) { /* the database is away: sessions wait for it, at their positions */
-		snapshot_later(s);
+		retry_later(s->here, &s->retry);
 		return;
 	}
 	bool ours = !j->err && !s->here->hub->stopping && hub_ours(s->here, s->asked, s->epoch);
@@ -382,15 +379,14 @@ static void snapshot_ask(struct snapshot *s)
 static void snapshot_submit(struct snapshot *s)
 {
 	snapshot_ask(s);
-	if (lane_submit(s->here->hub->sync, &s->job)) snapshot_later(s);
+	if (lane_submit(s->here->hub->sync, &s->job)) retry_later(s->here, &s->retry);
 }
 
 static void snapshot_start(struct hub_reactor *hr, struct attach **attaches, size_t n)
 {
 	struct snapshot *s = mem_zalloc(sizeof *s + n * sizeof(struct attach *));
-	list_init(&s->link);
 	arena_init(&s->arena);
-	timer_init(&s->retry, snapshot_due);
+	retry_init(&s->retry, snapshot_again, snapshot_drop);
 	s->here = hr;
 	s->n = n;
 	for (size_t i = 0; i < n; i++) s->attaches[i] = attaches[i];
@@ -410,17 +406,8 @@ void attach_snapshots(struct hub_reactor *hr)
 	vec_clear(&hr->snapshots);
 }
 
-static void snapshot_drop(struct snapshot *s)
-{
-	timer_clear(&s->retry);
-	for (size_t i = 0; i < s->n; i++) end(s->attaches[i]);
-	snapshot_free(s);
-}
-
 void attach_drop_snapshots(struct hub_reactor *hr)
 {
-	struct list *l;
 	for (size_t i = 0; i < hr->snapshots.n; i++) end(hr->snapshots.p[i]);
 	vec_clear(&hr->snapshots);
-	while ((l = list_pop(&hr->retrying))) snapshot_drop(container_of(l, struct snapshot, link));
 }

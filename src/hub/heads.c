@@ -6,7 +6,6 @@
 #include "store/sync.h"
 
 #define HEADS_MOST 1000 /* of one statement */
-#define RETRY_MS 100
 
 struct asked { /* what the owner was when its head was asked for */
 	uint64_t gen;
@@ -15,7 +14,7 @@ struct asked { /* what the owner was when its head was asked for */
 struct heads {
 	struct job job;
 	struct hub_reactor *here;
-	struct timer retry;
+	struct retry retry;
 	uint64_t epoch, history;
 	size_t n;
 	struct asked *asked; /* as many */
@@ -61,7 +60,7 @@ static void heads_done(struct job *j)
 {
 	struct heads *h = container_of(j, struct heads, job);
 	if (j->err && !h->here->hub->stopping) {
-		timer_set(h->here->reactor, &h->retry, RETRY_MS);
+		retry_later(h->here, &h->retry);
 		return;
 	}
 	if (!j->err && hub_ours(h->here, h->history, h->epoch))
@@ -76,12 +75,17 @@ static void heads_submit(struct heads *h)
 		const struct owner *o = owner_get(h->here, h->heads[i].channel_id);
 		h->asked[i] = o ? (struct asked){ o->gen, o->open ? o->last : 0 } : (struct asked){ 0 };
 	}
-	if (lane_submit(h->here->hub->sync, &h->job)) timer_set(h->here->reactor, &h->retry, RETRY_MS);
+	if (lane_submit(h->here->hub->sync, &h->job)) retry_later(h->here, &h->retry);
 }
 
-static void heads_retry(struct reactor *r, struct timer *t)
+static void heads_again(struct retry *t)
 {
 	heads_submit(container_of(t, struct heads, retry));
+}
+
+static void heads_drop(struct retry *t)
+{
+	heads_free(container_of(t, struct heads, retry));
 }
 
 /* Each owner once, though it may have been put down several times in this turn. */
@@ -103,7 +107,7 @@ void heads_open(struct hub_reactor *hr)
 	for (size_t at = 0; at < hr->opening.n;) {
 		size_t most = hr->opening.n - at < HEADS_MOST ? hr->opening.n - at : HEADS_MOST;
 		struct heads *h = mem_zalloc(sizeof *h + most * sizeof *h->heads);
-		timer_init(&h->retry, heads_retry);
+		retry_init(&h->retry, heads_again, heads_drop);
 		h->here = hr;
 		h->n = pick(hr, &at, h->heads);
 		h->asked = mem_zalloc((h->n + 1) * sizeof *h->asked);
@@ -131,7 +135,7 @@ void heads_want(struct owner *o)
 struct people {
 	struct job job;
 	struct hub_reactor *here;
-	struct timer retry;
+	struct retry retry;
 	uint64_t epoch, history;
 	size_t n;
 	struct sync_person_head heads[HEADS_MOST];
@@ -147,7 +151,7 @@ static void people_done(struct job *j)
 {
 	struct people *p = container_of(j, struct people, job);
 	if (j->err && !p->here->hub->stopping) {
-		timer_set(p->here->reactor, &p->retry, RETRY_MS);
+		retry_later(p->here, &p->retry);
 		return;
 	}
 	if (!j->err && hub_ours(p->here, p->history, p->epoch))
@@ -158,18 +162,23 @@ static void people_done(struct job *j)
 static void people_submit(struct people *p)
 {
 	p->history = p->here->history;
-	if (lane_submit(p->here->hub->sync, &p->job)) timer_set(p->here->reactor, &p->retry, RETRY_MS);
+	if (lane_submit(p->here->hub->sync, &p->job)) retry_later(p->here, &p->retry);
 }
 
-static void people_retry(struct reactor *r, struct timer *t)
+static void people_again(struct retry *t)
 {
 	people_submit(container_of(t, struct people, retry));
+}
+
+static void people_drop(struct retry *t)
+{
+	mem_free(container_of(t, struct people, retry));
 }
 
 static struct people *people_create(struct hub_reactor *hr)
 {
 	struct people *p = mem_new(struct people);
-	timer_init(&p->retry, people_retry);
+	retry_init(&p->retry, people_again, people_drop);
 	p->here = hr;
 	p->job = (struct job){ .home = hr->reactor, .sure = true, .run = people_run, .done = people_done };
 	return p;

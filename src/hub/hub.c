@@ -302,6 +302,7 @@ void hub_stop(struct hub *h)
 		struct hub_reactor *hr = h->r[i];
 		owner_drop_all(hr);
 		attach_drop_snapshots(hr);
+		retry_drop_all(hr);
 		for (size_t p = 0; id_map_next(&hr->people, &p, &slot);) reading_forget(slot.value);
 		timer_clear(&hr->sweep);
 		timer_clear(&hr->drain);

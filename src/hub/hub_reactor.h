@@ -57,13 +57,24 @@ struct hub_reactor {
 	VEC(struct local *) walked;     /* the dirty ones of this turn, while the fan-out runs */
 	VEC(int64_t) opening;           /* owners whose head is to be read */
 	VEC(struct attach *) snapshots; /* attaches that need the database */
-	struct list retrying;           /* struct snapshot.link: those that the database did not answer */
+	struct list retrying;           /* struct retry.link */
 	struct turn_hook hook;
 	struct timer sweep, drain;
 	uint64_t next_gen;
 	uint64_t check; /* the head check asked last */
 	bool away;      /* the bus is: nothing is confirmed, head checks serve */
 };
+
+/* In what the database did not answer, until it is asked once more. */
+struct retry {
+	struct list link; /* hub_reactor.retrying */
+	struct timer timer;
+	void (*again)(struct retry *t);
+	void (*drop)(struct retry *t); /* at the hub's end */
+};
+void retry_init(struct retry *t, void (*again)(struct retry *), void (*drop)(struct retry *));
+void retry_later(struct hub_reactor *hr, struct retry *t);
+void retry_drop_all(struct hub_reactor *hr);
 
 static inline size_t hub_owner_index(const struct hub *h, int64_t channel_id)
 {

@@ -1,4 +1,5 @@
 /* Another history of the database, and reactors that learn of it one after the other. */
+#include "hub/heads.h"
 #include "world.h"
 
 static int setup(void **state)
@@ -13,7 +14,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	world_end(*state);
+	if (*state) world_end(*state);
 	return 0;
 }
 
@@ -223,6 +224,36 @@ static void news_that_come_after_the_lanes_have_ended_ask_nothing(void **state)
 	assert_false(atomic_load(&w->hub->probing));
 }
 
+static bool both_retry(void *arg)
+{
+	struct list *head = &((struct world *)arg)->hub->r[0]->retrying;
+	return head->next != head && head->next->next != head;
+}
+
+static void ask_for_people(struct reactor *r, struct mail *m)
+{
+	heads_all(hub_here(r));
+	mem_free(m);
+}
+
+/* Heads of channels and of people: nobody asks again, and nothing of them is left. */
+static void what_the_database_has_not_answered_goes_with_the_hub(void **state)
+{
+	struct world *w = *state;
+	int64_t channel = channel_of(w, 0);
+	join_channel(w, channel, ME);
+	struct client *k = one_who_reads(w, 0, channel);
+	run_sql(w, "ALTER TABLE heads RENAME TO heads_away; ALTER TABLE user_heads RENAME TO user_heads_away");
+	struct mail *m = mem_new(struct mail);
+	m->deliver = ask_for_people;
+	reactor_post(w->r[0], m);
+	world_until(w, both_retry, w);
+	assert_true(both_retry(w));
+	world_end(w);
+	*state = NULL;
+	client_free(k);
+}
+
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -234,6 +265,7 @@ int main(void)
 		WORLD_TEST(news_of_another_epoch_make_the_pod_ask),
 		WORLD_TEST(a_gap_that_begins_in_another_history_is_not_healed),
 		WORLD_TEST(news_that_come_after_the_lanes_have_ended_ask_nothing),
+		WORLD_TEST(what_the_database_has_not_answered_goes_with_the_hub),
 		WORLD_TEST(a_cursor_of_another_epoch_goes_on_where_its_time_agrees),
 		WORLD_TEST(a_session_speaks_of_the_epoch_in_which_it_was_opened),
 		WORLD_TEST(before_ready_it_is_the_epoch_of_the_cursors),

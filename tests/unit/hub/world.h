@@ -359,6 +359,13 @@ static bool is_closed(void *arg)
 	return closed;
 }
 
+static inline void client_free(struct client *k)
+{
+	buf_release(&k->lines);
+	pthread_mutex_destroy(&k->lock);
+	mem_free(k);
+}
+
 static inline void client_end(struct client *k)
 {
 	world_until(k->w, has_arrived, k); /* its mail is used again */
@@ -366,9 +373,7 @@ static inline void client_end(struct client *k)
 	reactor_post(k->w->r[k->reactor], &k->mail);
 	world_until(k->w, is_closed, k);
 	assert_true(is_closed(k));
-	buf_release(&k->lines);
-	pthread_mutex_destroy(&k->lock);
-	mem_free(k);
+	client_free(k);
 }
 
 struct waiting {
