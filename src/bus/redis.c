@@ -117,6 +117,7 @@ static void take_echo(struct bus_redis *b, struct str payload)
 {
 	int64_t sent_ns;
 	if (!wire_echo(payload, &b->wire, &sent_ns) || sent_ns <= b->echo_ns) return;
+	if (sent_ns > reactor_now_ns(b->reactor)) return; /* nobody's own: it would hide a link that is dead */
 	metric_observe(b->cell, METRIC_BUS_ECHO_SECONDS, reactor_now_ns(b->reactor) - sent_ns);
 	b->echo_ns = sent_ns;
 	atomic_store_explicit(&b->newest_echo_ns, sent_ns, memory_order_relaxed);

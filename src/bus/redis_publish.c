@@ -126,7 +126,7 @@ static void answered(void *arg, const struct redisReply *reply, int64_t took_ns)
 		if (reply) say_refused(b, reply);
 	}
 	mem_free(p);
-	if (reply && redis_link_waiting(b->pub) == IN_FLIGHT_MOST / 2) publish_queued(b);
+	if (reply && redis_link_waiting(b->pub) <= IN_FLIGHT_MOST / 2) publish_queued(b);
 }
 
 static struct publication *take(struct bus_redis *b)

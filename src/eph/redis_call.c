@@ -166,7 +166,7 @@ static void on_answer(void *arg, const struct redisReply *reply, int64_t took_ns
 	struct eph_redis *r = c->eph;
 	if (reply && reply->type == REDIS_REPLY_ERROR && str_starts(redis_text(reply), STR("NOSCRIPT"))) redis_eph_load(r);
 	finish(c, reply);
-	if (reply && redis_link_waiting(r->link) == QUEUE_MOST / 2) calls_send(r);
+	if (reply && redis_link_waiting(r->link) <= QUEUE_MOST / 2) calls_send(r);
 }
 
 static struct call *take(struct eph_redis *r)
