@@ -95,8 +95,10 @@ static void start(struct person *p, size_t n_waiting)
 	r->job.sure = true;
 	r->job.run = reading_run;
 	r->job.done = reading_done;
-	r->job.err = lane_submit(hr->hub->sync, &r->job);
-	if (r->job.err) reading_done(&r->job);
+	enum err e = lane_submit(hr->hub->sync, &r->job); /* from here on it is the lane's */
+	if (!e) return;
+	r->job.err = e;
+	reading_done(&r->job);
 }
 
 void reading_next(struct person *p)
