@@ -121,6 +121,7 @@ static void open_hub(struct process *p)
 		.config = pod->config,
 		.metrics = pod->metrics,
 		.bus = pod->bus,
+		.others = db_kind(pod->db) == DB_POSTGRES,
 		.sync = pod->sync,
 		.reactors = pod->reactors,
 		.n_reactors = pod->n_reactors,

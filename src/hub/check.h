@@ -1,6 +1,6 @@
 /* The head check: what this pod was not told of, asked of the database every few seconds, and more often while the bus
  * is away (sync: Head check). One for the pod: reactor 0 asks, each reactor takes what it serves. Where the bus is
- * certain there is none. */
+ * certain, and nobody else writes to the database, there is none. */
 #ifndef LINNET_HUB_CHECK_H
 #define LINNET_HUB_CHECK_H
 #include "hub/hub_reactor.h"

@@ -285,7 +285,7 @@ struct hub *hub_create(const struct hub_options *o)
 	pthread_mutex_init(&h->lock, NULL);
 	h->r = mem_zalloc(h->n * sizeof *h->r);
 	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
-	if (!h->bus->ops->certain(h->bus)) h->check = check_create(h);
+	if (o->others || !h->bus->ops->certain(h->bus)) h->check = check_create(h);
 	const struct bus_sink sink = { sink_event, sink_user, sink_hint, sink_behind, sink_subscribed, sink_state, h };
 	h->bus->ops->attach(h->bus, &sink);
 	for (size_t i = 0; i < h->n; i++) reactor_post(h->r[i]->reactor, &hub_mail(begin_arrives)->mail);

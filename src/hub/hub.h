@@ -25,6 +25,7 @@ struct hub_options {
 	const struct dialect *dialects;
 	size_t n_dialects;
 	struct epoch epoch;
+	bool others; /* may write to the database without this bus: heads are checked although it is certain */
 };
 /* Becomes the bus's sink. */
 struct hub *hub_create(const struct hub_options *o);

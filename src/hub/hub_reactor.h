@@ -20,7 +20,7 @@ struct hub {
 	const struct dialect *dialects;
 	size_t n_dialects, n;
 	struct hub_reactor **r;
-	struct check *check; /* NULL: the bus is certain */
+	struct check *check; /* NULL: the bus tells of everything */
 	char uuid[37];
 	_Atomic uint64_t epoch;
 	_Atomic int64_t ring_bytes; /* of all owners' rings and held events */

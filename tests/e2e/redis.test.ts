@@ -112,3 +112,24 @@ describe('two backends', () => {
     await passes(one, b, 'by Redis');
   });
 });
+
+describe('two backends that nobody gave a Redis', () => {
+  test('hear of each other by looking at the database', async () => {
+    const url = await createDatabase();
+    const env = { LINNET_ACCESS_LOG: 'false', LINNET_HEAD_CHECK_MS: '200' };
+    const servers = [await startBackend(url, env), await startBackend(url, env)] as const;
+    try {
+      const one = await person(servers[0].api(), 'one');
+      const two = await person(servers[1].api(), 'two');
+      const { id } = await one.api.channel('both');
+      const b = await connect(servers[1], { token: two.signed.access_token });
+      await one.api.ok('member_put', { path: { id, user_id: two.user.id }, body: {} });
+      await b.next((f) => f.op === 'channel' && (f.channel as { id: number }).id === id, 'being added');
+      const sent = await one.api.send(id, 'hello');
+      await b.next((f) => f.op === 'event' && f.channel_id === id && f.rev === sent.rev, 'the message');
+    } finally {
+      settle();
+      for (const server of servers) await server.stop();
+    }
+  });
+});
