@@ -15,6 +15,7 @@
 
 #define RETRY_LEAST_MS 50
 #define READ_MOST (16u << 20) /* bytes of one answer */
+#define WHYS_MOST 4           /* different ones in one outage */
 #define WHY_MOST 200
 #define STOP_MS 300 /* for writing what is queued, at the end */
 
@@ -36,8 +37,9 @@ struct redis_link {
 	struct timer retry, silence;
 	int64_t delay_ms;
 	bool stopping, worked;
-	int greetings; /* answers awaited before it is ready */
-	char why[WHY_MOST], logged[WHY_MOST];
+	int greetings;                                   /* answers awaited before it is ready */
+	char why[WHY_MOST], logged[WHYS_MOST][WHY_MOST]; /* logged: since it worked last */
+	size_t n_logged;
 	struct { /* a ring */
 		struct waiting_answer *p;
 		size_t at, n, cap;
@@ -69,8 +71,10 @@ size_t redis_link_waiting(const struct redis_link *l)
 static void say_why(struct redis_link *l)
 {
 	if (!l->why[0]) snprintf(l->why, sizeof l->why, "the connection was lost");
-	if (!strcmp(l->why, l->logged)) return;
-	memcpy(l->logged, l->why, sizeof l->why);
+	for (size_t i = 0; i < l->n_logged; i++)
+		if (!strcmp(l->why, l->logged[i])) return;
+	if (l->n_logged == WHYS_MOST) return;
+	memcpy(l->logged[l->n_logged++], l->why, sizeof l->why);
 	log_event(LOG_WARN, "redis.link_failed", LOG_TEXT("link", l->o.name), LOG_TEXT("host", l->o.address->host),
 			  LOG_INT("port", l->o.address->port), LOG_TEXT("why", l->why));
 }
@@ -80,7 +84,7 @@ void redis_link_works(struct redis_link *l)
 	l->delay_ms = 0;
 	if (l->worked) return;
 	l->worked = true;
-	l->logged[0] = 0;
+	l->n_logged = 0;
 	log_event(LOG_INFO, "redis.link_works", LOG_TEXT("link", l->o.name), LOG_TEXT("host", l->o.address->host),
 			  LOG_INT("port", l->o.address->port));
 }

@@ -2,7 +2,7 @@
  * after a loss, later each time (with jitter) until somebody says that it works. hiredis writes and reads the protocol,
  * our own connection moves the bytes. reactor, but for redis_format.
  *
- * What goes wrong is logged once, and again when the reason is another or the link has worked in between. */
+ * Each reason of a failure is logged once, and again when the link has worked in between. */
 #ifndef LINNET_REDIS_LINK_H
 #define LINNET_REDIS_LINK_H
 #include <hiredis/hiredis.h>
