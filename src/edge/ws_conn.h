@@ -12,8 +12,7 @@ struct ws_conn {
 	struct session *session; /* NULL until it is opened and once it is closed */
 	struct ws_parser parser;
 	struct hello_parts *hello; /* cursors gathered from hellos that said `more` */
-	int64_t user_id, session_expires_at, heard_ms;
-	char session_id[SESSION_ID + 1];
+	int64_t session_expires_at, heard_ms;
 	uint8_t scopes, silent; /* silent: heartbeats since the last byte */
 	bool deflate, closing;
 	_Atomic bool gone; /* conn is NULL: read by the append */

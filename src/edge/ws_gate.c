@@ -181,7 +181,8 @@ static void on_drained(struct conn *c)
 static void on_slow(struct conn *c)
 {
 	struct ws_conn *w = conn_data(c);
-	log_event(LOG_INFO, "ws.reader_too_slow", LOG_INT("user_id", w->user_id),
+	if (!w->session) return; /* it is being closed already */
+	log_event(LOG_INFO, "ws.reader_too_slow", LOG_INT("user_id", w->session->user_id),
 			  LOG_INT("queued", (int64_t)conn_queued(c)));
 	ws_fail(w, ERR_SLOW_READER, STR_NONE);
 }
@@ -256,10 +257,8 @@ void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool
 	ws_parser_init(&w->parser, false, deflate, (uint32_t)cfg->ws_frame);
 	conn_setup(conn, &ws_handler, w, &limits);
 	if (!err) {
-		w->user_id = actor->user_id;
 		w->scopes = (uint8_t)actor->scopes;
 		w->session_expires_at = actor->expires_at;
-		memcpy(w->session_id, actor->session_id, sizeof w->session_id);
 		err = session_open(conn_reactor(conn), &ws_session_ops, w, conn, deflate ? WS_DEFLATED : WS_JSON,
 						   actor->user_id, actor->session_id, &w->session);
 	}

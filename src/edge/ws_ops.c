@@ -228,8 +228,8 @@ static void append_done(struct change *c)
 
 static struct credential session_credential(const struct ws_conn *w)
 {
-	struct credential c = { .kind = CREDENTIAL_JWT, .user_id = w->user_id };
-	memcpy(c.session_id, w->session_id, sizeof c.session_id);
+	struct credential c = { .kind = CREDENTIAL_JWT, .user_id = w->session->user_id };
+	memcpy(c.session_id, w->session->session_id, sizeof c.session_id);
 	return c;
 }
 
@@ -237,7 +237,7 @@ static enum err rate_take(struct ws_request *q)
 {
 	const struct pod *pod = q->w->pod;
 	int64_t retry_ms = 0;
-	if (limit_person(pod->eph, &pod->config->rate_messages, "messages", q->w->user_id, &retry_ms)) return OK;
+	if (limit_person(pod->eph, &pod->config->rate_messages, "messages", q->w->session->user_id, &retry_ms)) return OK;
 	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
 	return ERR_RATE_LIMITED;
 }
@@ -280,7 +280,7 @@ static void op_read(struct ws_request *q)
 	json_in_i64(&q->in, "message_id", JSON_NEED, 0, ID_MOST, &message_id);
 	enum err e = json_in_close(&q->in);
 	const struct marker m = { .channel_id = channel_id,
-							  .user_id = q->w->user_id,
+							  .user_id = q->w->session->user_id,
 							  .message_id = message_id,
 							  .epoch = session_epoch(q->w->session) };
 	if (!e) e = marker_note(q->w->pod->markers, &m);
@@ -309,7 +309,7 @@ static void op_typing(struct ws_request *q)
 	json_in_i64(&q->in, "thread_id", JSON_MAY, 1, ID_MOST, &thread_id);
 	enum err e = json_in_close(&q->in);
 	if (!e && !session_sub(q->w->session, channel_id)) e = ERR_NOT_MEMBER;
-	if (!e) e = typing_tell(q->w->pod, q->w->user_id, channel_id, thread_id, &retry_ms);
+	if (!e) e = typing_tell(q->w->pod, q->w->session->user_id, channel_id, thread_id, &retry_ms);
 	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
 	if (e) refuse(q, e);
 }

@@ -14,7 +14,6 @@ struct person *person_join(struct hub_reactor *hr, struct session *s)
 		p->user_id = s->user_id;
 		p->here = hr;
 		list_init(&p->sessions);
-		timer_init(&p->pause, reading_pause_due);
 		id_map_put(&hr->people, s->user_id, p);
 		hr->hub->bus->ops->subscribe(hr->hub->bus, TOPIC_USER, s->user_id);
 	}

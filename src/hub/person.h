@@ -13,10 +13,7 @@ struct person {
 	int64_t heard;
 	bool subscribed; /* confirmed by the bus: news arrive from now on */
 	/* reading.c */
-	struct reading *reading; /* of their list, under way */
-	struct timer pause;
-	int64_t next_read_ms; /* no earlier */
-	bool failed;          /* the last one has */
+	struct reading *reading; /* of their list, under way or in the pause behind it */
 };
 struct person *person_join(struct hub_reactor *hr, struct session *s);
 void person_leave(struct session *s);

@@ -71,16 +71,29 @@ static void take_askers(struct person *p, struct reading *r, size_t n)
 
 static void reading_done(struct job *j);
 
-static void pause_for(struct person *p, int64_t ms)
+/* Lets go of the one whose pause it is. */
+static void pause_end(struct person *p)
 {
-	if (!timer_pending(&p->pause)) timer_set(p->here->reactor, &p->pause, ms);
+	struct reading *r = p->reading;
+	p->reading = NULL;
+	timer_clear(&r->pause);
+	reading_unref(r);
+}
+
+static void pause_due(struct reactor *reactor, struct timer *t)
+{
+	struct person *p = container_of(t, struct reading, pause)->person;
+	pause_end(p);
+	reading_next(p);
 }
 
 static void start(struct person *p, size_t n_waiting)
 {
 	struct hub_reactor *hr = p->here;
 	struct reading *r = mem_new(struct reading);
+	if (p->reading) pause_end(p);
 	arena_init(&r->arena);
+	timer_init(&r->pause, pause_due);
 	r->refs = 1;
 	r->here = hr;
 	r->person = p;
@@ -89,7 +102,6 @@ static void start(struct person *p, size_t n_waiting)
 	r->list.now_ms = reactor_wall_ms(hr->reactor);
 	take_askers(p, r, n_waiting);
 	p->reading = r;
-	timer_clear(&p->pause);
 	metric_add(hr->cell, METRIC_HUB_LISTS, 1);
 	r->job.home = hr->reactor;
 	r->job.sure = true;
@@ -104,29 +116,21 @@ static void start(struct person *p, size_t n_waiting)
 void reading_next(struct person *p)
 {
 	size_t waiting = 0, greeting = 0;
-	if (p->reading || p->here->hub->stopping || (!p->subscribed && !p->here->away)) return;
+	const struct reading *last = p->reading;
+	if ((last && !last->over) || p->here->hub->stopping || (!p->subscribed && !p->here->away)) return;
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		const struct session *s = container_of(i, struct session, person_link);
 		waiting += is_waiting(s);
 		greeting += is_waiting(s) && !s->ready;
 	}
-	int64_t pause = p->next_read_ms - reactor_now_ms(p->here->reactor);
-	if (!waiting) return;
-	if (pause > 0 && (!greeting || p->failed))
-		pause_for(p, pause);
-	else
-		start(p, waiting);
+	if (!waiting || (last && (!greeting || last->failed))) return; /* the pause's end goes on */
+	start(p, waiting);
 }
 
 void reading_want(struct session *s)
 {
 	s->list_wanted = true;
 	reading_next(s->person);
-}
-
-void reading_pause_due(struct reactor *r, struct timer *t)
-{
-	reading_next(container_of(t, struct person, pause));
 }
 
 /* ---- answers */
@@ -152,20 +156,22 @@ static void reading_done(struct job *j)
 	struct person *p = r->person;
 	if (p && !h->stopping) {
 		bool good = !j->err && hub_ours(r->here, r->asked, r->epoch);
-		p->failed = !good;
-		p->next_read_ms = reactor_now_ms(r->here->reactor) + (good ? h->config->list_pause_ms : RETRY_MS);
 		give(p, r, good); /* nothing is begun until all have it */
-		p->reading = NULL;
+		r->over = true;
+		r->failed = !good;
+		timer_set(r->here->reactor, &r->pause, good ? h->config->list_pause_ms : RETRY_MS);
 		reading_next(p);
-	} else if (p) {
-		p->reading = NULL;
+		return;
 	}
+	if (p) p->reading = NULL;
 	reading_unref(r);
 }
 
 void reading_forget(struct person *p)
 {
-	timer_clear(&p->pause);
-	if (p->reading) p->reading->person = NULL;
+	if (p->reading && p->reading->over)
+		pause_end(p);
+	else if (p->reading)
+		p->reading->person = NULL;
 	p->reading = NULL;
 }

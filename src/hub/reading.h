@@ -13,7 +13,9 @@ struct reading { /* counted: a session that is still being told keeps it */
 	struct job job;
 	uint32_t refs;
 	struct hub_reactor *here;
-	struct person *person; /* NULL: has left meanwhile */
+	struct person *person; /* NULL: has left meanwhile; else holds a reference until the pause is over */
+	struct timer pause;    /* behind it, before the next; then it is only kept for that */
+	bool over, failed;
 	struct arena arena;
 	struct sync_list list;
 	const struct channel **by_user_rev; /* list.channels, in the order in which their own parts changed */
@@ -27,5 +29,4 @@ struct reading *reading_ref(struct reading *r);
 void reading_unref(struct reading *r);
 /* The person's sessions have gone, or the hub stops: nothing will be begun. */
 void reading_forget(struct person *p);
-void reading_pause_due(struct reactor *r, struct timer *t);
 #endif

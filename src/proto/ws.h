@@ -31,12 +31,12 @@ struct ws_parser {
 	uint32_t mask_at;
 	uint8_t mask[4];
 	struct utf8 utf8;
-	uint64_t left; /* payload bytes of this frame still to come */
-	uint32_t most; /* a message's bytes, before and after inflation */
-	char *message; /* gathered fragments; NULL when none */
-	uint32_t message_n, message_cap;
-	char *control;  /* 125 bytes, only while a control frame is in pieces */
+	uint64_t left;  /* payload bytes of this frame still to come */
+	uint32_t most;  /* a message's bytes, before and after inflation */
 	int close_code; /* why it failed: 1002, 1003, 1007, 1009 */
+	char *message;  /* gathered fragments; NULL when none */
+	uint32_t message_n, message_cap;
+	char *control; /* 125 bytes, only while a control frame is in pieces */
 	const char *why;
 };
 void ws_parser_init(struct ws_parser *p, bool client, bool deflate_agreed, uint32_t most);
