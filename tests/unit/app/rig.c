@@ -273,6 +273,7 @@ struct ask *ask_send(struct rig *g, int64_t who, int64_t channel_id, const char 
 {
 	struct ask *q = ask_new(g, who, CHANGE_MESSAGE, channel_id);
 	ask_nonce(q, __atomic_add_fetch(&g->n_nonces, 1, __ATOMIC_RELAXED) + (INT64_C(1) << 32));
+	memcpy(q->send.nonce + 8, &g, sizeof g); /* another rig on the same database counts for itself */
 	q->send.channel_id = channel_id;
 	q->send.body = str_of(body);
 	q->change.send = &q->send;
