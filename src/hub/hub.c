@@ -247,6 +247,7 @@ static struct hub_reactor *reactor_part(struct hub *h, struct reactor *r)
 	hr->epoch = hub_epoch(h);
 	hr->cell = metrics_cell(h->metrics);
 	list_init(&hr->sessions);
+	slab_init(&hr->subs, sizeof(struct sub));
 	list_init(&hr->dirty_owners);
 	list_init(&hr->dirty_locals);
 	list_init(&hr->retrying);
@@ -319,6 +320,7 @@ void hub_destroy(struct hub *h)
 		id_map_release(&hr->owners);
 		id_map_release(&hr->locals);
 		id_map_release(&hr->people);
+		slab_release(&hr->subs);
 		vec_release(&hr->walked);
 		vec_release(&hr->opening);
 		vec_release(&hr->snapshots);

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "hub/hub.h"
+#include "loop/slab.h"
 
 struct attach;
 struct check;
@@ -52,6 +53,7 @@ struct hub_reactor {
 	struct id_map locals;           /* channel_id -> struct local */
 	struct id_map people;           /* user_id -> struct person */
 	struct list sessions;           /* struct session.link */
+	struct slab subs;               /* struct sub */
 	struct list dirty_owners;       /* have ordered frames that reactors were not given yet */
 	struct list dirty_locals;       /* have frames that subscribers were not given yet */
 	VEC(struct local *) walked;     /* the dirty ones of this turn, while the fan-out runs */

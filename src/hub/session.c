@@ -75,7 +75,7 @@ void session_close(struct session *s)
 	s->conn = NULL;
 	for (size_t i = 0; i < s->subs.n; i++) {
 		detach(s->subs.p[i]);
-		mem_free(s->subs.p[i]);
+		slab_give(&s->here->subs, s->subs.p[i]);
 	}
 	vec_release(&s->subs);
 	list_del(&s->link);
@@ -116,7 +116,7 @@ struct sub *session_sub(const struct session *s, int64_t channel_id)
 struct sub *session_sub_add(struct session *s, int64_t channel_id)
 {
 	size_t at = sub_place(s, channel_id);
-	struct sub *sub = mem_new(struct sub);
+	struct sub *sub = slab_take(&s->here->subs);
 	sub->session = s;
 	sub->channel_id = channel_id;
 	sub->pos = CURSOR_NONE;
@@ -132,7 +132,7 @@ static void sub_drop(struct session *s, struct sub *sub)
 	size_t at = sub_place(s, sub->channel_id);
 	memmove(s->subs.p + at, s->subs.p + at + 1, (s->subs.n - 1 - at) * sizeof *s->subs.p);
 	s->subs.n--;
-	mem_free(sub);
+	slab_give(&s->here->subs, sub);
 }
 
 void session_attach(struct sub *sub, int64_t known, bool counted)

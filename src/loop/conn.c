@@ -127,40 +127,32 @@ void conn_setup(struct conn *c, const struct conn_handler *h, void *data, const 
 
 /* ---- what it is */
 
+/* One person, one address, whichever way she came: an IPv4 address is kept as IPv6 has it. */
+static void set_peer_v4(struct conn *c, struct in_addr v4)
+{
+	c->peer = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	memcpy(c->peer.s6_addr + 12, &v4, sizeof v4);
+}
+
 void conn_set_peer(struct conn *c, const struct sockaddr_storage *addr)
 {
-	if (addr->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)addr;
-		inet_ntop(AF_INET, &in->sin_addr, c->peer, sizeof c->peer);
-		c->port = ntohs(in->sin_port);
-	} else if (addr->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in = (const void *)addr;
-		if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) /* one person, one address, whichever way she came */
-			inet_ntop(AF_INET, in->sin6_addr.s6_addr + 12, c->peer, sizeof c->peer);
-		else
-			inet_ntop(AF_INET6, &in->sin6_addr, c->peer, sizeof c->peer);
-		c->port = ntohs(in->sin6_port);
-	}
+	if (addr->ss_family == AF_INET)
+		set_peer_v4(c, ((const struct sockaddr_in *)addr)->sin_addr);
+	else if (addr->ss_family == AF_INET6)
+		c->peer = ((const struct sockaddr_in6 *)addr)->sin6_addr;
+}
+
+const char *conn_peer_text(const struct conn *c)
+{
+	char *text = c->layer->peer_text;
+	bool v4 = IN6_IS_ADDR_V4MAPPED(&c->peer);
+	inet_ntop(v4 ? AF_INET : AF_INET6, c->peer.s6_addr + (v4 ? 12 : 0), text, sizeof c->layer->peer_text);
+	return text;
 }
 
 struct str conn_peer(const struct conn *c)
 {
-	return str_of(c->peer);
-}
-
-/* Kept as text only, which is asked for more often. */
-const struct sockaddr_storage *conn_peer_addr(const struct conn *c)
-{
-	struct sockaddr_storage *addr = &c->layer->addr;
-	memset(addr, 0, sizeof *addr);
-	struct sockaddr_in *in = (void *)addr;
-	struct sockaddr_in6 *in6 = (void *)addr;
-	if (inet_pton(AF_INET, c->peer, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET, in->sin_port = htons(c->port);
-	} else if (inet_pton(AF_INET6, c->peer, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6, in6->sin6_port = htons(c->port);
-	}
-	return addr;
+	return str_of(conn_peer_text(c));
 }
 
 void *conn_data(const struct conn *c)

@@ -91,8 +91,7 @@ void conn_setup(struct conn *c, const struct conn_handler *h, void *data, const 
 void *conn_data(const struct conn *c);
 struct reactor *conn_reactor(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
-struct str conn_peer(const struct conn *c);                          /* "127.0.0.1" or "::1", for the life of c */
-const struct sockaddr_storage *conn_peer_addr(const struct conn *c); /* until the next call on this reactor */
+struct str conn_peer(const struct conn *c); /* "127.0.0.1" or "::1", until the next call on this reactor */
 
 /* ---- reading */
 void conn_pause(struct conn *c); /* no more `data` from now on; the kernel's buffer fills and the peer waits */

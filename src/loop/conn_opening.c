@@ -49,7 +49,7 @@ static bool opening_connected(struct conn *c)
 	int e = 0;
 	socklen_t n = sizeof e;
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &e, &n) == 0 && e == 0) return true;
-	log_event(LOG_DEBUG, "conn.connect_failed", LOG_TEXT("address", c->peer), LOG_TEXT("why", strerror(e)));
+	log_event(LOG_DEBUG, "conn.connect_failed", LOG_TEXT("address", conn_peer_text(c)), LOG_TEXT("why", strerror(e)));
 	conn_end(c, CONN_REFUSED);
 	return false;
 }

@@ -109,13 +109,14 @@ bool pair_deliver(struct reactor *r, struct turn_hook *h)
 
 static struct conn *pair_make(struct conn_layer *l)
 {
+	const struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct conn *c = conn_make(l, -1, &transport_pair);
 	struct pair_end *e = c->pair = mem_new(struct pair_end);
 	e->conn = c;
 	outq_init(&e->in);
 	e->window = WINDOW;
 	list_init(&e->link);
-	strcpy(c->peer, "127.0.0.1");
+	conn_set_peer(c, (const void *)&here);
 	conn_enter(c, CONN_LIVE);
 	return c;
 }

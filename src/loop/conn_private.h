@@ -1,6 +1,7 @@
 /* The inside of connections, for the files src/loop/conn*.c, deadlines.c and listener.c only. Reactor. */
 #ifndef LINNET_LOOP_CONN_PRIVATE_H
 #define LINNET_LOOP_CONN_PRIVATE_H
+#include <netinet/in.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -67,11 +68,10 @@ struct conn {
 	uint32_t dirty_at;    /* its place in layer->dirty; NOWHERE */
 	int stall_ms;
 	uint32_t discarded;
-	uint16_t port;
-	char peer[46];
+	struct in6_addr peer; /* IPv4 as ::ffff:a.b.c.d */
 };
 #define CONN_HOT offsetof(struct conn, handler)
-_Static_assert(sizeof(struct conn) <= 400, "an idle connection must stay small");
+_Static_assert(sizeof(struct conn) <= 320, "an idle connection must stay small");
 #define NOWHERE UINT32_MAX
 
 /* Due times apart from their connections, dense, so that looking through all of them is quick. */
@@ -100,7 +100,7 @@ struct conn_layer {
 	bool closing;
 	struct turn_hook deliver_hook, answers_hook, flush_hook;
 	struct deferred destroy;
-	struct sockaddr_storage addr; /* conn_peer_addr's */
+	char peer_text[INET6_ADDRSTRLEN]; /* conn_peer's */
 	struct conn_stats stats;
 };
 struct conn_layer *conn_layer(struct reactor *r);
@@ -118,6 +118,7 @@ static inline void stat_add(_Atomic int64_t *s, int64_t n)
 /* Owns the descriptor; -1: has none, also when libuv would not watch it (then it is closed). */
 struct conn *conn_make(struct conn_layer *l, int fd, const struct transport *t);
 void conn_set_peer(struct conn *c, const struct sockaddr_storage *addr);
+const char *conn_peer_text(const struct conn *c);
 void conn_enter(struct conn *c, enum conn_state state);
 void conn_end(struct conn *c, enum conn_end why); /* CONN_GOING, once */
 void conn_finish_as(struct conn *c, enum conn_end why);

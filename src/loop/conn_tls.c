@@ -45,7 +45,7 @@ void tls_conn_attach(struct conn *c, struct tls_context *t, const char *name, bo
 	if (server)
 		SSL_set_accept_state(s->ssl);
 	else
-		SSL_set_connect_state(s->ssl), expect_name(s->ssl, name ? name : c->peer);
+		SSL_set_connect_state(s->ssl), expect_name(s->ssl, name ? name : conn_peer_text(c));
 }
 
 bool tls_conn_wants_write(const struct conn *c)
@@ -74,7 +74,7 @@ enum tls_step tls_conn_handshake(struct conn *c)
 		return TLS_AGREED;
 	}
 	if (tls_verdict(s, n) == IO_AGAIN) return TLS_WAITS;
-	log_event(LOG_DEBUG, "tls.handshake_failed", LOG_TEXT("address", c->peer), LOG_TEXT("why", tls_why()));
+	log_event(LOG_DEBUG, "tls.handshake_failed", LOG_TEXT("address", conn_peer_text(c)), LOG_TEXT("why", tls_why()));
 	s->failed = true;
 	ERR_clear_error();
 	return TLS_REFUSED;

@@ -109,10 +109,12 @@ static void look_at_nodelay(struct listener *l, struct conn *c)
 {
 	server_accept(l, c);
 	struct sockaddr_storage addr;
-	for (int fd = 3; fd < 64; fd++) { /* the accepted one is the one whose peer is known */
-		socklen_t n = sizeof addr, m = sizeof nodelay_seen;
-		const struct sockaddr_in *want = (const void *)conn_peer_addr(c), *in = (const void *)&addr;
-		if (getpeername(fd, (struct sockaddr *)&addr, &n) == 0 && in->sin_port == want->sin_port)
+	const struct server *s = listener_data(l);
+	for (int fd = 3; fd < 64; fd++) { /* the accepted one has the listener's port, and a peer */
+		socklen_t n = sizeof addr, k = sizeof addr, m = sizeof nodelay_seen;
+		const struct sockaddr_in *in = (const void *)&addr;
+		if (getpeername(fd, (struct sockaddr *)&addr, &n) == 0 && getsockname(fd, (struct sockaddr *)&addr, &k) == 0 &&
+			ntohs(in->sin_port) == s->port)
 			getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay_seen, &m);
 	}
 	reactor_stop(conn_reactor(c));
