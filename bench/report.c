@@ -3,76 +3,13 @@
  *   report FILE...
  *
  * Labels are PART/WHO: of fan-out "hub" or "e2e" and "server", "limit" or "each"; of sends "sqlite" or "postgres" and
- * "batch", "single" (one change a commit) or "bare" (batches without a server). */
-#include <jansson.h>
+ * "batch", "single" (one change a commit) or "bare" (batches without a server); of clusters see report_cluster.c. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
-
-#define ROWS_MOST 4096
-#define LINE_MOST 8192
-static struct {
-	json_t *rows[ROWS_MOST];
-	size_t n;
-} results;
-
-/* Which results are asked for; numbers of 0 match all. */
-struct key {
-	const char *bench, *part, *who;
-	int64_t subscribers, channels, in_flight;
-};
-
-static void read_file(const char *path)
-{
-	char line[LINE_MOST];
-	FILE *f = fopen(path, "r");
-	if (!f) fail("cannot read %s", path);
-	while (fgets(line, sizeof line, f)) {
-		json_t *row = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-		if (!json_is_object(row)) fail("%s: no result: %.80s", path, line);
-		if (results.n == ROWS_MOST) fail("more than %d results", ROWS_MOST);
-		results.rows[results.n++] = row;
-	}
-	fclose(f);
-}
-
-static const char *text(const json_t *row, const char *name)
-{
-	const char *s = json_string_value(json_object_get(row, name));
-	return s ? s : "";
-}
-
-static bool matches(const json_t *row, const struct key *k)
-{
-	char label[64];
-	snprintf(label, sizeof label, "%s/%s", k->part, k->who);
-	return !strcmp(text(row, "bench"), k->bench) && !strcmp(text(row, "label"), label) &&
-		   (!k->subscribers || json_integer_value(json_object_get(row, "subscribers")) == k->subscribers) &&
-		   (!k->channels || json_integer_value(json_object_get(row, "channels")) == k->channels) &&
-		   (!k->in_flight || json_integer_value(json_object_get(row, "in_flight")) == k->in_flight);
-}
-
-static int ascending(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-	return (*x > *y) - (*x < *y);
-}
-
-/* Over all rounds; NAN when there is none. *rounds may be NULL. */
-static double median(const struct key *k, const char *name, int *rounds)
-{
-	double v[ROWS_MOST];
-	size_t n = 0;
-	for (size_t i = 0; i < results.n; i++)
-		if (matches(results.rows[i], k)) v[n++] = json_number_value(json_object_get(results.rows[i], name));
-	if (rounds) *rounds = (int)n;
-	if (!n) return NAN;
-	qsort(v, n, sizeof *v, ascending);
-	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
+#include "report_rows.h"
 
 /* ---- fan-out */
 struct fan {
@@ -138,7 +75,8 @@ static void fan_part(const char *part, const char *title)
 						 json_integer_value(json_object_get(row, "subscribers")),
 						 json_integer_value(json_object_get(row, "channels")),
 						 json_integer_value(json_object_get(row, "in_flight")) };
-		bool known = strcmp(text(row, "bench"), "fanout") != 0 || strncmp(text(row, "label"), part, strlen(part)) != 0;
+		bool known =
+			strcmp(row_text(row, "bench"), "fanout") != 0 || strncmp(row_text(row, "label"), part, strlen(part)) != 0;
 		for (size_t j = 0; j < n && !known; j++)
 			known = seen[j].subscribers == k.subscribers && seen[j].channels == k.channels &&
 					seen[j].in_flight == k.in_flight;
@@ -213,11 +151,12 @@ static void idle_report(void)
 int main(int argc, char **argv)
 {
 	if (argc < 2) fail("report FILE...");
-	for (int i = 1; i < argc; i++) read_file(argv[i]);
+	for (int i = 1; i < argc; i++) results_read(argv[i]);
 	fan_part("hub", "Fan-out, injected at the hub as committed events");
 	fan_part("e2e", "Fan-out, end to end from HTTP senders");
 	sends_report();
 	idle_report();
+	cluster_report();
 	for (size_t i = 0; i < results.n; i++) json_decref(results.rows[i]);
 	return 0;
 }

@@ -23,12 +23,14 @@ program_start()
 	listening_wait
 }
 
-# serve_start DIR: one reactor, no rate limits; further settings come from the environment.
-serve_start()
+# linnet_start ARGUMENT...: one reactor, no rate limits; further settings come from the environment.
+linnet_start()
 {
 	LINNET_RATE_MESSAGES=off LINNET_RATE_REQUESTS=off LINNET_RATE_LOGIN=off LINNET_RATE_REGISTER=off LINNET_ACCESS_LOG=false \
-		LINNET_REACTORS=1 LINNET_LOG_LEVEL=info program_start "$build/linnet" serve --listen 127.0.0.1:0 --data "$1/data"
+		LINNET_REACTORS=1 LINNET_LOG_LEVEL=info program_start "$build/linnet" "$@" --listen 127.0.0.1:0
 }
+serve_start() { linnet_start serve --data "$1/data"; } # DIR
+backend_start() { linnet_start backend; }
 
 server_wait() # it ends by itself
 {
@@ -74,6 +76,7 @@ admin()
 postgres= postgres_url=
 postgres_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
 as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+psql_run() { as_postgres "$(postgres_bin)/psql" -d "${postgres_url%/*}/$1" "${@:2}"; } # DATABASE ARGUMENT...
 
 postgres_start()
 {

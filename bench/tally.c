@@ -9,18 +9,23 @@
 
 #define FRAME_MOST 16384
 
-void tally_init(struct tally *t, const int64_t *ids, size_t n_channels, size_t subscribers)
+void tally_init(struct tally *t, const int64_t *ids, size_t n_channels, size_t subscribers, size_t in_flight)
 {
-	*t = (struct tally){ .n_channels = n_channels, .subscribers = subscribers };
+	*t = (struct tally){ .n_channels = n_channels, .subscribers = subscribers, .ring = 2 * in_flight };
 	t->channels = mem_zalloc(n_channels * sizeof *t->channels);
 	t->seen = mem_zalloc(n_channels * subscribers * sizeof *t->seen);
-	for (size_t i = 0; i < n_channels; i++) t->channels[i].id = ids[i], t->channels[i].base = -1;
+	for (size_t i = 0; i < n_channels; i++) {
+		t->channels[i] = (struct tally_channel){ .id = ids[i], .base = -1 };
+		t->channels[i].ring = mem_zalloc(t->ring * sizeof *t->channels[i].ring);
+	}
 }
 
 void tally_release(struct tally *t)
 {
-	for (size_t i = 0; i < t->n_channels; i++)
-		for (size_t j = 0; j < TALLY_RING; j++) mem_free(t->channels[i].ring[j].copy);
+	for (size_t i = 0; i < t->n_channels; i++) {
+		for (size_t j = 0; j < t->ring; j++) mem_free(t->channels[i].ring[j].copy);
+		mem_free(t->channels[i].ring);
+	}
 	mem_free(t->channels);
 	mem_free(t->seen);
 }
@@ -63,7 +68,7 @@ static void message_first(struct tally *t, int c, struct tally_message *m, uint6
 		fail("channel %lld: a subscriber got rev %lld instead of %lld", (long long)ch->id, (long long)rev,
 			 (long long)(ch->base + (int64_t)number));
 	if (m->number && m->readers != t->subscribers) fail("more messages are on their way than were asked for");
-	if (!m->copy) m->copy = mem_alloc(FRAME_MOST);
+	if (m->n < payload.n) m->copy = mem_resize(m->copy, payload.n);
 	memcpy(m->copy, payload.p, payload.n);
 	*m = (struct tally_message){ number, 0, payload.n, t->asked_ns(t->arg, (size_t)c, number, payload), m->copy };
 	t->frame_bytes = payload.n;
@@ -74,7 +79,7 @@ int tally_frame(struct tally *t, size_t subscriber, struct str payload, int64_t 
 	int c = channel_of(t, payload);
 	if (c < 0) return t->others++, -1;
 	uint64_t number = ++t->seen[subscriber * t->n_channels + (size_t)c];
-	struct tally_message *m = &t->channels[c].ring[number % TALLY_RING];
+	struct tally_message *m = &t->channels[c].ring[number % t->ring];
 	if (m->number != number) message_first(t, c, m, number, payload);
 	if (m->n != payload.n || memcmp(m->copy, payload.p, payload.n) != 0)
 		fail("channel %lld: subscriber %zu got another frame than the first: " STR_FMT, (long long)t->channels[c].id,
@@ -83,6 +88,7 @@ int tally_frame(struct tally *t, size_t subscriber, struct str payload, int64_t 
 	hist_add(&t->latency, now - m->asked_ns);
 	if (++m->readers < t->subscribers) return -1;
 	t->whole++;
+	hist_add(&t->last, now - m->asked_ns);
 	return c;
 }
 

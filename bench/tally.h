@@ -10,7 +10,6 @@
 #include "measure.h"
 
 #define TALLY_CHANNELS 8
-#define TALLY_RING 128 /* messages of one channel on their way; twice the most that can be in flight */
 struct tally_message {
 	uint64_t number; /* 1 for the first of its channel; 0: unused */
 	size_t readers, n;
@@ -19,19 +18,20 @@ struct tally_message {
 };
 struct tally_channel {
 	int64_t id, base; /* base: the rev before the first message; -1: not known yet */
-	struct tally_message ring[TALLY_RING];
+	struct tally_message *ring;
 };
 struct tally {
-	size_t n_channels, subscribers;
+	size_t n_channels, subscribers, ring; /* messages of one channel that are remembered */
 	struct tally_channel *channels;
 	uint64_t *seen;                                  /* [subscriber * n_channels + channel]: how many of it */
 	uint64_t deliveries, whole, others, frame_bytes; /* others: text frames that are no events of these channels */
-	struct hist latency;
+	struct hist latency, last;                       /* of every delivery; of the last subscriber of each message */
 	/* When the message was asked for; called once a message. */
 	int64_t (*asked_ns)(void *arg, size_t channel, uint64_t number, struct str payload);
 	void *arg;
 };
-void tally_init(struct tally *t, const int64_t *ids, size_t n_channels, size_t subscribers);
+/* At most `in_flight` messages of a channel are on their way. */
+void tally_init(struct tally *t, const int64_t *ids, size_t n_channels, size_t subscribers, size_t in_flight);
 void tally_release(struct tally *t);
 /* A text frame's payload for a subscriber. The channel of a message that has now reached its last subscriber, else -1.
  */

@@ -30,7 +30,7 @@ static struct str frame(int channel, int rev, char body)
 static void open_tally(struct tally *t)
 {
 	static const int64_t ids[2] = { 7, 42 };
-	tally_init(t, ids, 2, 2);
+	tally_init(t, ids, 2, 2, 64);
 	t->asked_ns = asked;
 }
 
@@ -76,6 +76,7 @@ static void test_whole_is_told_with_the_last_reader(void **state)
 	assert_int_equal(t.whole, 2);
 	assert_int_equal(t.others, 2);
 	assert_int_equal(t.latency.most, 2000);
+	assert_int_equal(t.last.n, 2);
 	tally_end(&t, 1, 2);
 	tally_release(&t);
 }
