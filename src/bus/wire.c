@@ -93,6 +93,8 @@ void wire_put_news(struct buf *out, const struct wire *w, const struct user_news
 	if (n->list_moved || n->json_n > WIRE_FRAME_MOST) json_field_bool(&o, "list_moved", true);
 	if (n->revoked_session[0]) json_field_text(&o, "revoked_session", n->revoked_session);
 	if (n->kept_session[0]) json_field_text(&o, "kept_session", n->kept_session);
+	field_id(&o, "marker_channel", n->marker_channel);
+	field_id(&o, "marker_at", n->marker_at);
 	field_frame(&o, n->json, n->json_n);
 	json_close(&o, '}');
 }
@@ -253,9 +255,13 @@ static struct wire_read read_news(struct reading *r, int64_t user_id)
 	ok &= take_session(r, "kept_session", false, n.kept_session);
 	take_id(r, "user_rev", &n.user_rev);
 	json_in_bool(&r->in, "list_moved", JSON_MAY, &n.list_moved);
+	take_id(r, "marker_channel", &n.marker_channel);
+	take_id(r, "marker_at", &n.marker_at);
+	ok &= !n.marker_channel == !n.marker_at;
 	if (json_in_close(&r->in) || !ok) return (struct wire_read){ WIRE_MALFORMED };
 	struct user_news *made = user_news_create(r->frame.n);
 	made->user_id = user_id, made->user_rev = n.user_rev, made->epoch = n.epoch, made->list_moved = n.list_moved;
+	made->marker_channel = n.marker_channel, made->marker_at = n.marker_at;
 	memcpy(made->revoked_session, n.revoked_session, sizeof n.revoked_session);
 	memcpy(made->kept_session, n.kept_session, sizeof n.kept_session);
 	if (r->frame.n) memcpy(made->json, r->frame.p, r->frame.n);

@@ -7,35 +7,45 @@
 
 #define ID_MOST ((INT64_C(1) << 53) - 1)
 
-static const struct rate typing_rate = { .count = 1, .per_ms = 1000, .burst = 5 }; /* of one person */
+static const struct rate rate = { .count = 1, .per_ms = 1000, .burst = 5 }; /* of one person */
 
-enum err typing_tell(struct pod *pod, int64_t user_id, int64_t channel_id, int64_t thread_id, int64_t *retry_ms)
+enum err typing_rate(struct pod *pod, int64_t user_id, int64_t *retry_ms)
 {
 	char key[32];
 	int n = snprintf(key, sizeof key, "t:%lld", (long long)user_id);
-	if (!eph_take(pod->eph, (struct str){ key, (size_t)n }, &typing_rate, retry_ms)) return ERR_RATE_LIMITED;
+	return eph_take(pod->eph, (struct str){ key, (size_t)n }, &rate, retry_ms) ? OK : ERR_RATE_LIMITED;
+}
+
+enum err typing_allowed(struct pod *pod, struct db_conn *c, struct arena *a, const struct actor *who,
+						const struct typing *t, struct problem *p)
+{
+	const char *why = NULL;
+	/* Everybody hears the server's log, so a hint there would go to all. */
+	if (t->channel_id == 0 && who->role != USER_GUEST)
+		return problem_set(p, ERR_NOT_ALLOWED, "only the server writes here");
+	enum err e = channel_speak(c, a, t->channel_id, who, clock_wall_ms(pod->clock), &why);
+	return e && why ? problem_set(p, e, "%s", why) : e;
+}
+
+void typing_tell(struct pod *pod, int64_t user_id, const struct typing *t)
+{
 	struct buf b;
 	struct json_out o;
 	buf_init(&b);
 	json_out_init(&o, &b);
 	json_open(&o, '{');
 	json_field_text(&o, "op", "typing");
-	json_field_i64(&o, "channel_id", channel_id);
+	json_field_i64(&o, "channel_id", t->channel_id);
 	json_field_i64(&o, "user_id", user_id);
-	if (thread_id) json_field_i64(&o, "thread_id", thread_id);
+	if (t->thread_id) json_field_i64(&o, "thread_id", t->thread_id);
 	json_close(&o, '}');
 	struct hint *h = hint_create(b.n);
-	h->channel_id = channel_id, h->user_id = user_id;
+	h->channel_id = t->channel_id, h->user_id = user_id;
 	memcpy(h->json, b.p, b.n);
 	bus_publish_hint(pod->bus, h);
 	hint_unref(h);
 	buf_release(&b);
-	return OK;
 }
-
-struct typing {
-	int64_t channel_id, thread_id;
-};
 
 enum err typing_take(struct request *q)
 {
@@ -52,12 +62,10 @@ enum err typing_take(struct request *q)
 enum err typing_run(struct request *q, struct db_conn *c)
 {
 	const struct typing *t = q->in;
-	struct channel ch;
-	int64_t retry_ms;
-	enum err e = channel_read(c, &q->arena, t->channel_id, &q->actor, true, &ch);
-	/* Everybody hears the server's log, so a hint there would go to all. */
-	if (!e && ch.kind == CHANNEL_SERVER) e = problem_set(&q->problem, ERR_NOT_ALLOWED, "only the server writes here");
-	if (!e) e = typing_tell(q->pod, q->actor.user_id, t->channel_id, t->thread_id, &retry_ms);
+	int64_t retry_ms = 0;
+	enum err e = typing_allowed(q->pod, c, &q->arena, &q->actor, t, &q->problem);
+	if (!e) e = typing_rate(q->pod, q->actor.user_id, &retry_ms);
 	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+	if (!e) typing_tell(q->pod, q->actor.user_id, t);
 	return e;
 }

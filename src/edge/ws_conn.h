@@ -32,6 +32,7 @@ struct ws_deflate *ws_deflate_here(struct reactor *r);
 /* ---- ws_ops.c */
 void ws_message(struct ws_conn *w, struct str text);
 void ws_hello_free(struct ws_conn *w);
+struct credential ws_credential(const struct ws_conn *w); /* of its session */
 /* ---- ws_writer.c */
 extern const struct session_ops ws_session_ops;
 #endif

@@ -9,20 +9,11 @@
 #include "codec/codec.h"
 #include "edge/limit.h"
 #include "edge/send.h"
-#include "edge/typing.h"
-#include "edge/ws_conn.h"
+#include "edge/ws_request.h"
 
 #define CURSORS_MOST 1000 /* of one hello frame */
 #define REF_MOST 64
-#define ID_MOST ((INT64_C(1) << 53) - 1)
-
-struct ws_request {
-	struct ws_conn *w;
-	struct json_in in;
-	struct arena arena;
-	struct problem problem;
-	json_t *ref; /* a string or number to be repeated; NULL */
-};
+#define ID_MOST WS_ID_MOST
 
 struct ws_op {
 	const char *name;
@@ -33,7 +24,7 @@ struct ws_op {
 
 /* ---- answers */
 
-static void put_ref(struct json_out *o, const json_t *ref)
+void ws_put_ref(struct json_out *o, const json_t *ref)
 {
 	if (json_is_string(ref))
 		json_field_str(o, "ref", (struct str){ json_string_value(ref), json_string_length(ref) });
@@ -55,7 +46,7 @@ static void put_fields(struct json_out *o, const struct problem *p)
 	json_close(o, ']');
 }
 
-static void answer_error(struct ws_conn *w, const json_t *ref, enum err e, const struct problem *p)
+void ws_answer_error(struct ws_conn *w, const json_t *ref, enum err e, const struct problem *p)
 {
 	struct buf b;
 	struct json_out o;
@@ -63,7 +54,7 @@ static void answer_error(struct ws_conn *w, const json_t *ref, enum err e, const
 	json_out_init(&o, &b);
 	json_open(&o, '{');
 	json_field_text(&o, "op", "error");
-	put_ref(&o, ref);
+	ws_put_ref(&o, ref);
 	json_field_text(&o, "code", err_row(e)->code);
 	json_field_str(&o, "detail", p->detail.p ? p->detail : str_of(err_row(e)->title));
 	put_fields(&o, p);
@@ -73,9 +64,9 @@ static void answer_error(struct ws_conn *w, const json_t *ref, enum err e, const
 	buf_release(&b);
 }
 
-static void refuse(struct ws_request *q, enum err e)
+void ws_refuse(struct ws_request *q, enum err e)
 {
-	answer_error(q->w, q->ref, e, &q->problem);
+	ws_answer_error(q->w, q->ref, e, &q->problem);
 }
 
 /* ---- hello */
@@ -208,7 +199,7 @@ static void answer_ack(struct ws_append *s)
 	json_out_init(&o, &b);
 	json_open(&o, '{');
 	json_field_text(&o, "op", "ack");
-	put_ref(&o, s->ref);
+	ws_put_ref(&o, s->ref);
 	json_key(&o, "message");
 	send_answer(&o, &s->change);
 	json_close(&o, '}');
@@ -222,11 +213,11 @@ static void append_done(struct change *c)
 	if (!c->err)
 		answer_ack(s);
 	else
-		answer_error(s->w, s->ref, c->err, &c->problem);
+		ws_answer_error(s->w, s->ref, c->err, &c->problem);
 	append_free(s);
 }
 
-static struct credential session_credential(const struct ws_conn *w)
+struct credential ws_credential(const struct ws_conn *w)
 {
 	struct credential c = { .kind = CREDENTIAL_JWT, .user_id = w->session->user_id };
 	memcpy(c.session_id, w->session->session_id, sizeof c.session_id);
@@ -257,7 +248,7 @@ static void op_send(struct ws_request *q)
 	if (!e) e = rate_take(q);
 	if (!e) {
 		c->kind = CHANGE_MESSAGE;
-		c->credential = session_credential(q->w);
+		c->credential = ws_credential(q->w);
 		c->need_scope = SCOPE_WRITE;
 		c->send = &s->send;
 		c->epoch = session_epoch(q->w->session);
@@ -267,7 +258,7 @@ static void op_send(struct ws_request *q)
 		e = append_submit(q->w->pod->append, c);
 	}
 	if (!e) return;
-	refuse(q, e);
+	ws_refuse(q, e);
 	append_free(s);
 }
 
@@ -284,7 +275,7 @@ static void op_read(struct ws_request *q)
 							  .message_id = message_id,
 							  .epoch = session_epoch(q->w->session) };
 	if (!e) e = marker_note(q->w->pod->markers, &m);
-	if (e) refuse(q, e);
+	if (e) ws_refuse(q, e);
 }
 
 static void op_ping(struct ws_request *q)
@@ -295,36 +286,23 @@ static void op_ping(struct ws_request *q)
 	json_out_init(&o, &b);
 	json_open(&o, '{');
 	json_field_text(&o, "op", "pong");
-	put_ref(&o, q->ref);
+	ws_put_ref(&o, q->ref);
 	json_close(&o, '}');
 	ws_send(q->w, buf_str(&b));
 	buf_release(&b);
-}
-
-/* Only to channels that the session is attached to. */
-static void op_typing(struct ws_request *q)
-{
-	int64_t channel_id = 0, thread_id = 0, retry_ms = 0;
-	json_in_i64(&q->in, "channel_id", JSON_NEED, 1, ID_MOST, &channel_id);
-	json_in_i64(&q->in, "thread_id", JSON_MAY, 1, ID_MOST, &thread_id);
-	enum err e = json_in_close(&q->in);
-	if (!e && !session_sub(q->w->session, channel_id)) e = ERR_NOT_MEMBER;
-	if (!e) e = typing_tell(q->w->pod, q->w->session->user_id, channel_id, thread_id, &retry_ms);
-	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-	if (e) refuse(q, e);
 }
 
 /* Presence is known, and not served yet. */
 static void op_hint(struct ws_request *q)
 {
 	problem_set(&q->problem, ERR_NOT_IMPLEMENTED, "presence is not served yet");
-	refuse(q, ERR_NOT_IMPLEMENTED);
+	ws_refuse(q, ERR_NOT_IMPLEMENTED);
 }
 
 static const struct ws_op ops[] = {
-	{ "hello", true, SCOPE_READ, op_hello },     { "send", false, SCOPE_WRITE, op_send },
-	{ "read", false, SCOPE_WRITE, op_read },     { "ping", true, SCOPE_READ, op_ping },
-	{ "typing", false, SCOPE_WRITE, op_typing }, { "presence", false, SCOPE_WRITE, op_hint },
+	{ "hello", true, SCOPE_READ, op_hello },        { "send", false, SCOPE_WRITE, op_send },
+	{ "read", false, SCOPE_WRITE, op_read },        { "ping", true, SCOPE_READ, op_ping },
+	{ "typing", false, SCOPE_WRITE, ws_op_typing }, { "presence", false, SCOPE_WRITE, op_hint },
 	{ "watch", false, SCOPE_READ, op_hint },
 };
 
@@ -356,7 +334,7 @@ static void request_run(struct ws_request *q, json_t *root)
 	else if (!op->before_hello && !q->w->session->greeted)
 		ws_fail(q->w, ERR_PROTOCOL, STR("hello comes first"));
 	else if (op->scope & ~q->w->scopes)
-		refuse(q, ERR_SCOPE_MISSING);
+		ws_refuse(q, ERR_SCOPE_MISSING);
 	else
 		op->run(q);
 }

@@ -49,7 +49,7 @@ static struct permit_answer permit_create(const struct permit *p)
 }
 
 /* To say something in the channel: read-only ones leave that to operators and those with voice. */
-static struct permit_answer may_speak(const struct permit *p)
+struct permit_answer permit_speak(const struct permit *p)
 {
 	if (p->channel->archived) return no(ERR_NOT_ALLOWED, "the channel is archived");
 	if (p->silenced_until > p->now_ms) return no(ERR_NOT_ALLOWED, "you were silenced here");
@@ -61,7 +61,7 @@ static struct permit_answer may_speak(const struct permit *p)
 
 static struct permit_answer permit_send(const struct permit *p)
 {
-	struct permit_answer a = may_speak(p);
+	struct permit_answer a = permit_speak(p);
 	int64_t free_at = p->slow_at + p->channel->slow_mode_s * 1000;
 	if (a.err || !p->channel->slow_mode_s || !p->slow_at || permit_operates(p)) return a;
 	if (free_at <= p->now_ms) return a;
@@ -74,7 +74,7 @@ static struct permit_answer permit_edit(const struct permit *p)
 {
 	if (!p->message || p->message_deleted) return no(ERR_NOT_FOUND, NULL);
 	if (!p->own_message) return no(ERR_NOT_ALLOWED, "only its author edits a message");
-	return may_speak(p);
+	return permit_speak(p);
 }
 
 static struct permit_answer permit_delete(const struct permit *p)

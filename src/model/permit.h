@@ -39,5 +39,7 @@ struct permit_answer {
 	int64_t retry_ms; /* ERR_RATE_LIMITED */
 };
 struct permit_answer permit(const struct permit *p);
+/* A member says something that is not kept: is typing. */
+struct permit_answer permit_speak(const struct permit *p);
 bool permit_operates(const struct permit *p); /* op or owner of the channel, or an admin of the server who is in it */
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/vec.h"
+#include "model/permit.h"
 #include "store/rows.h"
 
 #define ME_JOIN "JOIN members m ON m.channel_id = h.channel_id AND m.user_id = $1 AND m.left_rev IS NULL "
@@ -63,6 +64,28 @@ enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const stru
 	e = db_end(&rows);
 	if (e) return e;
 	return found ? may_know(out, who, need_member) : ERR_NOT_FOUND;
+}
+
+static const struct sql SQL_SILENCED = {
+	"SELECT coalesce(silenced_until, 0) FROM members WHERE channel_id = $1 AND user_id = $2", NULL
+};
+
+enum err channel_speak(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, int64_t now_ms,
+					   const char **why)
+{
+	struct channel ch;
+	struct db_rows rows;
+	enum err e = channel_read(c, a, id, who, true, &ch);
+	if (!e) e = db_query(c, &SQL_SILENCED, DB_ARGS(DB_I64(id), DB_I64(who->user_id)), &rows);
+	if (e) return e;
+	struct permit p = { .actor = who, .channel = &ch, .member = true, .now_ms = now_ms };
+	p.role = ch.me.role, p.voice = ch.me.voice;
+	while (db_next(&rows)) p.silenced_until = db_i64(&rows, 0);
+	e = db_end(&rows);
+	if (e) return e;
+	struct permit_answer answer = permit_speak(&p);
+	*why = answer.why;
+	return answer.err;
 }
 
 /* ---- lists */

@@ -10,6 +10,11 @@
 enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, bool need_member,
 					  struct channel *out);
 
+/* Whether who is a member may say something there now, which permit_speak() decides; *why is for the client.
+ * ERR_NOT_ALLOWED; else as channel_read with need_member. */
+enum err channel_speak(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, int64_t now_ms,
+					   const char **why);
+
 struct channel_page {
 	struct channel *items;
 	size_t n;

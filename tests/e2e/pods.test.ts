@@ -1,0 +1,169 @@
+// Two backends on one PostgreSQL and one Redis: what happens on one of them is seen on the other.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { person, type Person } from './lib/api.ts';
+import { Redis } from './lib/redis.ts';
+import { createDatabase, type Server, startBackend } from './lib/server.ts';
+import { connect, type Frame, settle, type Socket } from './lib/socket.ts';
+import type { Channel, List, Member } from './lib/types.ts';
+
+describe('two backends', () => {
+  let redis: Redis;
+  let url: string;
+  let here: Server;
+  let there: Server;
+  let ann: Person;
+  let bob: Person;
+  let made = 0;
+
+  beforeAll(async () => {
+    redis = await Redis.start();
+    url = await createDatabase();
+    const env = { REDIS_URL: redis.url, LINNET_ACCESS_LOG: 'false' };
+    [here, there] = [await startBackend(url, env), await startBackend(url, env)];
+    for (const server of [here, there]) await server.program.log('bus.link_back');
+    ann = await person(here.api(), 'ann');
+    bob = await person(there.api(), 'bob');
+  });
+  afterEach(settle);
+  afterAll(async () => {
+    await here?.stop();
+    await there?.stop();
+    await redis?.kill();
+  });
+
+  const on = (server: Server, p: Person): Promise<Socket> => connect(server, { token: p.signed.access_token });
+  const room = async (...others: Person[]): Promise<number> => {
+    const { id } = await ann.api.channel(`room-${++made}`);
+    for (const p of others) await p.api.ok('channel_join', { path: { id } });
+    return id;
+  };
+  const of =
+    (op: string, id: number) =>
+    (f: Frame): boolean =>
+      f.op === op && f.channel_id === id;
+
+  test('a read marker moves on one’s device on the other pod, forward by value and back as what it is', async () => {
+    const id = await room(bob);
+    const [one, two] = [await on(here, bob), await on(there, bob)] as [Socket, Socket];
+    const sent = [];
+    for (let i = 0; i < 4; i++) sent.push(await ann.api.send(id, `m ${i}`));
+    await Promise.all([one, two].map((s) => s.reach(id, sent[3]?.rev as number)));
+    one.say({ op: 'read', channel_id: id, message_id: 2 });
+    expect(await two.next(of('read', id), 'read')).toMatchObject({ read_id: 2, read_seq: 2, mention_count: 0 });
+    two.say({ op: 'read', channel_id: id, message_id: 3 });
+    await one.next((f) => of('read', id)(f) && f.read_id === 3, 'the other way');
+    await bob.api.ok('channel_unread', { path: { id }, body: { message_id: 2 } }, 204); // bob's api is there
+    expect(await one.next((f) => of('read', id)(f) && f.unread === true, 'unread')).toMatchObject({ read_id: 1 });
+    const elsewhere = here.api();
+    elsewhere.bearer = bob.signed.access_token;
+    await elsewhere.ok('channel_read', { path: { id }, body: { message_id: 4 } }, 204);
+    const last = await two.next((f) => of('read', id)(f) && f.read_id === 4, 'read over HTTP');
+    // As values: each later one has a later time, and the list has the last.
+    const ats = two.frames.filter(of('read', id)).map((f) => f.at as string);
+    expect([...ats].sort()).toEqual(ats);
+    expect(new Set(ats).size).toBe(ats.length);
+    const row = await bob.api.ok<Channel>('channel_get', { path: { id } });
+    expect([row.me?.read_id, last.read_seq]).toEqual([4, 4]);
+    // Shown to nobody else.
+    const anns = await on(there, ann);
+    one.say({ op: 'read', channel_id: id, message_id: 4 });
+    const m = await ann.api.send(id, 'after');
+    await anns.reach(id, m.rev);
+    expect(anns.frames.some(of('read', id))).toBe(false);
+  });
+
+  test('who joins, leaves, is added or kicked elsewhere is seen here, and by their own devices', async () => {
+    const id = await room();
+    const a = await on(here, ann);
+    const [b, c] = [await on(here, bob), await on(there, bob)] as [Socket, Socket];
+    const members = async (p: Person): Promise<number[]> =>
+      (await p.api.ok<List<Member>>('member_list', { path: { id } })).items.map((m) => m.user_id).sort();
+    const event = async (change: string): Promise<void> => {
+      const match = (f: Frame): boolean => f.op === 'event' && f.channel_id === id && f.change === change;
+      expect(await a.next(match, change)).toMatchObject({ type: 'member', user_id: bob.user.id });
+    };
+    const has = (f: Frame): boolean => f.op === 'channel' && (f.channel as Channel).id === id;
+    await bob.api.ok('channel_join', { path: { id } }); // over there
+    await event('join');
+    for (const socket of [b, c]) await socket.next(has, 'the channel that was joined');
+    expect(await members(bob)).toEqual([ann.user.id, bob.user.id].sort());
+    const sent = await ann.api.send(id, 'welcome');
+    for (const socket of [b, c]) await socket.reach(id, sent.rev);
+    await bob.api.ok('channel_leave', { path: { id } });
+    await event('leave');
+    for (const socket of [b, c]) await socket.next(of('channel_gone', id), 'its end');
+    expect(await members(ann)).toEqual([ann.user.id]);
+    await ann.api.ok('member_put', { path: { id, user_id: bob.user.id }, body: {} }); // here
+    await event('join');
+    for (const socket of [b, c]) await socket.next(has, 'being added');
+    await ann.api.ok('member_delete', { path: { id, user_id: bob.user.id } }, 204);
+    await event('kick');
+    for (const socket of [b, c]) await socket.next(of('channel_gone', id), 'being kicked');
+    const after = await ann.api.send(id, 'without bob');
+    await a.reach(id, after.rev);
+    for (const socket of [b, c]) {
+      expect((await socket.request({ op: 'ping' })).op).toBe('pong');
+      expect(socket.events(id).some((e) => e.rev === after.rev)).toBe(false);
+    }
+  });
+
+  test('typing is told on the other pod, not to oneself, and to nobody who is not in the channel', async () => {
+    const [id, other] = [await room(bob), await room()];
+    const [a, b, again] = [await on(here, ann), await on(there, bob), await on(there, ann)] as [Socket, Socket, Socket];
+    const typing = (f: Frame): boolean => f.op === 'typing';
+    a.say({ op: 'typing', channel_id: other }); // bob is not there
+    a.say({ op: 'typing', channel_id: id, thread_id: 1 });
+    expect(await b.next(typing, 'typing')).toEqual({
+      op: 'typing',
+      channel_id: id,
+      user_id: ann.user.id,
+      thread_id: 1,
+    });
+    await bob.api.ok('typing_create', { path: { id } }, 204);
+    for (const socket of [a, again])
+      expect(await socket.next(typing, 'typing')).toEqual({ op: 'typing', channel_id: id, user_id: bob.user.id });
+    // What was said before has come or will not come.
+    const m = await ann.api.send(id, 'done');
+    for (const socket of [a, b, again]) await socket.reach(id, m.rev);
+    expect([a, b, again].map((s) => s.frames.filter(typing).length)).toEqual([1, 1, 1]);
+  });
+
+  test('who was silenced, or may not write, types to nobody', async () => {
+    const id = await room(bob);
+    const [a, b] = [await on(here, ann), await on(there, bob)] as [Socket, Socket];
+    const quiet = await room(bob);
+    const silenced = `silenced_until = 4102444800000 WHERE channel_id = ${id} AND user_id = ${bob.user.id}`;
+    for (const sql of [`UPDATE members SET ${silenced}`, `UPDATE heads SET read_only = 1 WHERE channel_id = ${quiet}`])
+      await promisify(execFile)('psql', ['-X', '-q', '-d', url, '-c', sql]);
+    await bob.api.refused(403, 'not_allowed', 'typing_create', { path: { id } });
+    for (const channel_id of [id, quiet])
+      expect(await b.request({ op: 'typing', channel_id })).toMatchObject({ op: 'error', code: 'not_allowed' });
+    const m = await ann.api.send(id, 'done');
+    await a.reach(id, m.rev);
+    expect(a.frames.some((f) => f.op === 'typing')).toBe(false);
+  });
+
+  test('typing has a rate, refused by an error that says when, and never closes', async () => {
+    const id = await room(bob);
+    const b = await on(there, bob);
+    for (let ref = 1; ref <= 20; ref++) b.say({ op: 'typing', ref, channel_id: id });
+    const refused = await b.next((f) => f.op === 'error', 'a refusal');
+    expect(refused).toMatchObject({ ref: expect.any(Number), code: 'rate_limited', retry_after: 1 });
+    expect((await b.request({ op: 'ping' })).op).toBe('pong');
+    const wrong: [object, string][] = [
+      [{}, 'invalid'],
+      [{ channel_id: '1' }, 'invalid'],
+      [{ channel_id: -1 }, 'invalid'],
+      [{ channel_id: 0 }, 'invalid'],
+      [{ channel_id: 1.5 }, 'invalid'],
+      [{ channel_id: 9007199254740992 }, 'invalid'],
+      [{ channel_id: id, thread_id: 'x' }, 'invalid'],
+      [{ channel_id: id, thread_id: 0 }, 'invalid'],
+      [{ channel_id: 987_654 }, 'not_member'],
+    ];
+    for (const [fields, code] of wrong)
+      expect(await b.request({ op: 'typing', ...fields }), JSON.stringify(fields)).toMatchObject({ op: 'error', code });
+  });
+});
