@@ -74,6 +74,19 @@ cluster_start()
 	: >"$tmp/$1.made"
 }
 
+# statements_count DATABASE: from now on, by connections that are made anew.
+statements_count()
+{
+	psql_run "$1" -qc 'CREATE EXTENSION IF NOT EXISTS pg_stat_statements' -c "ALTER DATABASE $1 SET pg_stat_statements.track = top"
+}
+
+# group_make NAME PREFIX COUNT CHANNELS: COUNT people in #general and CHANNELS of their own, their tokens added to $tmp/NAME/tokens.
+group_make()
+{
+	admin "$tmp/$1" create-user --count "$3" --prefix "$2" --tokens "$tmp/$1/group" --channels "$(seq -f "$2-%g" -s, 1 "$4")"
+	cat "$tmp/$1/group" >>"$tmp/$1/tokens"
+}
+
 cluster_stop()
 {
 	pods_stop

@@ -97,17 +97,36 @@ bool cpu_of_tree(pid_t pid, int64_t *ns)
 	return found;
 }
 
-bool resident_bytes(pid_t pid, int64_t *bytes)
+/* The number of the line "KEY NUMBER kB" of /proc/PID/NAME. */
+static bool proc_bytes(pid_t pid, const char *name, const char *key, int64_t *bytes)
 {
 	char path[64], line[256];
 	bool found = false;
-	long kib = 0;
-	snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+	size_t n = strlen(key);
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
 	FILE *f = fopen(path, "r");
-	while (f && !found && fgets(line, sizeof line, f)) found = sscanf(line, "Rss: %ld kB", &kib) == 1;
+	while (f && !found && fgets(line, sizeof line, f)) found = !strncmp(line, key, n);
 	if (f) fclose(f);
-	*bytes = kib * 1024;
+	*bytes = found ? strtoll(line + n, NULL, 10) * 1024 : 0;
 	return found;
+}
+
+bool resident_bytes(pid_t pid, int64_t *bytes)
+{
+	return proc_bytes(pid, "smaps_rollup", "Rss:", bytes);
+}
+bool peak_bytes(pid_t pid, int64_t *bytes)
+{
+	return proc_bytes(pid, "status", "VmHWM:", bytes);
+}
+
+bool peak_reset(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)pid);
+	FILE *f = fopen(path, "w");
+	bool ok = f && fputs("5", f) >= 0;
+	return f && fclose(f) == 0 && ok;
 }
 
 /* ---- latencies: the highest bit picks the power of two, the five below it the part of it */

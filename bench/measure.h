@@ -14,6 +14,8 @@ int64_t cpu_self(void);
  * connection). In steps of 10 ms. */
 bool cpu_of_tree(pid_t pid, int64_t *ns);
 bool resident_bytes(pid_t pid, int64_t *bytes); /* Rss of /proc/PID/smaps_rollup */
+bool peak_bytes(pid_t pid, int64_t *bytes); /* VmHWM of /proc/PID/status: the most since the start, or peak_reset() */
+bool peak_reset(pid_t pid);
 
 /* Latencies in buckets of 3 % width. */
 #define HIST_SUB 32

@@ -72,7 +72,7 @@ admin()
 	"$build/linnet" admin "$@" --data "$dir/data" >"$tmp/log" 2>&1 || { tail -5 "$tmp/log" >&2 && die "linnet admin $1 failed"; }
 }
 
-# ---- Postgres, with its own settings as they come: fsync is on. Leaves $postgres and $postgres_url.
+# ---- Postgres, with its own settings as they come: fsync is on; statements are counted where a database says so. Leaves $postgres and $postgres_url.
 postgres= postgres_url=
 postgres_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
 as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
@@ -89,7 +89,8 @@ postgres_start()
 	[ "$(id -u)" != 0 ] || chown postgres "$dir"
 	as_postgres "$bin/initdb" -D "$dir/data" -U linnet -A trust -E UTF8 --locale=C >"$tmp/initdb.log" 2>&1 || return 1
 	local port=$((20000 + RANDOM % 10000))
-	as_postgres "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses=127.0.0.1 -p "$port" >"$tmp/postgres.log" 2>&1 &
+	as_postgres "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses=127.0.0.1 -p "$port" \
+		-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track=none >"$tmp/postgres.log" 2>&1 &
 	for ((i = 0; i < 600; i++)); do
 		! as_postgres "$bin/psql" -h "$dir" -p "$port" -U linnet -d postgres -qc 'CREATE DATABASE linnet' >/dev/null 2>&1 || break
 		sleep 0.05

@@ -57,17 +57,22 @@ int frame_parse(const char *p, size_t n, struct frame *f)
 	return 1;
 }
 
-void subscriber_pong(struct subscriber *s, struct str payload)
+void frame_send(int fd, enum ws_opcode opcode, struct str payload)
 {
 	struct buf out;
 	buf_init(&out);
-	ws_frame_add_masked(&out, WS_PONG, payload, mask);
-	wire_send(s->fd, out.p, out.n);
+	ws_frame_add_masked(&out, opcode, payload, mask);
+	wire_send(fd, out.p, out.n);
 	buf_release(&out);
 }
 
+void subscriber_pong(struct subscriber *s, struct str payload)
+{
+	frame_send(s->fd, WS_PONG, payload);
+}
+
 /* ---- the upgrade */
-static void upgrade_ask(int fd, const char *path, const char *token, bool deflate)
+void upgrade_ask(int fd, const char *path, const char *token, bool deflate)
 {
 	char out[2048];
 	int n = snprintf(out, sizeof out,
@@ -82,7 +87,7 @@ static void upgrade_ask(int fd, const char *path, const char *token, bool deflat
 	wire_send(fd, out, (size_t)n);
 }
 
-static void upgrade_judge(const struct answer *a, bool deflate)
+void upgrade_judge(const struct answer *a, bool deflate)
 {
 	char accept[29];
 	if (a->status != 101) fail("the upgrade was answered %d: " STR_FMT, a->status, STR_ARG(a->body));
@@ -126,16 +131,7 @@ int subscriber_upgrade(int port, const char *path)
 	return s.fd;
 }
 
-/* ---- hello and ready */
-static void hello_ask(int fd)
-{
-	struct buf out;
-	buf_init(&out);
-	ws_frame_add_masked(&out, WS_TEXT, STR("{\"op\":\"hello\",\"cursors\":{}}"), mask);
-	wire_send(fd, out.p, out.n);
-	buf_release(&out);
-}
-
+/* ---- ready */
 /* The text of a frame, inflated into a static buffer if need be. */
 static struct str frame_text(const struct frame *f)
 {
@@ -205,7 +201,7 @@ static void open_window(struct subscribers *s, const char *const *tokens, size_t
 	}
 	for (size_t i = 0; i < n; i++) {
 		upgrade_wait(&w[i], s->offer_deflate);
-		hello_ask(w[i].fd);
+		frame_send(w[i].fd, WS_TEXT, STR("{\"op\":\"hello\",\"cursors\":{}}"));
 	}
 	for (size_t i = 0; i < n; i++) ready_wait(&w[i]);
 	s->n += n;

@@ -30,6 +30,11 @@ void subscribers_open(struct subscribers *s, const char *const *tokens, size_t n
 /* One more connection, to `path`, upgraded; its socket. */
 int subscriber_upgrade(int port, const char *path);
 
+/* The two halves of an upgrade: the request, and what the answer must say; or ends the program. */
+struct answer;
+void upgrade_ask(int fd, const char *path, const char *token, bool deflate);
+void upgrade_judge(const struct answer *a, bool deflate);
+
 /* One frame from a server at p: 1, or 0 when it is not whole yet. Ends the program when it is none. */
 struct frame {
 	enum ws_opcode opcode;
@@ -38,5 +43,6 @@ struct frame {
 	size_t n; /* of the whole frame */
 };
 int frame_parse(const char *p, size_t n, struct frame *f);
+void frame_send(int fd, enum ws_opcode opcode, struct str payload); /* masked */
 void subscriber_pong(struct subscriber *s, struct str payload);
 #endif

@@ -16,18 +16,28 @@
 #include "base/mem.h"
 #include "options.h"
 
-int wire_connect(int port)
+static int connect_to(int port, int type)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 							  .sin_port = htons((uint16_t)port),
 							  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct timeval patience = { .tv_sec = 20 };
-	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | type, 0);
 	if (fd < 0) fail("socket: %s", strerror(errno));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	if (connect(fd, (struct sockaddr *)&to, sizeof to)) fail("connect to 127.0.0.1:%d: %s", port, strerror(errno));
+	if (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)
+		fail("connect to 127.0.0.1:%d: %s", port, strerror(errno));
 	return fd;
+}
+
+int wire_connect(int port)
+{
+	return connect_to(port, 0);
+}
+int wire_connecting(int port)
+{
+	return connect_to(port, SOCK_NONBLOCK);
 }
 
 void wire_nonblocking(int fd)

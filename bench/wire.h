@@ -6,7 +6,8 @@
 
 #include "base/str.h"
 
-int wire_connect(int port); /* 127.0.0.1, blocking, reads wait 20 s at most; or ends the program */
+int wire_connect(int port);    /* 127.0.0.1, blocking, reads wait 20 s at most; or ends the program */
+int wire_connecting(int port); /* does not block: connected once it can be written */
 void wire_nonblocking(int fd);
 void wire_send(int fd, const char *p, size_t n); /* all of it; or ends the program */
 
