@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,6 +15,8 @@
 #include "store/epoch.h"
 
 #define GATHER_MS 1000
+#define SLICE 500     /* markers of one transaction */
+#define TRIES_MOST 30 /* of one slice, a second each */
 
 struct noted {
 	struct marker marker;
@@ -31,7 +34,9 @@ struct markers {
 	struct timer timer;
 	struct deferred free_later;
 	struct job job;
-	VEC(struct marker) batch;
+	VEC(struct marker) batch; /* ascending; [batch_at, n) is still to be written */
+	size_t batch_at, slice_n;
+	int tries;
 	uint64_t epoch;
 };
 
@@ -50,11 +55,24 @@ static struct noted *find(struct markers *m, const struct marker *k)
 	return NULL;
 }
 
+static size_t waiting(const struct markers *m)
+{
+	return m->n + (m->batch.n - m->batch_at);
+}
+
+static void arm(struct markers *m)
+{
+	if (m->armed) return;
+	m->armed = true;
+	m->arm.deliver = arm_arrives;
+	reactor_post(m->o.home, &m->arm);
+}
+
 static enum err note(struct markers *m, const struct marker *k)
 {
 	struct noted *n = find(m, k);
 	if (!n) {
-		if (m->n >= m->o.most || m->over) return ERR_BUSY;
+		if (waiting(m) >= m->o.most || m->over) return ERR_BUSY;
 		n = mem_new(struct noted);
 		n->marker = *k;
 		n->next = id_map_get(&m->people, k->user_id);
@@ -62,11 +80,7 @@ static enum err note(struct markers *m, const struct marker *k)
 		m->n++;
 	}
 	if (k->message_id > n->marker.message_id) n->marker.message_id = k->message_id;
-	if (!m->armed) {
-		m->armed = true;
-		m->arm.deliver = arm_arrives;
-		reactor_post(m->o.home, &m->arm);
-	}
+	arm(m);
 	return OK;
 }
 
@@ -79,6 +93,8 @@ enum err marker_note(struct markers *m, const struct marker *k)
 }
 
 /* ---- writing */
+
+static void job_done(struct job *j);
 
 static const struct sql SQL_NO_WAIT = { "SET LOCAL synchronous_commit TO off", "SELECT 1" };
 
@@ -95,23 +111,37 @@ static void take_all(struct markers *m) /* under the lock */
 	}
 	id_map_release(&m->people);
 	m->people = (struct id_map){ 0 };
-	m->n = 0;
+	m->n = m->batch_at = 0;
+	if (m->batch.n) qsort(m->batch.p, m->batch.n, sizeof *m->batch.p, marker_order);
 }
 
-static enum err write_batch(struct markers *m, struct db_conn *c)
+/* What may be written in the present epoch, each pair once: of two epochs one's message_id is another message now. */
+static size_t present(const struct markers *m, const struct marker *all, size_t n, struct marker *out)
+{
+	size_t k = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct marker *in = &all[i];
+		if (in->epoch && in->epoch != m->epoch) continue;
+		if (!k || marker_order(&out[k - 1], in))
+			out[k++] = *in;
+		else if (in->message_id > out[k - 1].message_id)
+			out[k - 1] = *in;
+	}
+	return k;
+}
+
+static enum err write_slice(struct markers *m, struct db_conn *c, struct arena *a, struct marker **written, size_t *n)
 {
 	struct db_rows rows;
+	*written = arena_array(a, struct marker, m->slice_n);
+	*n = 0;
 	enum err e = db_begin(c);
 	if (e) return e;
 	e = db_query(c, &SQL_NO_WAIT, DB_NO_ARGS, &rows);
 	if (!e) e = db_end(&rows);
 	if (!e) e = epoch_read(c, &m->epoch);
-	for (size_t i = 0; i < m->batch.n && !e; i++) {
-		struct marker *k = &m->batch.p[i];
-		if (k->epoch && k->epoch != m->epoch) continue; /* its message_id is another message now, or none */
-		e = marker_move(c, k, false, clock_wall_ms(m->o.clock));
-		if (e == ERR_NOT_FOUND) e = OK; /* left meanwhile, or never there */
-	}
+	if (!e) *n = present(m, m->batch.p + m->batch_at, m->slice_n, *written);
+	if (!e) e = markers_forward(c, a, *written, *n, clock_wall_ms(m->o.clock));
 	if (!e) return db_commit(c);
 	db_rollback(c);
 	return e;
@@ -120,30 +150,57 @@ static enum err write_batch(struct markers *m, struct db_conn *c)
 static void job_run(struct job *j, void *state)
 {
 	struct markers *m = container_of(j, struct markers, job);
-	enum err e = write_batch(m, state);
-	if (e)
-		log_event(LOG_WARN, "marker.write_failed",
-				  LOG_INT("markers", (int64_t)m->batch.n)); /* clients send them again */
-	for (size_t i = 0; i < m->batch.n && !e; i++)
-		if (m->batch.p[i].moved) marker_tell(m->o.bus, &m->batch.p[i], m->epoch);
+	struct arena a;
+	struct marker *written;
+	size_t n;
+	arena_init(&a);
+	j->err = write_slice(m, state, &a, &written, &n);
+	for (size_t i = 0; i < n && !j->err; i++)
+		if (written[i].moved) marker_tell(m->o.bus, &written[i], m->epoch);
+	arena_release(&a);
+}
+
+static bool submit(struct markers *m) /* under the lock */
+{
+	size_t left = m->batch.n - m->batch_at;
+	m->slice_n = left < SLICE ? left : SLICE;
+	m->job = (struct job){ .sure = true, .run = job_run, .done = job_done };
+	m->writing = m->slice_n && !lane_submit(m->o.write, &m->job);
+	if (!m->writing) m->batch_at = m->batch.n; /* nothing is left; or the lane has ended */
+	return m->writing;
+}
+
+/* What could not be written stays, and is tried again in a second; its readers hear of no failure, so they would not
+ * send it again. At the end, or when it never works, it is given up. */
+static void slice_failed(struct markers *m)
+{
+	bool gives_up = m->over || ++m->tries >= TRIES_MOST;
+	if (m->tries == 1 || gives_up)
+		log_event(LOG_WARN, "marker.write_failed", LOG_INT("markers", (int64_t)waiting(m)),
+				  LOG_BOOL("given_up", gives_up));
+	if (gives_up) m->batch_at = m->batch.n, m->tries = 0;
+	if (waiting(m)) arm(m);
 }
 
 static void job_done(struct job *j) /* on the lane */
 {
 	struct markers *m = container_of(j, struct markers, job);
+	enum err e = j->err;
 	pthread_mutex_lock(&m->lock);
 	m->writing = false;
-	pthread_cond_broadcast(&m->idle);
+	if (e)
+		slice_failed(m);
+	else
+		m->batch_at += m->slice_n, m->tries = 0;
+	if (e || !submit(m)) pthread_cond_broadcast(&m->idle);
 	pthread_mutex_unlock(&m->lock);
 }
 
 static void start_writing(struct markers *m) /* under the lock */
 {
-	if (m->writing || !m->n) return;
-	take_all(m);
-	m->writing = true;
-	m->job = (struct job){ .sure = true, .run = job_run, .done = job_done };
-	if (lane_submit(m->o.write, &m->job)) m->writing = false;
+	if (m->writing) return;
+	if (m->batch_at == m->batch.n) take_all(m);
+	submit(m);
 }
 
 static void timer_due(struct reactor *r, struct timer *t)
@@ -171,7 +228,7 @@ bool markers_flush(struct markers *m, int64_t ms)
 	until.tv_sec += ms / 1000 + 1;
 	pthread_mutex_lock(&m->lock);
 	m->over = true;
-	while ((m->writing || m->n) && in_time) {
+	while ((m->writing || waiting(m)) && in_time) {
 		start_writing(m);
 		if (m->writing) in_time = wait_idle(m, ms, &until);
 	}

@@ -270,6 +270,7 @@ static void op_read(struct ws_request *q)
 	json_in_i64(&q->in, "channel_id", JSON_NEED, 1, ID_MOST, &channel_id);
 	json_in_i64(&q->in, "message_id", JSON_NEED, 0, ID_MOST, &message_id);
 	enum err e = json_in_close(&q->in);
+	if (!e && !session_sub(q->w->session, channel_id)) e = ERR_NOT_MEMBER;
 	const struct marker m = { .channel_id = channel_id,
 							  .user_id = q->w->session->user_id,
 							  .message_id = message_id,

@@ -64,4 +64,8 @@ struct marker {
  * ERR_NOT_FOUND: no member, or no such message yet. One statement or two; no transaction of its own, and no look at the
  * epoch. */
 enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now_ms);
+/* Many forward, in the caller's transaction: ascending by channel and person, each pair once, so that nobody who does
+ * the same waits for the other in a circle. Those that change nothing have not `moved`. */
+enum err markers_forward(struct db_conn *c, struct arena *a, struct marker *m, size_t n, int64_t now_ms);
+int marker_order(const void *a, const void *b); /* for qsort */
 #endif

@@ -1,4 +1,6 @@
 /* One's own part of a channel: levels and hiding move the person's head, read markers move no rev. */
+#include <stdlib.h>
+
 #include "store/channel.h"
 #include "store/epoch.h"
 #include "store/rows.h"
@@ -30,6 +32,24 @@ static const struct sql SQL_BACK = {
 				  "WHERE "
 				  "h.channel_id = $1)",
 	NULL,
+};
+#define PAIRS "unnest($1::bigint[], $2::bigint[], $3::bigint[]) k (channel_id, user_id, message_id)"
+static const struct sql SQL_LOCK_MANY = {
+	"SELECT count(*) FROM (SELECT 1 FROM members m JOIN " PAIRS
+	" ON m.channel_id = k.channel_id AND m.user_id = k.user_id "
+	"ORDER BY m.channel_id, m.user_id FOR NO KEY UPDATE OF m) q",
+	"SELECT 1",
+};
+static const struct sql SQL_FORWARD_MANY = {
+	"UPDATE members m SET read_id = k.message_id, read_seq = coalesce((SELECT t.seq FROM messages t WHERE t.channel_id "
+	"= "
+	"m.channel_id AND t.message_id <= k.message_id AND t.seq IS NOT NULL ORDER BY t.message_id DESC LIMIT 1), 0), "
+	"read_at = greatest($4, m.read_at + 1) FROM " PAIRS " JOIN heads h ON h.channel_id = k.channel_id "
+	"WHERE m.channel_id = k.channel_id AND m.user_id = k.user_id AND m.left_rev IS NULL AND m.read_id < k.message_id "
+	"AND k.message_id <= h.last_id RETURNING m.channel_id, m.user_id, m.read_id, m.read_seq, m.read_at, "
+	"(SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND q.channel_id = m.channel_id "
+	"AND q.message_id > m.read_id AND q.thread_id IS NULL)",
+	"SELECT 1",
 };
 static const struct sql SQL_MARKER = {
 	"SELECT m.read_id, m.read_seq, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "
@@ -90,4 +110,54 @@ enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now
 	}
 	e = db_end(&rows);
 	return !e && m->message_id > last_id ? ERR_NOT_FOUND : e;
+}
+
+/* ---- many */
+
+int marker_order(const void *a, const void *b)
+{
+	const struct marker *x = a, *y = b;
+	if (x->channel_id != y->channel_id) return x->channel_id < y->channel_id ? -1 : 1;
+	return (x->user_id > y->user_id) - (x->user_id < y->user_id);
+}
+
+static void moved_take(const struct db_rows *r, struct marker *m, size_t n)
+{
+	const struct marker key = { .channel_id = db_i64(r, 0), .user_id = db_i64(r, 1) };
+	struct marker *k = bsearch(&key, m, n, sizeof *m, marker_order);
+	if (!k) return;
+	k->moved = true;
+	k->read_id = db_i64(r, 2);
+	k->read_seq = db_i64(r, 3);
+	k->read_at = db_i64(r, 4);
+	k->mention_count = db_i64(r, 5);
+}
+
+static enum err forward_at_once(struct db_conn *c, struct arena *a, struct marker *m, size_t n, int64_t now_ms)
+{
+	struct db_rows rows;
+	int64_t *ids = arena_array(a, int64_t, 3 * n);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = m[i].channel_id, ids[n + i] = m[i].user_id, ids[2 * n + i] = m[i].message_id;
+	const struct db_value channels = ids_param(c, a, ids, n), users = ids_param(c, a, ids + n, n),
+						  messages = ids_param(c, a, ids + 2 * n, n);
+	enum err e = db_query(c, &SQL_LOCK_MANY, DB_ARGS(channels, users, messages), &rows);
+	if (!e) e = db_end(&rows);
+	if (!e) e = db_query(c, &SQL_FORWARD_MANY, DB_ARGS(channels, users, messages, DB_I64(now_ms)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) moved_take(&rows, m, n);
+	return db_end(&rows);
+}
+
+enum err markers_forward(struct db_conn *c, struct arena *a, struct marker *m, size_t n, int64_t now_ms)
+{
+	enum err e = OK;
+	for (size_t i = 0; i < n; i++) m[i].moved = m[i].back = false;
+	if (!n) return OK;
+	if (db_conn_kind(c) == DB_POSTGRES) return forward_at_once(c, a, m, n, now_ms); /* each round trip counts there */
+	for (size_t i = 0; i < n && !e; i++) {
+		e = marker_move(c, &m[i], false, now_ms);
+		if (e == ERR_NOT_FOUND) e = OK; /* left meanwhile, or never there */
+	}
+	return e;
 }
