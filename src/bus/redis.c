@@ -4,7 +4,10 @@
  * Redis is here while both links are ready, what is wanted is subscribed to, and the newest echo (the pod's own message
  * to pod:ID, published on one link and heard on the other) was sent not long ago: a half-open connection and a Redis
  * that stands still look alive otherwise. Else it is away: what this pod publishes still reaches its own subscribers,
- * subscriptions count as confirmed, and the hub looks at heads more often. */
+ * subscriptions count as confirmed, and the hub looks at heads more often.
+ *
+ * A timer of its own looks when the newest echo becomes too old, whatever the time to the next one. That echo had been
+ * sent before the link fell silent: so a silence is known LINNET_REDIS_AWAY_MS after it began, at the latest. */
 #include <stdio.h>
 #include <string.h>
 
@@ -120,11 +123,17 @@ static void take_echo(struct bus_redis *b, struct str payload)
 	if (sent_ns > reactor_now_ns(b->reactor)) return; /* nobody's own: it would hide a link that is dead */
 	metric_observe(b->cell, METRIC_BUS_ECHO_SECONDS, reactor_now_ns(b->reactor) - sent_ns);
 	b->echo_ns = sent_ns;
+	timer_set(b->reactor, &b->late, b->o.config->redis_away_ms - ms_since(b, sent_ns));
 	atomic_store_explicit(&b->newest_echo_ns, sent_ns, memory_order_relaxed);
 	redis_bus_consider(b);
 	if (b->away) return;
 	redis_link_works(b->pub);
 	redis_link_works(b->sub);
+}
+
+static void on_late(struct reactor *r, struct timer *t)
+{
+	redis_bus_consider(container_of(t, struct bus_redis, late));
 }
 
 static void on_tick(struct reactor *r, struct timer *t)
@@ -317,6 +326,7 @@ static void end_arrives(struct reactor *r, struct mail *mail)
 	struct bus_redis *b = m->bus;
 	publish_queued(b);
 	timer_clear(&b->tick);
+	timer_clear(&b->late);
 	redis_link_stop(b->pub);
 	redis_link_stop(b->sub);
 	mem_free(m);
@@ -405,6 +415,7 @@ struct bus *bus_redis_create(const struct bus_redis_options *o)
 	b->cell = metrics_cell(o->metrics);
 	list_init(&b->dirty);
 	timer_init(&b->tick, on_tick);
+	timer_init(&b->late, on_late);
 	pthread_mutex_init(&b->lock, NULL);
 	struct arena a;
 	arena_init(&a);

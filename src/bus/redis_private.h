@@ -53,7 +53,7 @@ struct bus_redis {
 	size_t wanted, off; /* topics with refs; of these not yet confirmed by Redis */
 	/* ---- reactor */
 	struct redis_link *pub, *sub;
-	struct timer tick;
+	struct timer tick, late;
 	int64_t echo_ns;  /* when the newest echo that came back was sent; 0: none on these links */
 	int64_t ready_ns; /* since when both links are ready; 0: they are not */
 	int64_t away_since_ns;

@@ -18,7 +18,7 @@
 
 struct line {
 	int client, server; /* -1: closed */
-	bool swallow, keep;
+	bool swallow, keep, silent;
 	char *kept;
 	size_t n_kept;
 };
@@ -100,6 +100,7 @@ static void from_client(struct proxy *p, struct line *l)
 		if (!l->keep) hang_up(&l->server);
 		return;
 	}
+	if (l->silent) return;
 	if (p->ruled && (!p->word[0] || memmem(bytes, (size_t)n, p->word, strlen(p->word) + 1))) strike(p, l);
 	if (l->keep && l->n_kept + (size_t)n <= KEEP) {
 		memcpy(l->kept + l->n_kept, bytes, (size_t)n);
@@ -118,7 +119,7 @@ static void from_server(struct line *l)
 		if (!l->swallow) hang_up(&l->client);
 		return;
 	}
-	if (!l->swallow) put_all(l->client, bytes, (size_t)n);
+	if (!l->swallow && !l->silent) put_all(l->client, bytes, (size_t)n);
 }
 
 static void turn(struct proxy *p, const struct pollfd *fds, size_t n)
@@ -237,6 +238,13 @@ void proxy_release(struct proxy *p)
 	}
 	pthread_mutex_unlock(&p->lock);
 	wake(p);
+}
+
+void proxy_silence(struct proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->n; i++) p->lines[i].silent = true;
+	pthread_mutex_unlock(&p->lock);
 }
 
 void proxy_refuse(struct proxy *p, bool refuse)

@@ -21,5 +21,7 @@ void proxy_rule(struct proxy *p, enum proxy_rule rule, const char *word);
 bool proxy_struck(struct proxy *p);      /* has the rule taken hold of a connection? Waits until it has: 10 s at most */
 void proxy_cut_clients(struct proxy *p); /* of the connections that are open, the client's ends */
 void proxy_release(struct proxy *p);     /* what was kept back reaches the server, and then the end */
+/* From now on the connections that are open swallow what either side says, and tell neither: a cable was cut. */
+void proxy_silence(struct proxy *p);
 void proxy_refuse(struct proxy *p, bool refuse); /* new connections end at once */
 #endif

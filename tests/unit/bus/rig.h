@@ -38,6 +38,7 @@ enum told {
 };
 struct word {
 	enum told told;
+	int64_t heard_ns; /* when */
 	int64_t id, rev, at;
 	uint64_t epoch;
 	union {
@@ -68,6 +69,7 @@ struct bus_pod {
 
 static inline void ear_write(struct ear *e, struct word w)
 {
+	w.heard_ns = clock_monotonic_ns(&clock_real);
 	pthread_mutex_lock(&e->lock);
 	vec_push(&e->words, w);
 	pthread_cond_broadcast(&e->more);
@@ -76,27 +78,27 @@ static inline void ear_write(struct ear *e, struct word w)
 
 static inline void ear_event(void *arg, struct event *e)
 {
-	ear_write(arg, (struct word){ TOLD_EVENT, e->channel_id, e->rev, e->at, e->epoch, .event = event_ref(e) });
+	ear_write(arg, (struct word){ TOLD_EVENT, 0, e->channel_id, e->rev, e->at, e->epoch, .event = event_ref(e) });
 }
 
 static inline void ear_user(void *arg, struct user_news *n)
 {
-	ear_write(arg, (struct word){ TOLD_USER, n->user_id, n->user_rev, 0, n->epoch, .news = user_news_ref(n) });
+	ear_write(arg, (struct word){ TOLD_USER, 0, n->user_id, n->user_rev, 0, n->epoch, .news = user_news_ref(n) });
 }
 
 static inline void ear_hint(void *arg, struct hint *h)
 {
-	ear_write(arg, (struct word){ TOLD_HINT, h->channel_id, 0, 0, 0, .hint = hint_ref(h) });
+	ear_write(arg, (struct word){ TOLD_HINT, 0, h->channel_id, 0, 0, 0, .hint = hint_ref(h) });
 }
 
 static inline void ear_behind(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch)
 {
-	ear_write(arg, (struct word){ TOLD_BEHIND, channel_id, rev, at, epoch, .event = NULL });
+	ear_write(arg, (struct word){ TOLD_BEHIND, 0, channel_id, rev, at, epoch, .event = NULL });
 }
 
 static inline void ear_subscribed(void *arg, enum topic_kind kind, int64_t id)
 {
-	ear_write(arg, (struct word){ kind == TOPIC_CHANNEL ? TOLD_CHANNEL : TOLD_PERSON, id, .event = NULL });
+	ear_write(arg, (struct word){ kind == TOPIC_CHANNEL ? TOLD_CHANNEL : TOLD_PERSON, .id = id, .event = NULL });
 }
 
 static inline void ear_state(void *arg, bool away)
