@@ -72,6 +72,7 @@ struct bus_ops {
 	 * it only unsubscribe and destroy are called. */
 	void (*detach)(struct bus *b);
 	void (*destroy)(struct bus *b);
+	bool (*away)(struct bus *b); /* as sink.state said last; NULL: never. Any thread */
 };
 struct bus {
 	const struct bus_ops *ops;
@@ -87,6 +88,10 @@ struct bus_redis_options {
 /* Has a thread of its own from attach to detach. NULL: logged why not. */
 struct bus *bus_redis_create(const struct bus_redis_options *o);
 
+static inline bool bus_away(struct bus *b)
+{
+	return b->ops->away && b->ops->away(b);
+}
 static inline void bus_publish(struct bus *b, struct event *const *e, size_t n)
 {
 	b->ops->publish(b, e, n);

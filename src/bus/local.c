@@ -56,8 +56,15 @@ static void local_destroy(struct bus *b)
 }
 
 static const struct bus_ops local_ops = {
-	local_attach,      local_publish, local_publish_user, local_publish_hint, local_subscribe,
-	local_unsubscribe, local_certain, local_detach,       local_destroy,
+	.attach = local_attach,
+	.publish = local_publish,
+	.publish_user = local_publish_user,
+	.publish_hint = local_publish_hint,
+	.subscribe = local_subscribe,
+	.unsubscribe = local_unsubscribe,
+	.certain = local_certain,
+	.detach = local_detach,
+	.destroy = local_destroy,
 };
 
 struct bus *bus_local_create(void)

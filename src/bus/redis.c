@@ -363,6 +363,15 @@ static bool redis_certain(const struct bus *b)
 	return false;
 }
 
+static bool redis_away(struct bus *bus)
+{
+	struct bus_redis *b = container_of(bus, struct bus_redis, base);
+	pthread_mutex_lock(&b->lock);
+	bool away = b->away;
+	pthread_mutex_unlock(&b->lock);
+	return away;
+}
+
 static void write_gauges(void *arg, struct buf *out)
 {
 	struct bus_redis *b = arg;
@@ -399,8 +408,16 @@ static void redis_destroy(struct bus *bus)
 }
 
 static const struct bus_ops redis_ops = {
-	redis_attach,          redis_bus_publish, redis_bus_publish_user, redis_bus_publish_hint, redis_bus_subscribe,
-	redis_bus_unsubscribe, redis_certain,     redis_detach,           redis_destroy,
+	.attach = redis_attach,
+	.publish = redis_bus_publish,
+	.publish_user = redis_bus_publish_user,
+	.publish_hint = redis_bus_publish_hint,
+	.subscribe = redis_bus_subscribe,
+	.unsubscribe = redis_bus_unsubscribe,
+	.certain = redis_certain,
+	.away = redis_away,
+	.detach = redis_detach,
+	.destroy = redis_destroy,
 };
 
 struct bus *bus_redis_create(const struct bus_redis_options *o)

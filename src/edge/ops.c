@@ -69,18 +69,31 @@ static bool database_ok(const struct pod *pod)
 	return !pod->append || append_state(pod->append).oldest_ms < DEGRADED_MS;
 }
 
+/* Nothing is lost without it, but news between pods are late, and limits are each pod's own. */
+static bool redis_ok(const struct pod *pod)
+{
+	return !(pod->bus && bus_away(pod->bus)) && !(pod->eph && eph_away(pod->eph));
+}
+
+static const char *health(bool ok)
+{
+	return ok ? "ok" : "degraded";
+}
+
 enum err ops_ready(struct request *q, struct db_conn *c)
 {
+	const struct pod *pod = q->pod;
 	enum err e = for_operators(q);
 	if (e) return e;
-	bool draining = atomic_load(&q->pod->draining), ready = atomic_load(&q->pod->ready) && !draining;
-	bool database = database_ok(q->pod);
+	bool draining = atomic_load(&pod->draining), ready = atomic_load(&pod->ready) && !draining;
+	bool database = database_ok(pod), redis = redis_ok(pod);
 	struct json_out o = reply_json(q);
 	json_open(&o, '{');
-	json_field_text(&o, "status", draining ? "draining" : !ready ? "starting" : database ? "ok" : "degraded");
+	json_field_text(&o, "status", draining ? "draining" : !ready ? "starting" : health(database && redis));
 	json_key(&o, "dependencies");
 	json_open(&o, '{');
-	json_field_text(&o, "database", database ? "ok" : "degraded");
+	json_field_text(&o, "database", health(database));
+	if (pod->config->redis_url.n) json_field_text(&o, "redis", health(redis));
 	json_close(&o, '}');
 	json_close(&o, '}');
 	q->reply.status = ready ? 200 : 503;

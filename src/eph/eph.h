@@ -51,6 +51,7 @@ struct eph_ops {
 	void (*scored_remove)(struct eph *e, struct str key, struct str member);
 	/* Those with this score at least, by score and name; the others are forgotten. */
 	struct eph_items (*scored_get)(struct eph *e, struct str key, int64_t least, struct arena *a);
+	bool (*away)(struct eph *e); /* the state is this pod's own for now, without Redis; NULL: never. Any thread */
 	void (*destroy)(struct eph *e);
 };
 struct eph {
@@ -75,5 +76,9 @@ struct eph *eph_redis_create(const struct eph_redis_options *o);
 static inline bool eph_take(struct eph *e, struct str key, const struct rate *r, int64_t *retry_ms)
 {
 	return e->ops->take(e, key, r, retry_ms);
+}
+static inline bool eph_away(struct eph *e)
+{
+	return e->ops->away && e->ops->away(e);
 }
 #endif

@@ -128,13 +128,19 @@ static void end_arrives(struct reactor *reactor, struct mail *m)
 	redis_link_stop(r->link);
 }
 
+static bool redis_eph_away(struct eph *e)
+{
+	struct eph_redis *r = container_of(e, struct eph_redis, base);
+	pthread_mutex_lock(&r->lock);
+	bool up = r->up;
+	pthread_mutex_unlock(&r->lock);
+	return !up || atomic_load_explicit(&r->slow, memory_order_relaxed);
+}
+
 static void write_gauges(void *arg, struct buf *out)
 {
 	struct eph_redis *r = arg;
-	pthread_mutex_lock(&r->lock);
-	bool away = !r->up;
-	pthread_mutex_unlock(&r->lock);
-	metrics_line(out, METRIC_EPH_AWAY, NULL, away);
+	metrics_line(out, METRIC_EPH_AWAY, NULL, redis_eph_away(&r->base));
 	metrics_line(out, METRIC_EPH_LATE, NULL, atomic_load_explicit(&r->late, memory_order_relaxed));
 	metrics_line(out, METRIC_EPH_DROPPED, NULL, atomic_load_explicit(&r->dropped, memory_order_relaxed));
 }
@@ -181,6 +187,7 @@ static const struct eph_ops redis_ops = {
 	.scored_put = redis_eph_scored_put,
 	.scored_remove = redis_eph_scored_remove,
 	.scored_get = redis_eph_scored_get,
+	.away = redis_eph_away,
 	.destroy = redis_eph_destroy,
 };
 

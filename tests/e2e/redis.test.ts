@@ -78,6 +78,58 @@ describe('two backends', () => {
     await a.next((f) => f.op === 'channel' && (f.channel as { id: number }).id === dm.id, 'the new channel');
   });
 
+  /** Sends `n` messages one after the other, by turns in both directions: how long the middle one of them was on its way. */
+  async function median(n: number, a: Socket, b: Socket, body: string): Promise<number> {
+    const took: number[] = [];
+    for (let i = 0; i < n; i++) took.push(await (i % 2 ? passes(two, a, body) : passes(one, b, body)));
+    return took.sort((x, y) => x - y)[n >> 1] as number;
+  }
+
+  const ready = async (server: Server): Promise<unknown> => {
+    const { status, dependencies } = await server
+      .api()
+      .ok<{ status: string; dependencies: { [name: string]: string } }>('ready', {}, 200);
+    return { status, ...dependencies };
+  };
+  const well = { status: 'ok', database: 'ok', redis: 'ok' };
+  const without = { status: 'degraded', database: 'ok', redis: 'degraded' };
+  /** Limits have a link of their own, which may be back a little later. */
+  const wellAgain = async (server: Server): Promise<void> => {
+    while ((await counter(server, 'linnet_bus_away')) || (await counter(server, 'linnet_eph_away')))
+      await new Promise((again) => setTimeout(again, 20));
+    expect(await ready(server)).toEqual(well);
+  };
+
+  // Heads are looked at every LINNET_HEAD_CHECK_AWAY_MS (250), so a message waits for half of that and the reads. A busy
+  // machine delays one or the other by more; that half of the messages take four times as long as the longest wait takes
+  // a machine that stands. With checks as in peace (3 s) the middle one takes 1.5 s.
+  test.for([
+    ['dead', (): Promise<void> => redis.kill(), (): Promise<void> => redis.again()],
+    ['standing still', async (): Promise<void> => redis.pause(), async (): Promise<void> => redis.resume()],
+  ] as const)(
+    'with Redis %s messages reach the other pod within a second, and whoever asks is told',
+    { timeout: 60_000 },
+    async ([, begin, end]) => {
+      const [a, b] = (await open()) as [Socket, Socket];
+      const lost = [here, there].map((server) => count(server, 'bus.link_lost')) as [number, number];
+      const back = [here, there].map((server) => count(server, 'bus.link_back')) as [number, number];
+      await Promise.all([here, there].map(wellAgain));
+      await begin();
+      await passes(one, b, 'nobody may know yet');
+      await logged(here, 'bus.link_lost', lost[0] + 1);
+      await logged(there, 'bus.link_lost', lost[1] + 1);
+      expect(await median(20, a, b, 'without Redis')).toBeLessThan(1000);
+      for (const server of [here, there]) {
+        expect(await ready(server)).toEqual(without);
+        expect(await counter(server, 'linnet_bus_away')).toBe(1);
+      }
+      await end();
+      await logged(here, 'bus.link_back', back[0] + 1);
+      await logged(there, 'bus.link_back', back[1] + 1);
+      await Promise.all([here, there].map(wellAgain));
+    },
+  );
+
   test('without Redis they arrive all the same, and once it is back quickly again', async () => {
     const [a, b] = (await open()) as [Socket, Socket];
     const lost = [count(here, 'bus.link_lost'), count(there, 'bus.link_lost')] as const;

@@ -32,6 +32,43 @@ static void ready_while_it_serves(void **state)
 	rig_close(&r);
 }
 
+static bool is_away(struct bus *b)
+{
+	return true;
+}
+
+static bool has_no_answer(struct eph *e)
+{
+	return true;
+}
+
+/* With a Redis it says how that is; without it goes on serving. */
+static void ready_also_without_redis(void **state)
+{
+	struct rig r;
+	struct bus *bus = bus_local_create();
+	struct bus_ops bus_ops = *bus->ops;
+	rig_init(&r);
+	rig_set(&r, "REDIS_URL", "redis://127.0.0.1");
+	open(&r);
+	struct eph_ops eph_ops = *r.pod.eph->ops;
+	r.pod.bus = bus;
+	assert_exchange(&r, GET("/ready", ""), 200,
+					"{\"status\":\"ok\",\"dependencies\":{\"database\":\"ok\",\"redis\":\"ok\"}}");
+	static const char without[] =
+		"{\"status\":\"degraded\",\"dependencies\":{\"database\":\"ok\",\"redis\":\"degraded\"}}";
+	bus_ops.away = is_away, bus->ops = &bus_ops;
+	assert_exchange(&r, GET("/ready", ""), 200, without);
+	eph_ops.away = has_no_answer, r.pod.eph->ops = &eph_ops;
+	assert_exchange(&r, GET("/ready", ""), 200, without);
+	bus_ops.away = NULL;
+	assert_exchange(&r, GET("/ready", ""), 200, without);
+	atomic_store(&r.pod.draining, true);
+	assert_exchange(&r, GET("/ready", ""), 503, "\"status\":\"draining\"");
+	rig_close(&r);
+	bus->ops->destroy(bus);
+}
+
 static void numbers_are_in_the_text_format(void **state)
 {
 	struct rig r;
@@ -81,9 +118,8 @@ static void others_find_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(alive_and_which_version),
-		cmocka_unit_test(ready_while_it_serves),
-		cmocka_unit_test(numbers_are_in_the_text_format),
+		cmocka_unit_test(alive_and_which_version),  cmocka_unit_test(ready_while_it_serves),
+		cmocka_unit_test(ready_also_without_redis), cmocka_unit_test(numbers_are_in_the_text_format),
 		cmocka_unit_test(others_find_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
