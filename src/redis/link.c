@@ -293,9 +293,7 @@ static void on_resolved(struct resolve *r, struct addrinfo *list, const char *wh
 {
 	struct redis_link *l = container_of(r, struct redis_link, resolve);
 	l->addresses = l->next_address = list;
-	if (l->stopping) {
-		end(l);
-	} else if (list) {
+	if (list) {
 		connect_next(l);
 	} else {
 		snprintf(l->why, sizeof l->why, "its name could not be resolved: %s", why);
@@ -352,6 +350,7 @@ struct redis_link *redis_link_create(const struct redis_link_options *o)
 	struct redis_link *l = mem_new(struct redis_link);
 	l->o = *o;
 	l->resolve.done = on_resolved;
+	l->resolve.lookup = o->lookup;
 	timer_init(&l->retry, on_retry);
 	timer_init(&l->silence, on_silence);
 	connect_now(l);
@@ -382,9 +381,8 @@ void redis_link_stop(struct redis_link *l)
 	if (l->conn) {
 		conn_finish(l->conn);
 		timer_set(l->o.reactor, &l->silence, STOP_MS);
-	} else if (l->state == LINK_RESOLVING) {
-		resolve_hurry(&l->resolve);
 	} else {
+		resolve_give_up(&l->resolve);
 		end(l);
 	}
 }

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "loop/conn.h"
 #include "redis/address.h"
+#include "redis/resolve.h"
 
 struct redis_link;
 struct redis_link_handler {
@@ -24,11 +25,12 @@ struct redis_link_options {
 	const struct redis_address *address; /* outlives the link, as does tls */
 	struct tls_context *tls;             /* NULL: plain */
 	struct random *random;
-	const char *name;  /* for the log */
-	int timeout_ms;    /* a connection on which an answer takes longer is given up */
-	int retry_ms;      /* at most, between two tries */
-	size_t queue_most; /* unsent bytes past which it is full; a command may come on top */
-	bool subscriber;   /* what comes is pushed, nothing is waited for */
+	const char *name;      /* for the log */
+	int timeout_ms;        /* a connection on which an answer takes longer is given up */
+	int retry_ms;          /* at most, between two tries */
+	size_t queue_most;     /* unsent bytes past which it is full; a command may come on top */
+	bool subscriber;       /* what comes is pushed, nothing is waited for */
+	resolve_lookup lookup; /* NULL: the system's */
 	const struct redis_link_handler *handler;
 	void *data;
 };
@@ -40,7 +42,7 @@ size_t redis_link_waiting(const struct redis_link *l); /* commands without an an
 void redis_link_works(struct redis_link *l);           /* it was seen to: the next loss is retried at once */
 /* Gives this connection up; a later one is tried. The reason is for the log and copied. */
 void redis_link_break(struct redis_link *l, const char *why);
-/* What is queued is still written, answers are told as lost. */
+/* What is queued is still written, answers are told as lost; a name that is being looked up is given up. */
 void redis_link_stop(struct redis_link *l);
 void redis_link_destroy(struct redis_link *l);
 
