@@ -99,8 +99,9 @@ static void echo_answered(void *arg, const struct redisReply *reply, int64_t too
 {
 	struct bus_redis *b = arg;
 	char why[160];
-	if (!reply || reply->type != REDIS_REPLY_ERROR) return;
-	snprintf(why, sizeof why, "publishing: " STR_FMT, STR_ARG(redis_text(reply)));
+	if (!reply || reply->type == REDIS_REPLY_INTEGER) return;
+	snprintf(why, sizeof why, "publishing: " STR_FMT,
+			 STR_ARG(reply->type == REDIS_REPLY_ERROR ? redis_text(reply) : STR("an answer that is no number")));
 	redis_link_break(b->pub, why);
 }
 
@@ -194,6 +195,14 @@ static void subscribed(struct bus_redis *b, struct str topic)
 	redis_bus_consider(b);
 }
 
+/* What happened, to which topic, and the message or how many topics are subscribed to now. */
+static bool is_message(const struct redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && reply->element[0]->type == REDIS_REPLY_STRING &&
+		   reply->element[1]->type == REDIS_REPLY_STRING &&
+		   (reply->element[2]->type == REDIS_REPLY_STRING || reply->element[2]->type == REDIS_REPLY_INTEGER);
+}
+
 static void on_push(struct redis_link *l, const struct redisReply *reply)
 {
 	struct bus_redis *b = redis_link_data(l);
@@ -203,7 +212,10 @@ static void on_push(struct redis_link *l, const struct redisReply *reply)
 		redis_link_break(l, why);
 		return;
 	}
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) return;
+	if (!is_message(reply)) {
+		redis_link_break(l, "a message of a form that was not subscribed to");
+		return;
+	}
 	struct str what = redis_text(reply->element[0]), topic = redis_text(reply->element[1]);
 	if (str_eq(what, STR("message")))
 		message(b, topic, redis_text(reply->element[2]));

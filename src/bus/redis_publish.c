@@ -123,7 +123,9 @@ static void answered(void *arg, const struct redisReply *reply, int64_t took_ns)
 		metric_add(b->cell, METRIC_BUS_PUBLISHED, 1);
 	} else {
 		count(&b->dropped, 1);
-		if (reply) say_refused(b, reply);
+		if (reply && reply->type == REDIS_REPLY_ERROR) say_refused(b, reply);
+		if (reply && reply->type != REDIS_REPLY_ERROR)
+			redis_link_break(b->pub, "publishing: an answer that is no number");
 	}
 	mem_free(p);
 	if (reply && redis_link_waiting(b->pub) <= IN_FLIGHT_MOST / 2) publish_queued(b);

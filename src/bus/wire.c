@@ -82,7 +82,8 @@ void wire_put_event(struct buf *out, const struct wire *w, const struct event *e
 	json_close(&o, '}');
 }
 
-/* What is too large to be told is read again. */
+/* A frame that is too large is left out. Where a rev moved whoever hears it reads the list again. Where none did nobody
+ * knows of it elsewhere before their next list; but the frames without a rev are read markers, far below the limit. */
 void wire_put_news(struct buf *out, const struct wire *w, const struct user_news *n)
 {
 	struct json_out o;
@@ -150,6 +151,13 @@ static bool read_frame(struct reading *r, struct str text)
 	return !json_read(text, &r->frame_json, NULL) && json_is_string(json_object_get(r->frame_json, "op"));
 }
 
+/* Only an event, which has a rev, goes to clients as one. */
+static bool frame_is_event(const struct reading *r)
+{
+	const char *op = json_string_value(json_object_get(r->frame_json, "op"));
+	return op && !strcmp(op, "event");
+}
+
 static bool read_open(struct reading *r, struct str text)
 {
 	char head[HEAD_MOST + 1];
@@ -212,7 +220,7 @@ static struct wire_read read_event(struct reading *r, int64_t channel_id)
 	take_id(r, "joined_rev", &e.joined_rev);
 	if (json_in_close(&r->in) || !ok) return (struct wire_read){ WIRE_MALFORMED };
 	if (!r->frame.p) return (struct wire_read){ WIRE_BEHIND, .behind = { e.rev, e.at, e.epoch } };
-	if (!frame_says(r, "channel_id", channel_id) || !frame_says(r, "rev", e.rev))
+	if (!frame_is_event(r) || !frame_says(r, "channel_id", channel_id) || !frame_says(r, "rev", e.rev))
 		return (struct wire_read){ WIRE_MALFORMED };
 	struct event *made = event_create(r->frame.n);
 	made->kind = e.kind, made->channel_id = channel_id, made->rev = e.rev, made->at = e.at;
@@ -228,7 +236,8 @@ static struct wire_read read_hint(struct reading *r, int64_t channel_id)
 	int64_t user_id = 0;
 	json_in_str(&r->in, "type", JSON_NEED, &type);
 	take_id(r, "user_id", &user_id);
-	if (json_in_close(&r->in) || !str_eq(type, STR("hint")) || !r->frame.p) return (struct wire_read){ WIRE_MALFORMED };
+	bool ok = !json_in_close(&r->in) && str_eq(type, STR("hint")) && r->frame.p && !frame_is_event(r);
+	if (!ok) return (struct wire_read){ WIRE_MALFORMED };
 	struct hint *h = hint_create(r->frame.n);
 	h->channel_id = channel_id, h->user_id = user_id;
 	memcpy(h->json, r->frame.p, r->frame.n);
@@ -258,7 +267,7 @@ static struct wire_read read_news(struct reading *r, int64_t user_id)
 	take_id(r, "marker_channel", &n.marker_channel);
 	take_id(r, "marker_at", &n.marker_at);
 	ok &= !n.marker_channel == !n.marker_at;
-	if (json_in_close(&r->in) || !ok) return (struct wire_read){ WIRE_MALFORMED };
+	if (json_in_close(&r->in) || !ok || frame_is_event(r)) return (struct wire_read){ WIRE_MALFORMED };
 	struct user_news *made = user_news_create(r->frame.n);
 	made->user_id = user_id, made->user_rev = n.user_rev, made->epoch = n.epoch, made->list_moved = n.list_moved;
 	made->marker_channel = n.marker_channel, made->marker_at = n.marker_at;

@@ -52,6 +52,10 @@ static void loaded(void *arg, const struct redisReply *reply, int64_t took_ns)
 		redis_link_break(r->link, why);
 		return;
 	}
+	if (reply->type != REDIS_REPLY_STRING) {
+		redis_link_break(r->link, "loading a script: an answer of a kind that was not asked for");
+		return;
+	}
 	if (--r->loading) return;
 	redis_link_works(r->link);
 	set_up(r, true);

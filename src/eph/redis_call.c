@@ -13,11 +13,12 @@ struct str call_name(const struct eph_redis *r, const char *kind, struct str key
 	return arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(r->o.config->redis_prefix), kind, STR_ARG(key));
 }
 
-struct call *call_create(struct eph_redis *r, const struct str *argv, size_t n)
+struct call *call_create(struct eph_redis *r, enum call_kind kind, const struct str *argv, size_t n)
 {
 	struct call *c = mem_new(struct call);
 	c->eph = r;
 	c->refs = 1;
+	c->kinds = kind;
 	c->command = redis_format(argv, n, &c->command_n);
 	buf_init(&c->text);
 	return c;
@@ -164,7 +165,12 @@ static void on_answer(void *arg, const struct redisReply *reply, int64_t took_ns
 {
 	struct call *c = arg;
 	struct eph_redis *r = c->eph;
-	if (reply && reply->type == REDIS_REPLY_ERROR && str_starts(redis_text(reply), STR("NOSCRIPT"))) redis_eph_load(r);
+	if (reply && reply->type == REDIS_REPLY_ERROR) {
+		if (str_starts(redis_text(reply), STR("NOSCRIPT"))) redis_eph_load(r);
+	} else if (reply && !(c->kinds & 1u << reply->type)) {
+		redis_link_break(r->link, "an answer of a kind that was not asked for");
+		reply = NULL;
+	}
 	finish(c, reply);
 	if (reply && redis_link_waiting(r->link) <= QUEUE_MOST / 2) calls_send(r);
 }

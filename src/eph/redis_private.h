@@ -21,6 +21,7 @@ struct call {
 	struct eph_redis *eph;
 	char *command;
 	size_t command_n;
+	unsigned kinds;                                                   /* of answers that may come */
 	void (*answered)(struct call *c, const struct redisReply *reply); /* reactor; NULL: nobody cares */
 	int refs;                                                         /* lock: who asked, and the way to Redis */
 	bool done;                                                        /* lock; what follows is not written any more */
@@ -63,7 +64,14 @@ struct eph_redis {
 void redis_eph_load(struct eph_redis *r); /* reactor: the scripts, once they are missed */
 
 /* redis_call.c */
-struct call *call_create(struct eph_redis *r, const struct str *argv, size_t n);
+/* What Redis may answer, besides an error; another kind is no Redis's. */
+enum call_kind {
+	CALL_INTEGER = 1u << REDIS_REPLY_INTEGER,
+	CALL_ARRAY = 1u << REDIS_REPLY_ARRAY,
+	CALL_STATUS = 1u << REDIS_REPLY_STATUS,
+	CALL_STRING = 1u << REDIS_REPLY_STRING | 1u << REDIS_REPLY_NIL
+};
+struct call *call_create(struct eph_redis *r, enum call_kind kind, const struct str *argv, size_t n);
 /* A name in Redis: prefix, kind ("count:", ""), key. */
 struct str call_name(const struct eph_redis *r, const char *kind, struct str key, struct arena *a);
 void call_post(struct call *c); /* and forget it */

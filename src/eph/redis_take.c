@@ -1,9 +1,10 @@
 /* Rate buckets that all pods share. A reactor may not wait, so this pod's own bucket judges at once, the tokens given
- * out are told to Redis in the background, and its answer, which has those of all pods, is taken over: a limit is
- * overstepped by no more than what somebody gets from several pods within one trip to Redis. Without Redis the same
- * buckets go on alone.
+ * out are told to Redis in the background, and its answer, which has those of all pods, is taken over: while Redis
+ * answers, a limit is overstepped by no more than what somebody gets from several pods within one trip to it. Without
+ * Redis the same buckets go on alone, and what they give out then is known to their pod only, also afterwards.
  *
- * A bucket has one command under way; what is given out meanwhile goes with the next. */
+ * A bucket has one command under way; what is given out meanwhile goes with the next, or, when Redis did not take the
+ * first, nowhere: told again and again it would make errors the busiest command. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,15 +66,27 @@ static struct call *ask(struct eph_redis *r, struct str key, const struct rate *
 		argv[4 + i] = str_of(text[i]);
 	}
 	argv[8] = strict ? STR("1") : STR("0");
-	struct call *c = call_create(r, argv, countof(argv));
+	struct call *c = call_create(r, CALL_ARRAY, argv, countof(argv));
 	arena_release(&a);
 	return c;
+}
+
+/* Nobody waits longer than for this. (The script sees to it too, but who answers may be somebody else.) */
+static int64_t spent_most(const struct rate *rate)
+{
+	return 2 * rate->burst * rate->per_ms;
+}
+
+static int64_t within(int64_t v, int64_t least, int64_t most)
+{
+	return v < least ? least : v > most ? most : v;
 }
 
 /* Under the lock. What Redis says, or what this pod knows, whichever leaves less: one that came back empty gives nobody
  * a second share. */
 static void take_over(struct shared_bucket *b, int64_t spent)
 {
+	spent = within(spent, 0, spent_most(&b->rate));
 	struct bucket now = b->bucket;
 	int64_t at = now_ms(), elapsed = at > now.last_ms ? at - now.last_ms : 0;
 	now.spent = elapsed > now.spent / b->rate.count ? 0 : now.spent - elapsed * b->rate.count;
@@ -145,10 +158,10 @@ bool redis_eph_take_shared(struct eph *e, struct str key, const struct rate *rat
 	if (!rate->count) return true;
 	struct call *c = ask(r, key, rate, 1, true);
 	bool judged = call_wait(c) && c->integers.n == 2, ok = judged && c->integers.p[0];
-	if (judged && !ok) *retry_ms = c->integers.p[1];
+	if (judged && !ok) *retry_ms = within(c->integers.p[1], 1, spent_most(rate) / rate->count + 1);
 	call_unref(c);
 	if (judged && !ok) return false;
-	/* Taken here as well, so that it counts when Redis goes away. */
+	/* Taken here as well, so that it counts when Redis goes away. Where Redis has judged, this bucket is only told. */
 	pthread_mutex_lock(&r->lock);
 	struct shared_bucket *b = need(r, key);
 	b->rate = *rate;

@@ -18,9 +18,9 @@ static struct str number(struct arena *a, int64_t v)
 	return arena_printf(a, "%lld", (long long)v);
 }
 
-static void post(struct eph_redis *r, const struct str *argv, size_t n)
+static void post(struct eph_redis *r, enum call_kind kind, const struct str *argv, size_t n)
 {
-	call_post(call_create(r, argv, n));
+	call_post(call_create(r, kind, argv, n));
 }
 
 /* ---- counters */
@@ -33,7 +33,7 @@ int64_t redis_eph_count(struct eph *e, struct str key, int64_t window_ms)
 	int64_t n = r->own->ops->count(r->own, key, window_ms);
 	const struct str argv[] = { STR("EVALSHA"), str_of(r->sha[SCRIPT_COUNT]), STR("1"), call_name(r, "count:", key, &a),
 								number(&a, window_ms) };
-	struct call *c = call_create(r, argv, countof(argv));
+	struct call *c = call_create(r, CALL_INTEGER, argv, countof(argv));
 	if (call_wait(c)) n = c->integer;
 	call_unref(c);
 	arena_release(&a);
@@ -45,7 +45,8 @@ int64_t redis_eph_peek(struct eph *e, struct str key)
 	struct eph_redis *r = of(e);
 	struct arena a;
 	arena_init(&a);
-	struct call *c = call_create(r, (const struct str[]){ STR("GET"), call_name(r, "count:", key, &a) }, 2);
+	struct call *c =
+		call_create(r, CALL_STRING, (const struct str[]){ STR("GET"), call_name(r, "count:", key, &a) }, 2);
 	int64_t n = 0;
 	if (call_wait(c))
 		str_i64(call_text(c, 0), 0, INT64_MAX, &n);
@@ -63,7 +64,7 @@ void redis_eph_forget(struct eph *e, struct str key)
 	arena_init(&a);
 	r->own->ops->forget(r->own, key);
 	bucket_forget(r, key);
-	post(r,
+	post(r, CALL_INTEGER,
 		 (const struct str[]){ STR("DEL"), call_name(r, "", key, &a), call_name(r, "count:", key, &a),
 							   call_name(r, "bucket:", key, &a) },
 		 4);
@@ -81,7 +82,7 @@ static void keep(struct eph_redis *r, struct str key, int64_t ttl_ms, struct str
 	argv[0] = STR("EVALSHA"), argv[1] = str_of(r->sha[SCRIPT_KEEP]), argv[2] = STR("1");
 	argv[3] = call_name(r, "", key, &a), argv[4] = number(&a, ttl_ms), argv[5] = command;
 	for (size_t i = 0; i < n; i++) argv[6 + i] = args[i];
-	post(r, argv, 6 + n);
+	post(r, CALL_INTEGER, argv, 6 + n);
 	arena_release(&a);
 }
 
@@ -89,7 +90,7 @@ static void remove_from(struct eph_redis *r, struct str key, struct str command,
 {
 	struct arena a;
 	arena_init(&a);
-	post(r, (const struct str[]){ command, call_name(r, "", key, &a), member }, 3);
+	post(r, CALL_INTEGER, (const struct str[]){ command, call_name(r, "", key, &a), member }, 3);
 	arena_release(&a);
 }
 
@@ -99,7 +100,8 @@ void redis_eph_put(struct eph *e, struct str key, struct str value, int64_t ttl_
 	struct arena a;
 	arena_init(&a);
 	r->own->ops->put(r->own, key, value, ttl_ms);
-	post(r, (const struct str[]){ STR("SET"), call_name(r, "", key, &a), value, STR("PX"), number(&a, ttl_ms) }, 5);
+	post(r, CALL_STATUS,
+		 (const struct str[]){ STR("SET"), call_name(r, "", key, &a), value, STR("PX"), number(&a, ttl_ms) }, 5);
 	arena_release(&a);
 }
 
@@ -156,7 +158,7 @@ void redis_eph_get(struct eph *e, const struct str *keys, size_t n, struct arena
 	if (n > EPH_KEYS_MOST) n = EPH_KEYS_MOST;
 	if (!n) return;
 	for (size_t i = 0; i < n; i++) argv[i + 1] = call_name(r, "", keys[i], a);
-	struct call *c = call_create(r, argv, n + 1);
+	struct call *c = call_create(r, CALL_ARRAY, argv, n + 1);
 	if (call_wait(c))
 		for (size_t i = 0; i < n; i++) out[i] = arena_str(a, call_text(c, i));
 	else
@@ -183,7 +185,7 @@ static struct eph_items items_of(const struct call *c, size_t step, bool scored,
 /* NULL: Redis does not say. */
 static struct call *asked(struct eph_redis *r, const struct str *argv, size_t n)
 {
-	struct call *c = call_create(r, argv, n);
+	struct call *c = call_create(r, CALL_ARRAY, argv, n);
 	if (call_wait(c)) return c;
 	call_unref(c);
 	return NULL;
@@ -214,7 +216,7 @@ struct eph_items redis_eph_scored_get(struct eph *e, struct str key, int64_t lea
 	struct eph_redis *r = of(e);
 	struct str name = call_name(r, "", key, a), from = number(a, least),
 			   below = arena_printf(a, "(%lld", (long long)least);
-	post(r, (const struct str[]){ STR("ZREMRANGEBYSCORE"), name, STR("-inf"), below }, 4);
+	post(r, CALL_INTEGER, (const struct str[]){ STR("ZREMRANGEBYSCORE"), name, STR("-inf"), below }, 4);
 	struct call *c =
 		asked(r, (const struct str[]){ STR("ZRANGEBYSCORE"), name, from, STR("+inf"), STR("WITHSCORES") }, 5);
 	if (!c) return r->own->ops->scored_get(r->own, key, least, a);

@@ -11,11 +11,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "redis/reader.h"
 #include "redis/resolve.h"
 
 #define RETRY_LEAST_MS 50
-#define READ_MOST (16u << 20) /* bytes of one answer */
-#define WHYS_MOST 4           /* different ones in one outage */
+#define COMMAND_MOST (16u << 20) /* bytes that may come on top when it is full */
+#define WHYS_MOST 4              /* different ones in one outage */
 #define WHY_MOST 200
 #define STOP_MS 300 /* for writing what is queued, at the end */
 
@@ -30,8 +31,8 @@ struct waiting_answer {
 struct redis_link {
 	struct redis_link_options o;
 	enum link_state state;
-	struct conn *conn; /* NULL: none */
-	redisReader *reader;
+	struct conn *conn;          /* NULL: none */
+	struct redis_reader reader; /* of conn */
 	struct resolve resolve;
 	struct addrinfo *addresses, *next_address;
 	struct timer retry, silence;
@@ -142,6 +143,10 @@ static void greeted(void *arg, const struct redisReply *reply, int64_t took_ns)
 		redis_link_break(l, why);
 		return;
 	}
+	if (reply->type != REDIS_REPLY_STATUS) {
+		redis_link_break(l, "signing in: an answer of a kind that was not asked for");
+		return;
+	}
 	if (--l->greetings == 0) enter_ready(l);
 }
 
@@ -182,18 +187,13 @@ static void take_reply(struct redis_link *l, const struct redisReply *reply)
 static void on_data(struct conn *c, const char *p, size_t n)
 {
 	struct redis_link *l = conn_data(c);
-	void *reply;
-	redisReaderFeed(l->reader, p, n);
-	while (l->conn == c && !conn_closing(c)) {
-		if (redisReaderGetReply(l->reader, &reply) != REDIS_OK) {
-			redis_link_break(l, "this is not the protocol of Redis");
-			return;
-		}
-		if (!reply) break;
+	redisReply *reply;
+	redis_reader_feed(&l->reader, p, n);
+	while (l->conn == c && !conn_closing(c) && (reply = redis_reader_next(&l->reader))) {
 		take_reply(l, reply);
 		freeReplyObject(reply);
 	}
-	if (l->reader->len > READ_MOST) redis_link_break(l, "an answer is too long");
+	if (l->reader.why) redis_link_break(l, l->reader.why);
 }
 
 /* ---- connecting */
@@ -247,8 +247,7 @@ static void on_closed(struct conn *c, enum conn_end why)
 	l->state = LINK_WAITING;
 	timer_clear(&l->silence);
 	while (l->waiting.n) tell(l, NULL);
-	redisReaderFree(l->reader);
-	l->reader = NULL;
+	redis_reader_release(&l->reader);
 	if (!l->why[0]) snprintf(l->why, sizeof l->why, "%s", why_of(why));
 	if (was_ready) l->o.handler->lost(l);
 	if (l->stopping) {
@@ -279,12 +278,12 @@ static void connect_next(struct redis_link *l)
 {
 	const struct addrinfo *a = l->next_address;
 	const struct conn_limits limits = { .soft = l->o.queue_most,
-										.hard = l->o.queue_most + READ_MOST,
+										.hard = l->o.queue_most + COMMAND_MOST,
 										.stall_ms = l->o.timeout_ms };
 	l->next_address = a->ai_next;
 	l->state = LINK_CONNECTING;
 	l->why[0] = 0;
-	l->reader = redisReaderCreate();
+	redis_reader_init(&l->reader);
 	l->conn = conn_connect(l->o.reactor, a->ai_addr, a->ai_addrlen, l->o.tls, l->o.address->host, &handler, l);
 	conn_setup(l->conn, &handler, l, &limits);
 }

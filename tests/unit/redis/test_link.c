@@ -1,4 +1,4 @@
-/* A link whose name nobody resolves. */
+/* A link to who is no Redis, and one whose name nobody resolves. */
 #include "redis/link.h"
 
 #include <setjmp.h>
@@ -164,6 +164,52 @@ static void end_close(struct end *e)
 	pthread_cond_destroy(&e->changed);
 }
 
+/* ---- who answers, but is no Redis */
+
+/* The link is given up for this reason, told once; who asked is told once. */
+static void is_given_up(struct liar_lines lines, bool subscriber, size_t answers, const char *why)
+{
+	struct end e;
+	char words[128];
+	struct liar *liar = liar_start(&lines);
+	fresh_log(NULL);
+	end_open(&e, "127.0.0.1", liar_port(liar), subscriber, NULL);
+	wait_for(&e, &e.lost, 1);
+	assert_int_equal(e.answers, answers);
+	assert_int_equal(e.unanswered, subscriber || answers ? 0 : 1);
+	end_close(&e);
+	snprintf(words, sizeof words, "\"why\":\"%s\"", why);
+	if (log_count(words) < 1) fail_msg("not given up for %s but:\n%.*s", why, (int)log_text.n, log_text.p);
+	assert_int_equal(log_count("redis.link_failed"), 1);
+	liar_destroy(liar);
+}
+
+static void lies_end_the_link(void **state)
+{
+	static const struct {
+		struct liar_lines lines;
+		size_t answers;
+		const char *why;
+	} lies[] = {
+		{ { "HTTP/1.1 400 Bad Request\r\n", NULL }, 0, "this is not the protocol of Redis" },
+		{ { "+OK\r\n+OK\r\n", NULL }, 1, "an answer to nothing: is this Redis?" },
+		{ { "*2147483647\r\n", ":1\r\n" }, 0, "an array of too many elements" },
+		{ { "*1\r\n", "*1\r\n" }, 0, "an array in an array" },
+		{ { "$2000000000\r\n", "x" }, 0, "an answer is too long" },
+		{ { "+", "x" }, 0, "a line is too long" },
+	};
+	for (size_t i = 0; i < countof(lies); i++) is_given_up(lies[i].lines, false, lies[i].answers, lies[i].why);
+}
+
+/* They are pushed, so there is nothing that one could be an answer to. */
+static void lies_end_a_subscriber_too(void **state)
+{
+	is_given_up((struct liar_lines){ "*3\r\n", "*3\r\n" }, true, 0, "an array in an array");
+	is_given_up((struct liar_lines){ "*100000\r\n", NULL }, true, 0, "an array of too many elements");
+	is_given_up((struct liar_lines){ "*3\r\n$7\r\nmessage\r\n$9\r\nchannel:1\r\n$1000000000\r\n", "{}" }, true, 0,
+				"an answer is too long");
+}
+
 /* ---- names */
 
 /* A resolver whose name servers are dead: it answers when the test lets it. */
@@ -245,6 +291,8 @@ int main(void)
 	log_capture(log_take, NULL);
 #define TEST(f) cmocka_unit_test_setup(f, fresh_log)
 	const struct CMUnitTest tests[] = {
+		TEST(lies_end_the_link),
+		TEST(lies_end_a_subscriber_too),
 		TEST(ends_while_nobody_resolves_its_name),
 		TEST(connects_once_its_name_is_resolved),
 	};
