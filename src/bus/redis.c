@@ -221,6 +221,8 @@ static void on_push(struct redis_link *l, const struct redisReply *reply)
 		message(b, topic, redis_text(reply->element[2]));
 	else if (str_eq(what, STR("subscribe")))
 		subscribed(b, topic);
+	else if (str_eq(what, STR("unsubscribe")))
+		topics_left(b);
 }
 
 /* ---- the links */

@@ -58,6 +58,7 @@ struct bus_redis {
 	int64_t ready_ns; /* since when both links are ready; 0: they are not */
 	int64_t away_since_ns;
 	size_t awaiting; /* topics of SUBSCRIBEs without an answer */
+	size_t leaving;  /* topics of UNSUBSCRIBEs without an answer */
 	bool refused;    /* a refused publication was logged */
 	int links;
 	/* ---- relaxed, any thread */
@@ -76,6 +77,7 @@ void redis_bus_unsubscribe(struct bus *bus, enum topic_kind kind, int64_t id);
 void topics_send(struct bus_redis *b); /* reactor: what is dirty, in batches */
 void topics_lost(struct bus_redis *b); /* reactor: the link knows nothing any more */
 void topics_confirmed(struct bus_redis *b, enum topic_kind kind, int64_t id); /* reactor: a SUBSCRIBE was answered */
+void topics_left(struct bus_redis *b);                                        /* reactor: an UNSUBSCRIBE was answered */
 /* Under the lock: those that wait for Redis wait no more. The caller tells them outside, and frees the list. */
 struct topic_name {
 	enum topic_kind kind;

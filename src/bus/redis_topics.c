@@ -1,6 +1,8 @@
 /* Which topics Redis is asked for: those that somebody on this pod wants, counted by reference, since each reactor
  * subscribes for itself. Any thread changes what is wanted; the bus's reactor tells Redis, in batches of which a
- * bounded number is on its way, and after each reconnect all over again. */
+ * bounded number is on its way, and after each reconnect all over again. What is not on its way yet is in no queue: a
+ * topic only notes it, so that coming and going while Redis stands costs nothing, and what is not left yet goes on
+ * being heard. */
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/vec.h"
@@ -132,6 +134,7 @@ static void put(struct bus_redis *b, struct batch *x, struct topic *t)
 		b->awaiting++;
 	} else if (!t->refs && t->sent) {
 		x->off[x->n_off++] = full_name(b, x, t);
+		b->leaving++;
 		t->sent = t->on = false;
 		drop_if_done(b, t);
 	}
@@ -142,7 +145,7 @@ static bool gather(struct bus_redis *b, struct batch *x)
 	x->n_on = x->n_off = 1;
 	x->on[0] = STR("SUBSCRIBE"), x->off[0] = STR("UNSUBSCRIBE");
 	pthread_mutex_lock(&b->lock);
-	while (!list_empty(&b->dirty) && x->n_on <= BATCH && x->n_off <= BATCH && b->awaiting < AWAITING_MOST)
+	while (!list_empty(&b->dirty) && x->n_on <= BATCH && x->n_off <= BATCH && b->awaiting + b->leaving < AWAITING_MOST)
 		put(b, x, container_of(b->dirty.next, struct topic, dirty));
 	pthread_mutex_unlock(&b->lock);
 	return x->n_on > 1 || x->n_off > 1;
@@ -158,6 +161,21 @@ void topics_send(struct bus_redis *b)
 	}
 	arena_release(&x->arena);
 	mem_free(x);
+}
+
+/* For the next ones, some of which are wanted. Under the lock. */
+static bool has_room(const struct bus_redis *b)
+{
+	return !list_empty(&b->dirty) && b->awaiting + b->leaving <= AWAITING_MOST / 2;
+}
+
+void topics_left(struct bus_redis *b)
+{
+	pthread_mutex_lock(&b->lock);
+	if (b->leaving) b->leaving--;
+	bool more = has_room(b);
+	pthread_mutex_unlock(&b->lock);
+	if (more) topics_send(b);
 }
 
 /* The answer to the last of several SUBSCRIBEs counts: one in between may have been undone. */
@@ -176,7 +194,7 @@ void topics_confirmed(struct bus_redis *b, enum topic_kind kind, int64_t id)
 			drop_if_done(b, t);
 		}
 	}
-	bool more = !list_empty(&b->dirty) && b->awaiting <= AWAITING_MOST / 2;
+	bool more = has_room(b);
 	pthread_mutex_unlock(&b->lock);
 	if (confirmed) b->sink.subscribed(b->sink.arg, kind, id);
 	if (more) topics_send(b);
@@ -194,7 +212,7 @@ void topics_lost(struct bus_redis *b)
 	VEC(struct topic *) done = { 0 };
 	struct id_slot slot;
 	pthread_mutex_lock(&b->lock);
-	b->awaiting = 0;
+	b->awaiting = b->leaving = 0;
 	b->off = b->wanted;
 	for (size_t k = 0; k < countof(b->topics); k++)
 		for (size_t i = 0; id_map_next(&b->topics[k], &i, &slot);) {

@@ -247,6 +247,13 @@ void proxy_silence(struct proxy *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+void proxy_deafen(struct proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->n; i++) p->lines[i].swallow = true;
+	pthread_mutex_unlock(&p->lock);
+}
+
 void proxy_refuse(struct proxy *p, bool refuse)
 {
 	pthread_mutex_lock(&p->lock);

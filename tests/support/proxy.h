@@ -23,5 +23,7 @@ void proxy_cut_clients(struct proxy *p); /* of the connections that are open, th
 void proxy_release(struct proxy *p);     /* what was kept back reaches the server, and then the end */
 /* From now on the connections that are open swallow what either side says, and tell neither: a cable was cut. */
 void proxy_silence(struct proxy *p);
+/* From now on nothing comes back on the connections that are open, though all arrives. */
+void proxy_deafen(struct proxy *p);
 void proxy_refuse(struct proxy *p, bool refuse); /* new connections end at once */
 #endif
