@@ -125,7 +125,6 @@ enum err message_create_take(struct request *q)
 {
 	struct json_in in;
 	struct str epoch = STR_NONE;
-	json_t *attachments = NULL;
 	int64_t id;
 	enum err e = request_id_param(q, 0, &id);
 	if (e) return e;
@@ -134,8 +133,6 @@ enum err message_create_take(struct request *q)
 	c->send.channel_id = id;
 	send_read(&in, &q->arena, q->pod->config, &c->send);
 	json_in_str(&in, "epoch", JSON_MAY, &epoch);
-	if (json_in_array(&in, "attachments", JSON_MAY, 0, &attachments) && json_array_size(attachments) && !in.err)
-		in.err = problem_field(&q->problem, "attachments", "are not served yet");
 	e = json_in_close(&in);
 	if (!e) e = append_call_epoch(c, epoch);
 	if (e) return e;

@@ -21,6 +21,14 @@ static void read_kind(struct json_in *in, struct send *out)
 		in->err = problem_field(in->problem, "kind", "must be text, action or notice");
 }
 
+/* Nobody may think that they were sent. */
+static void refuse_attachments(struct json_in *in)
+{
+	json_t *attachments = NULL;
+	if (json_in_array(in, "attachments", JSON_MAY, 0, &attachments) && json_array_size(attachments) && !in->err)
+		in->err = problem_field(in->problem, "attachments", "are not served yet");
+}
+
 void send_read(struct json_in *in, struct arena *a, const struct config *config, struct send *out)
 {
 	read_nonce(in, out);
@@ -33,6 +41,7 @@ void send_read(struct json_in *in, struct arena *a, const struct config *config,
 	json_in_i64(in, "reply_to", JSON_MAY, 1, ID_MOST, &out->reply_to);
 	json_in_i64(in, "thread_id", JSON_MAY, 1, ID_MOST, &out->thread_id);
 	json_in_bool(in, "in_channel", JSON_MAY, &out->in_channel);
+	refuse_attachments(in);
 	send_hash(out);
 }
 

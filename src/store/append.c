@@ -151,12 +151,13 @@ enum err append_settle(struct appender *w, struct db_conn *c, struct append_batc
 		return ERR_EPOCH_CHANGED;
 	}
 	if (batch == w->batch + 1) {
-		if (e) return e;
 		if (b->sends && db_conn_kind(c) == DB_POSTGRES) e = append_pg_sent(w, c, b);
 		if (e) return e;
 		w->batch++;
 		*out = SETTLED_WRITTEN;
-	} else if (batch == w->batch) {
+	} else if (batch == w->batch ||
+			   batch < 0) { /* no row: forgotten while it was idle, and without it nothing is written */
+		w->known = batch >= 0;
 		forget_results(b);
 		*out = SETTLED_NOTHING;
 	} else {

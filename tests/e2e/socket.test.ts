@@ -221,6 +221,7 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     };
     await refused({ op: 'send', channel_id: id, nonce: randomUUID(), body: 'x' }, 'not_member');
     await refused({ op: 'read', channel_id: id, message_id: 1 }, 'not_member');
+    await refused({ op: 'send', channel_id: id, nonce: randomUUID(), body: 'x', attachments: ['a'] }, 'invalid');
     await refused({ op: 'send', channel_id: 987_654, nonce: randomUUID(), body: 'x' }, 'not_found');
     await refused({ op: 'send', channel_id: id, nonce: 'x', body: 'x' }, 'invalid');
     await refused({ op: 'send', channel_id: 'x', nonce: randomUUID(), body: 'x' }, 'invalid');

@@ -39,6 +39,13 @@ static void wait_for_message(struct place *p, int64_t id)
 
 /* ---- one batch, one fault */
 
+static struct ask *kick(struct place *p, int64_t who)
+{
+	struct ask *q = ask_new(p->rig, 2, CHANGE_KICK, p->ch);
+	q->change.user_id = who;
+	return q;
+}
+
 static void answered_from_what_was_written(void **state)
 {
 	struct place *p = *state;
@@ -90,6 +97,19 @@ static void written_when_it_was_lost(void **state)
 	rig_check_dense(p->rig, p->ch);
 }
 
+/* Another pod has forgotten the row of one that wrote nothing for a week. */
+static void written_when_its_row_was_forgotten(void **state)
+{
+	struct place *p = *state;
+	rig_sql(p->rig, "DELETE FROM appenders");
+	for (int i = 0; i < 2; i++) must(ask_once(ask_send(p->rig, 2, p->ch, "good morning")));
+	rig_sql(p->rig, "DELETE FROM appenders");
+	struct ask *q = kick(p, 3);
+	must(ask_do(q));
+	ask_free(q);
+	rig_check_dense(p->rig, p->ch);
+}
+
 /* What was kept back arrives, and the session that had been waiting for it has done it: it ends behind it. */
 static void release_and_wait(struct place *p)
 {
@@ -120,13 +140,6 @@ static void late_copy(void **state)
 		rig_count(g, "SELECT count(*) FROM messages WHERE channel_id = %lld AND body = 'a'", (long long)p->ch), 1);
 	assert_int_equal(rig_count(g, "SELECT last_id FROM heads WHERE channel_id = %lld", (long long)p->ch), 3);
 	rig_check_dense(g, p->ch);
-}
-
-static struct ask *kick(struct place *p, int64_t who)
-{
-	struct ask *q = ask_new(p->rig, 2, CHANGE_KICK, p->ch);
-	q->change.user_id = who;
-	return q;
 }
 
 /* A commit that took place, of changes that have no nonce. */
@@ -457,6 +470,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(answered_from_what_was_written),
 		T(written_when_it_was_lost),
+		T(written_when_its_row_was_forgotten),
 		T(late_copy),
 		T(edits_and_kicks_written),
 		T(edits_and_kicks_lost),
