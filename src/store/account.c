@@ -56,9 +56,9 @@ enum err session_actor(struct db_conn *c, const struct credential *cred, int64_t
 	struct found f = { .actor = out };
 	*out = (struct actor){ 0 };
 	enum err e = look_up(c, cred, &f);
-	if (e == ERR_NOT_FOUND) return ERR_UNAUTHENTICATED;
-	if (e) return e;
-	if (f.revoked) return ERR_SESSION_REVOKED;
-	if (f.off || (out->expires_at && out->expires_at <= now_ms)) return ERR_UNAUTHENTICATED;
-	return OK;
+	if (e == ERR_NOT_FOUND) e = ERR_UNAUTHENTICATED;
+	if (!e && f.revoked) e = ERR_SESSION_REVOKED;
+	if (!e && (f.off || (out->expires_at && out->expires_at <= now_ms))) e = ERR_UNAUTHENTICATED;
+	if (e) *out = (struct actor){ 0 }; /* nobody acts by a session that has ended */
+	return e;
 }

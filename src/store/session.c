@@ -221,7 +221,7 @@ enum err session_addresses(struct db_conn *c, struct arena *a, int64_t user_id, 
 
 static const struct sql SQL_TOUCH = {
 	"UPDATE sessions SET used_at = $2, expires_at = CASE kind WHEN 'cookie' THEN $3 ELSE expires_at END "
-	"WHERE session_id = $1 AND revoked_at IS NULL AND used_at <= $4",
+	"WHERE session_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND used_at <= $4",
 	NULL,
 };
 

@@ -184,6 +184,20 @@ static void use_slides_a_cookie_once_an_hour(struct both *b, struct db_conn *c)
 	assert_int_equal(a.expires_at, NOW + 3600000 + 30 * DAY);
 }
 
+static void use_brings_nothing_back(struct both *b, struct db_conn *c)
+{
+	struct actor a;
+	struct session_new n = make(c, person(b, c), SESSION_COOKIE, NOW);
+	both_must(by_cookie(c, n.secret, NOW + 30 * DAY - 1, &a));
+	assert_int_equal(by_cookie(c, n.secret, NOW + 30 * DAY, &a), ERR_UNAUTHENTICATED);
+	assert_int_equal(a.user_id, 0);
+	assert_int_equal(a.session_id[0], 0);
+	both_must(session_touch(c, str_of(n.session_id), NOW + 30 * DAY));
+	assert_int_equal(by_cookie(c, n.secret, NOW + 30 * DAY, &a), ERR_UNAUTHENTICATED);
+	both_must(session_touch(c, str_of(n.session_id), NOW + 30 * DAY - 1));
+	both_must(by_cookie(c, n.secret, NOW + 30 * DAY, &a));
+}
+
 static void lists_go_in_pages(struct both *b, struct db_conn *c)
 {
 	struct session_page page;
@@ -344,6 +358,7 @@ int main(void)
 		BOTH(the_longest_unused_goes),
 		BOTH(rows_of_the_past_are_swept),
 		BOTH(use_slides_a_cookie_once_an_hour),
+		BOTH(use_brings_nothing_back),
 		BOTH(lists_go_in_pages),
 		BOTH(addresses_of_the_last_days),
 		BOTH(a_token_is_rotated),
