@@ -23,7 +23,7 @@ static void done(struct change *change)
 		copy_problem(q, &change->problem);
 	else if (c->then)
 		c->then(c);
-	q->actor.user_id = change->actor_id;
+	if (e != ERR_UNAUTHENTICATED && e != ERR_SESSION_REVOKED) q->actor.user_id = change->actor_id;
 	arena_release(&change->arena);
 	if (!e && c->run)
 		dispatch_job(q, LANE_read, c->run, NULL);
@@ -49,9 +49,18 @@ struct append_call *append_call(struct request *q, enum change_kind kind, int64_
 	return c;
 }
 
+static void session_known(struct request *q, enum err e)
+{
+	struct append_call *c = q->in;
+	if (!e) e = append_submit(q->pod->append, &c->change);
+	if (e) request_finish(q, e);
+}
+
 enum err append_call_submit(struct append_call *c)
 {
-	return append_submit(c->q->pod->append, &c->change);
+	if (charge_proven(c->q)) return append_submit(c->q->pod->append, &c->change);
+	dispatch_job(c->q, LANE_read, NULL, session_known);
+	return OK;
 }
 
 enum err append_call_epoch(struct append_call *c, struct str epoch)

@@ -15,6 +15,8 @@ struct append_call {
 };
 /* Credential, scope, addresses and epoch are set; the caller fills in what is asked. */
 struct append_call *append_call(struct request *q, enum change_kind kind, int64_t channel_id);
+/* The append reads the session's row itself, and is not slowed by a read before it; but once an hour, and where the
+ * credential is new here, the row is read on the read lane first: for the limits, and to note that it is in use. */
 enum err append_call_submit(struct append_call *c);
 /* ?epoch= or the body's: which history the request's ids belong to. ERR_EPOCH_CHANGED when it is none of ours. */
 enum err append_call_epoch(struct append_call *c, struct str epoch);

@@ -42,35 +42,6 @@ static void find_client(struct request *q)
 	if (!str_eq(q->address, str_of(text))) q->address = arena_str(&q->arena, str_of(text));
 }
 
-/* ---- how often */
-static struct limit_ask ask_of(struct request *q, enum route_rate rate)
-{
-	const struct config *c = q->pod->config;
-	static const char *const names[] = { "requests", "login", "register", "messages" };
-	const struct rate *const rates[] = { &c->rate_requests, &c->rate_login, &c->rate_register, &c->rate_messages };
-	return (struct limit_ask){ .eph = q->pod->eph,
-							   .rate = rates[rate],
-							   .what = names[rate],
-							   .credential = &q->credential,
-							   .address = &q->core->address,
-							   .by_address = rate == RATE_login || rate == RATE_register,
-							   .now_ms = reactor_now_ms(request_reactor(q)) };
-}
-
-static enum err too_often(struct request *q, int64_t retry_ms)
-{
-	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-	return ERR_RATE_LIMITED;
-}
-
-static enum err take_token(struct request *q)
-{
-	int64_t retry_ms = 0;
-	if (q->route->rate == RATE_none) return OK;
-	struct limit_ask ask = ask_of(q, q->route->rate);
-	return limiter_take(&q->core->here->limiter, &ask, &retry_ms) ? OK : too_often(q, retry_ms);
-}
-
 /* ---- the body, as the head announces it */
 static bool type_is(struct str type, const char *wanted)
 {
@@ -116,7 +87,7 @@ static enum err judge(struct request *q)
 	enum err e = origin_check(q, false);
 	if (!e)
 		e = route_find(core->here->edge->table, q->head->method, q->head->path, &q->route, q->params, &core->allowed);
-	if (!e) e = take_token(q);
+	if (!e) e = charge_head(q);
 	if (!e && q->route->auth == AUTH_session && q->credential.kind == CREDENTIAL_NONE)
 		e = core->bad_jwt ? problem_set(&q->problem, ERR_UNAUTHENTICATED, "The access token is wrong or has expired")
 						  : ERR_UNAUTHENTICATED;
@@ -250,6 +221,7 @@ enum err dispatch_session(struct request *q, struct db_conn *c)
 {
 	struct actor *a = &q->actor;
 	enum err e = q->core->here->edge->session(c, &q->credential, clock_wall_ms(q->pod->clock), a);
+	if (!e) e = charge_person(q);
 	if (e) return e;
 	if (q->route->scope == SCOPE_own)
 		return a->session_kind == SESSION_TOKEN
@@ -357,17 +329,12 @@ static void account(struct request *q, size_t bytes)
 	log_access(q, status, bytes, ns);
 }
 
-/* What the answer tells of the credential, for the limits to come. */
-static enum err learn(struct request *q, enum err e)
+enum err dispatch_learn(struct request *q, enum err e)
 {
-	struct limiter *l = &q->core->here->limiter;
-	int64_t retry_ms = 0;
-	if (q->actor.user_id) limiter_learn(l, &q->credential, q->actor.user_id);
+	struct metrics_cell *cell = q->core->here->cell;
 	if (!e) touch(q);
-	if (e == ERR_BAD_CREDENTIALS && q->core->here->cell) metric_add(q->core->here->cell, METRIC_LOGIN_FAILED, 1);
-	if (e != ERR_UNAUTHENTICATED || q->credential.kind == CREDENTIAL_NONE || !q->route) return e;
-	struct limit_ask ask = ask_of(q, RATE_requests);
-	return limiter_refused(l, &ask, &retry_ms) ? e : too_often(q, retry_ms);
+	if (e == ERR_BAD_CREDENTIALS && cell) metric_add(cell, METRIC_LOGIN_FAILED, 1);
+	return charge_end(q, e);
 }
 
 /* What is the same for every route that refuses a credential. */
@@ -410,7 +377,7 @@ void request_finish(struct request *q, enum err e)
 {
 	struct http_conn *h = q->core->http;
 	assert(reactor_here(request_reactor(q)));
-	e = learn(q, e);
+	e = dispatch_learn(q, e);
 	if (h)
 		answer(q, e);
 	else if (!q->reply.status)
@@ -421,7 +388,6 @@ void request_finish(struct request *q, enum err e)
 
 void dispatch_upgraded(struct request *q)
 {
-	learn(q, OK);
 	q->reply.status = 101;
 	account(q, 0);
 	q->core->http->request = NULL;

@@ -7,6 +7,7 @@
 
 #include "base/setting.h"
 #include "edge/http_conn.h"
+#include "edge/openapi.h"
 
 #define HEADERS_MOST 100
 #define ANSWER_MOST                                                                                                    \
@@ -77,6 +78,8 @@ struct edge *edge_create(const struct edge_options *o)
 	read_settings(e, o->pod->config);
 	crowd_init(&e->crowd);
 	e->table = route_table_create(o->routes, o->n_routes);
+	e->openapi = chunk_copy(openapi_json, openapi_json_n);
+	e->openapi_gzip = reply_gzip((struct str){ openapi_json, openapi_json_n });
 	e->n_reactors = o->pod->n_reactors;
 	e->reactors = mem_zalloc(mem_times(e->n_reactors, sizeof *e->reactors));
 	for (size_t i = 0; i < e->n_reactors; i++) reactor_open(e, &e->reactors[i], o->pod->reactors[i]);
@@ -88,6 +91,8 @@ void edge_destroy(struct edge *e)
 	if (!e) return;
 	route_table_destroy(e->table);
 	crowd_release(&e->crowd);
+	chunk_unref(e->openapi);
+	chunk_unref(e->openapi_gzip);
 	origins_release(&e->origins);
 	proxies_release(&e->proxies);
 	mem_free(e->reactors);

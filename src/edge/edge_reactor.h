@@ -36,6 +36,7 @@ struct edge { /* frozen, but for the crowd */
 	struct edge_reactor *reactors; /* by index */
 	size_t n_reactors;
 	struct crowd crowd;
+	struct chunk *openapi, *openapi_gzip;
 };
 
 struct edge_reactor *edge_here(struct reactor *r);

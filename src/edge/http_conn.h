@@ -40,6 +40,7 @@ struct request_core {
 	bool packed;      /* compression was considered */
 	bool gzip, vary;
 	bool bad_jwt;              /* a Bearer was given that is none */
+	bool owes;                 /* its token is to be taken yet: see charge.c */
 	bool handed;               /* a job or handler has it: request_finish() will come */
 	bool streaming, sink_over; /* a sink is at it; it has had its last call */
 	struct address address;
@@ -81,7 +82,16 @@ void dispatch_gone(struct request *q);                                   /* the 
 void dispatch_job(struct request *q, enum route_lane lane, enum err (*run)(struct request *, struct db_conn *),
 				  void (*after)(struct request *q, enum err e));
 enum err dispatch_session(struct request *q, struct db_conn *c); /* lane: who it is, and the route's scope */
-void dispatch_upgraded(struct request *q);                       /* 101 is written: q ends, its connection goes on */
+/* What the request's end tells of its session: noted as used (before the answer is written, which may slide a cookie)
+ * and learnt for the limits to come. The error, or ERR_RATE_LIMITED instead. */
+enum err dispatch_learn(struct request *q, enum err e);
+void dispatch_upgraded(struct request *q); /* 101 is written: q ends, its connection goes on */
+
+/* charge.c: from whose bucket a request takes its token */
+enum err charge_head(struct request *q); /* with the head, if it is known who asks, or that nobody in particular does */
+enum err charge_person(struct request *q);          /* lane: else as soon as the session's row has said who it is */
+enum err charge_end(struct request *q, enum err e); /* else from the address; and what is known for the next time */
+bool charge_proven(const struct request *q);        /* the session's row was read here within the hour */
 
 /* credential.c: Authorization, the cookie. `subprotocol` is a token out of Sec-WebSocket-Protocol, or STR_NONE. */
 void credential_read(struct request *q, struct str subprotocol);
@@ -91,7 +101,10 @@ enum err origin_check(struct request *q, bool always);
 
 /* reply.c */
 void reply_problem(struct request *q, enum err e);
-void reply_pack(struct request *q);               /* compresses a body that is worth it; lane or reactor */
+void reply_pack(struct request *q); /* compresses a body that is worth it; lane or reactor */
+/* A body that is always the same, and what reply_gzip() made of it when the server started (NULL: nothing). */
+void reply_shared(struct request *q, struct chunk *plain, struct chunk *gzip);
+struct chunk *reply_gzip(struct str text);        /* NULL: it cannot be */
 size_t reply_send(struct request *q, bool close); /* to its connection; the body's bytes. q->reply.status is set */
 
 #endif

@@ -21,20 +21,42 @@ static uint64_t address_key(const struct address *a)
 	return hash_bytes(s.p, s.n, 0);
 }
 
-int64_t limiter_person(const struct limiter *l, const struct credential *c)
+static struct limiter_known *find(struct limiter *l, uint64_t key)
+{
+	struct limiter_known *set = l->known[key % LIMITER_SETS];
+	for (size_t i = 0; i < LIMITER_WAYS; i++)
+		if (set[i].credential == key) return &set[i];
+	return NULL;
+}
+
+int64_t limiter_person(struct limiter *l, const struct credential *c)
 {
 	if (c->user_id) return c->user_id;
 	if (c->kind == CREDENTIAL_NONE) return 0;
-	uint64_t key = credential_key(c);
-	return l->known[key % LIMITER_KNOWN].credential == key ? l->known[key % LIMITER_KNOWN].user_id : 0;
+	const struct limiter_known *k = find(l, credential_key(c));
+	return k ? k->user_id : 0;
 }
 
-void limiter_learn(struct limiter *l, const struct credential *c, int64_t user_id)
+bool limiter_proven(struct limiter *l, const struct credential *c, int64_t now_ms)
+{
+	if (c->user_id) return true;
+	const struct limiter_known *k = c->kind == CREDENTIAL_NONE ? NULL : find(l, credential_key(c));
+	return k && now_ms < k->proven_until_ms;
+}
+
+/* The newest stands first in its set, and the oldest falls out. */
+void limiter_learn(struct limiter *l, const struct credential *c, int64_t user_id, int64_t proven_until_ms)
 {
 	if (c->kind == CREDENTIAL_NONE || c->kind == CREDENTIAL_JWT || !user_id) return;
 	uint64_t key = credential_key(c);
-	l->known[key % LIMITER_KNOWN].credential = key;
-	l->known[key % LIMITER_KNOWN].user_id = user_id;
+	struct limiter_known *k = find(l, key);
+	if (!k) {
+		k = l->known[key % LIMITER_SETS];
+		memmove(k + 1, k, sizeof *k * (LIMITER_WAYS - 1));
+		*k = (struct limiter_known){ .credential = key };
+	}
+	k->user_id = user_id;
+	if (proven_until_ms > k->proven_until_ms) k->proven_until_ms = proven_until_ms;
 }
 
 bool limit_person(struct eph *eph, const struct rate *rate, const char *what, int64_t user_id, int64_t *retry_ms)
@@ -62,16 +84,17 @@ static bool is_barred(const struct limiter *l, const struct limit_ask *ask, int6
 	return *retry_ms > 0;
 }
 
-bool limiter_take(struct limiter *l, const struct limit_ask *ask, int64_t *retry_ms)
+bool limiter_take(struct limiter *l, const struct limit_ask *ask, bool *later, int64_t *retry_ms)
 {
+	*later = false;
 	if (ask->by_address) return take(ask, 0, retry_ms);
 	int64_t person = limiter_person(l, ask->credential);
-	/* Whether an unknown credential is a good one only the database can tell. */
-	if (!person && ask->credential->kind != CREDENTIAL_NONE) return !is_barred(l, ask, retry_ms);
-	return take(ask, person, retry_ms);
+	if (person || ask->credential->kind == CREDENTIAL_NONE) return take(ask, person, retry_ms);
+	*later = !is_barred(l, ask, retry_ms);
+	return *later;
 }
 
-bool limiter_refused(struct limiter *l, const struct limit_ask *ask, int64_t *retry_ms)
+bool limiter_stranger(struct limiter *l, const struct limit_ask *ask, int64_t *retry_ms)
 {
 	if (take(ask, 0, retry_ms)) return true;
 	uint64_t key = address_key(ask->address);

@@ -2,7 +2,6 @@
 #include "edge/ops.h"
 
 #include "edge/http_conn.h"
-#include "edge/openapi.h"
 
 #define DEGRADED_MS 5000
 
@@ -47,7 +46,8 @@ enum err ops_version(struct request *q, struct db_conn *c)
 
 enum err ops_openapi(struct request *q, struct db_conn *c)
 {
-	buf_add(&q->reply.body, openapi_json, openapi_json_n);
+	const struct edge *e = q->core->here->edge;
+	reply_shared(q, e->openapi, e->openapi_gzip);
 	return OK;
 }
 

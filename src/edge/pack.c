@@ -73,6 +73,26 @@ static bool compress_body(struct buf *body)
 	return ok;
 }
 
+struct chunk *reply_gzip(struct str text)
+{
+	struct buf b;
+	struct chunk *c = NULL;
+	buf_init(&b);
+	buf_add_str(&b, text);
+	if (compress_body(&b)) c = chunk_copy(b.p, b.n);
+	buf_release(&b);
+	return c;
+}
+
+void reply_shared(struct request *q, struct chunk *plain, struct chunk *gzip)
+{
+	struct request_core *core = q->core;
+	core->packed = true;
+	core->vary = gzip && plain->n >= q->pod->config->gzip_from;
+	core->gzip = core->vary && takes_gzip(q->head);
+	q->reply.shared = chunk_ref(core->gzip ? gzip : plain);
+}
+
 void reply_pack(struct request *q)
 {
 	struct request_core *core = q->core;

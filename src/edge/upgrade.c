@@ -62,6 +62,9 @@ static void write_switch(struct request *q, bool deflate)
 	if (http_header_has_token(q->head, "sec-websocket-protocol", SUBPROTOCOL))
 		buf_printf(&out, "Sec-WebSocket-Protocol: %s\r\n", SUBPROTOCOL);
 	if (deflate) buf_printf(&out, "Sec-WebSocket-Extensions: %s\r\n", WS_DEFLATE_ANSWER);
+	for (size_t i = 0; i < q->reply.n_headers; i++) /* a cookie that slides */
+		buf_printf(&out, STR_FMT ": " STR_FMT "\r\n", STR_ARG(q->reply.headers[i].name),
+				   STR_ARG(q->reply.headers[i].value));
 	buf_printf(&out, "X-Request-Id: %s\r\n\r\n", q->id);
 	conn_write_copy(q->core->http->conn, out.p, out.n);
 	buf_release(&out);
@@ -75,6 +78,7 @@ static void become_socket(struct request *q, enum err e)
 	struct actor actor = q->actor;
 	struct buf later;
 	bool deflate = offers_deflate(q->head);
+	dispatch_learn(q, e); /* 101 all the same: browsers read no other answer */
 	write_switch(q, deflate);
 	dispatch_upgraded(q);
 	struct conn *c = http_conn_leave(h, &later);

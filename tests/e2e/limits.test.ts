@@ -4,6 +4,7 @@ import { type Api, password, person } from './lib/api.ts';
 import { Raw } from './lib/raw.ts';
 import { type Server, startEmbedded } from './lib/server.ts';
 import { connect, dial, settle } from './lib/socket.ts';
+import type { Token } from './lib/types.ts';
 
 let server: Server;
 
@@ -49,6 +50,32 @@ describe('rates', () => {
     const served = await until429(ann.api, 'me_get', () => ({}), 30);
     expect(served).toBeGreaterThan(10);
     expect(served).toBeLessThanOrEqual(20);
+  });
+
+  test.each(['version', 'openapi', 'server_get'])('a made-up cookie is no way around the rate of %s', async (id) => {
+    server = await startEmbedded({ LINNET_RATE_REQUESTS: '1/h:10' });
+    const api = server.api();
+    const ask = (): object => ({ headers: { cookie: `linnet_session=${randomUUID()}` } });
+    // Those whose end finds nothing left make the address wait from the next on, on each reactor.
+    const served = await until429(api, id, ask, 40);
+    expect(served).toBeGreaterThanOrEqual(10);
+    expect(served).toBeLessThanOrEqual(12);
+    await api.ok('health', ask());
+  });
+
+  test('all tokens of a person share one bucket, each at its first use too', async () => {
+    server = await startEmbedded({ LINNET_RATE_MESSAGES: '1/h:5' });
+    const ann = await person(server.api(), 'ann');
+    const { id } = await ann.api.channel('room');
+    const statuses: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      const bot = server.api();
+      const made = { name: 'bot', scopes: ['write'] };
+      bot.bearer = (await ann.api.ok<Token>('token_create', { body: made }, 201)).token;
+      const answer = await bot.call('message_create', { path: { id }, body: { nonce: randomUUID(), body: 'x' } });
+      statuses.push(answer.status);
+    }
+    expect(statuses).toEqual([201, 201, 201, 201, 201, 429, 429, 429]);
   });
 
   test('logins and registrations of one address', async () => {

@@ -115,12 +115,35 @@ static void others_find_nothing(void **state)
 	rig_close(&r);
 }
 
+/* Compressed once, when the server started. */
+static void the_contract_is_one_body_for_all(void **state)
+{
+	struct rig r;
+	struct client k;
+	struct answer plain, packed;
+	rig_init(&r);
+	open(&r);
+	client_open(&r, &k);
+	client_send(&r, &k, GET("/openapi.json", "Accept-Encoding: gzip\r\n") GET("/openapi.json", ""));
+	assert_true(client_answer(&k, &packed) && client_answer(&k, &plain));
+	assert_str(answer_header(&packed, "content-encoding"), "gzip");
+	assert_str(answer_header(&packed, "vary"), "Accept-Encoding");
+	assert_str(answer_header(&packed, "content-type"), "application/json");
+	assert_null(answer_header(&plain, "content-encoding").p);
+	assert_str(answer_header(&plain, "vary"), "Accept-Encoding");
+	assert_true(packed.body.n > 2 && packed.body.n * 3 < plain.body.n);
+	assert_memory_equal(packed.body.p, "\x1f\x8b", 2);
+	client_close(&r, &k);
+	assert_exchange(&r, "HEAD /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, "");
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alive_and_which_version),  cmocka_unit_test(ready_while_it_serves),
 		cmocka_unit_test(ready_also_without_redis), cmocka_unit_test(numbers_are_in_the_text_format),
-		cmocka_unit_test(others_find_nothing),
+		cmocka_unit_test(others_find_nothing),      cmocka_unit_test(the_contract_is_one_body_for_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

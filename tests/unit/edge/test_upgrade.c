@@ -10,10 +10,8 @@ static const struct route rows[] = {
 
 static struct lane *sync_lane;
 
-static void open(struct rig *r)
+static void open_hub(struct rig *r)
 {
-	rig_open(r, rows, countof(rows));
-	r->pod.bus = bus_local_create();
 	sync_lane = rig_lane(r, "sync");
 	const struct hub_options o = { .config = &r->config,
 								   .metrics = r->pod.metrics,
@@ -27,12 +25,23 @@ static void open(struct rig *r)
 	r->pod.hub = hub_create(&o);
 }
 
+static void open(struct rig *r)
+{
+	rig_open(r, rows, countof(rows));
+	r->pod.bus = bus_local_create();
+	open_hub(r);
+}
+
 static void close(struct rig *r)
 {
 	struct hub *hub = r->pod.hub;
 	struct bus *bus = r->pod.bus;
+	bool db = r->db != NULL;
+	rig_settle(r);
+	if (db) lane_destroy(sync_lane);     /* it has a connection, and nothing to do any more */
+	if (db) r->bus = bus_local_create(); /* which the rig may end: the hub's has to outlive it */
 	rig_close(r);
-	lane_destroy(sync_lane);
+	if (!db) lane_destroy(sync_lane);
 	hub_destroy(hub);
 	bus->ops->destroy(bus);
 }
@@ -156,6 +165,20 @@ static void what_is_wrong_with_a_session_is_told_by_a_close(void **state)
 	close(&r);
 }
 
+/* Each is told by a close, and counted for the address like any other request that shows nothing good. */
+static void made_up_sessions_are_counted(void **state)
+{
+	struct rig r;
+	rig_init(&r);
+	rig_set(&r, "LINNET_RATE_REQUESTS", "1/m:2");
+	open(&r);
+	r.session = ERR_UNAUTHENTICATED;
+	for (int i = 0; i < 3; i++) assert_close(&r, WS(V13 KEY COOKIE OWN), 4001); /* the last has found it empty */
+	assert_exchange(&r, WS(V13 KEY COOKIE OWN), 429, CODE("rate_limited"));
+	assert_int_equal(r.sessions, 3);
+	close(&r);
+}
+
 static void what_is_wrong_with_the_handshake_is_told_by_an_answer(void **state)
 {
 	struct rig r;
@@ -205,6 +228,53 @@ static void who_goes_meanwhile_is_no_socket(void **state)
 	close(&r);
 }
 
+/* ---- over a database */
+
+static const struct sql SQL_OLD = { "UPDATE sessions SET used_at = used_at - $1, expires_at = expires_at - $1", NULL };
+
+static struct str cookie_in(const struct answer *a)
+{
+	struct str line = answer_header(a, "set-cookie"), value;
+	return line.p && str_split(&line, ';', &value) ? value : STR_NONE;
+}
+
+/* A page that is kept open for weeks asks for little else. */
+static void a_cookie_slides_with_the_upgrade(void **state)
+{
+	static const char body[] = "{\"username\":\"ann\",\"password\":\"correct horse\"}";
+	struct rig r;
+	struct client k;
+	struct answer a;
+	char text[1024], cookie[200];
+	rig_init(&r);
+	r.pod.local = true;
+	rig_open_db(&r);
+	open_hub(&r);
+	client_open(&r, &k);
+	snprintf(text, sizeof text,
+			 "POST /auth/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+			 "Content-Length: %zu\r\n\r\n%s",
+			 strlen(body), body);
+	client_send(&r, &k, text);
+	assert_true(client_answer(&k, &a));
+	snprintf(cookie, sizeof cookie, STR_FMT, STR_ARG(cookie_in(&a)));
+	client_close(&r, &k);
+	int64_t ends = RIG_NUMBER(&r, "SELECT expires_at FROM sessions");
+	snprintf(text, sizeof text, WS(V13 KEY OWN "Cookie: %s\r\n"), cookie);
+	for (int old = 0; old < 2; old++) {
+		if (old) assert_int_equal(db_exec(r.look, &SQL_OLD, DB_ARGS(DB_I64(3600000)), NULL), OK);
+		a = upgraded(&r, &k, text);
+		assert_int_equal(close_code(&k), 0);
+		if (old)
+			assert_str(cookie_in(&a), cookie);
+		else
+			assert_null(cookie_in(&a).p);
+		client_close(&r, &k);
+		assert_int_equal(RIG_NUMBER(&r, "SELECT expires_at FROM sessions"), ends);
+	}
+	close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +282,8 @@ int main(void)
 		cmocka_unit_test(bytes_behind_the_handshake_are_the_sockets),
 		cmocka_unit_test(subprotocols_and_extensions_are_agreed),
 		cmocka_unit_test(what_is_wrong_with_a_session_is_told_by_a_close),
+		cmocka_unit_test(made_up_sessions_are_counted),
+		cmocka_unit_test(a_cookie_slides_with_the_upgrade),
 		cmocka_unit_test(what_is_wrong_with_the_handshake_is_told_by_an_answer),
 		cmocka_unit_test(who_goes_meanwhile_is_no_socket),
 	};
