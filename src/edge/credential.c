@@ -40,6 +40,11 @@ void credential_read(struct request *q, struct str subprotocol)
 		hashed(q, CREDENTIAL_COOKIE, cookie);
 }
 
+bool request_direct(const struct request *q)
+{
+	return !q->forwarded && host_is_direct(q->head->host);
+}
+
 static enum err refused(struct request *q, struct str origin)
 {
 	const struct config *c = q->pod->config;

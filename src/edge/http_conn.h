@@ -96,6 +96,8 @@ bool charge_proven(const struct request *q);        /* the session's row was rea
 /* credential.c: Authorization, the cookie. `subprotocol` is a token out of Sec-WebSocket-Protocol, or STR_NONE. */
 void credential_read(struct request *q, struct str subprotocol);
 struct str credential_cookie(const struct request *q); /* the session cookie's value, STR_NONE */
+/* Asked without a proxy, and by no name that somebody else's DNS could have given this machine. */
+bool request_direct(const struct request *q);
 /* ERR_BAD_ORIGIN, logged with what it was compared with. `always`: also for GET (sockets). */
 enum err origin_check(struct request *q, bool always);
 

@@ -51,7 +51,8 @@ enum err ops_openapi(struct request *q, struct db_conn *c)
 	return OK;
 }
 
-/* Loopback and private addresses, when no proxy stands between; or anybody with the token. To others there is nothing.
+/* Loopback and private addresses, when no proxy stands between and no page can have been led here; or anybody with the
+ * token. To others there is nothing.
  */
 static enum err for_operators(struct request *q)
 {
@@ -59,7 +60,7 @@ static enum err for_operators(struct request *q)
 	if (token.n && given.n > 7 && str_eq_nocase(str_upto(given, 7), STR("Bearer ")) &&
 		str_eq_secret(str_trim(str_from(given, 7)), token))
 		return OK;
-	return !q->forwarded && address_is_private(&q->core->address) ? OK : ERR_NOT_FOUND;
+	return request_direct(q) && address_is_private(&q->core->address) ? OK : ERR_NOT_FOUND;
 }
 
 /* As connections met it last (app/pulse.h sees to it that one does), and by writing that waits: a commit may hang. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "edge/proxy.h"
 
 /* "host", "host:8002", "[::1]:8002". port 0: none said. */
 static bool authority_parse(struct str s, struct str *host, int *port)
@@ -81,6 +82,15 @@ bool origins_have(const struct origins *o, struct str origin)
 	for (size_t i = 0; i < o->list.n; i++)
 		if (same(&o->list.p[i], &given)) return true;
 	return false;
+}
+
+bool host_is_direct(struct str host)
+{
+	struct str name;
+	struct address a;
+	int port;
+	if (!host.p) return true;
+	return authority_parse(host, &name, &port) && (str_eq_nocase(name, STR("localhost")) || address_parse(name, &a));
 }
 
 bool origin_is_own(struct str origin, struct str host, bool https)

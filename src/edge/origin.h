@@ -24,4 +24,8 @@ bool origins_have(const struct origins *o, struct str origin);
 /* Is it the host and port that the request was sent to? A Host without a port behind something that ends TLS for us may
  * be that of either scheme. */
 bool origin_is_own(struct str origin, struct str host, bool https);
+/* Does a request's Host say localhost or an address? Any other name may be one of somebody else's, whose DNS then led a
+ * page of theirs here, in the browser of a person who sits at this machine or network. No Host (HTTP/1.0) will do: no
+ * browser leaves it out. */
+bool host_is_direct(struct str host);
 #endif

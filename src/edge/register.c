@@ -81,7 +81,7 @@ static enum err judge_run(struct request *q, struct db_conn *c)
 	const struct register_ask ask = {
 		.config = q->pod->config,
 		.server = &server,
-		.local = q->pod->local && !q->forwarded,
+		.local = q->pod->local && request_direct(q),
 		.setup_code = call->setup_code,
 		.invite = call->invite,
 	};

@@ -37,7 +37,7 @@ static void put_features(struct json_out *o)
 
 static void reply_server(struct request *q, const struct server_row *s, bool signed_in)
 {
-	bool local = q->pod->local && !q->forwarded;
+	bool local = q->pod->local && request_direct(q);
 	struct json_out o = reply_json(q);
 	json_open(&o, '{');
 	json_field_text(&o, "id", q->pod->epoch.uuid);

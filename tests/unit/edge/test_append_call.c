@@ -12,7 +12,7 @@ static void sign_in(struct rig *r, char token[1024])
 	struct answer a;
 	char text[512];
 	snprintf(text, sizeof text,
-			 "POST /auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+			 "POST /auth/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 			 "Content-Length: %zu\r\n\r\n%s",
 			 strlen(body), body);
 	client_open(r, &k);
@@ -39,7 +39,7 @@ static void say(struct rig *r, struct client *k, const char *token, int nonce, c
 	char body[200], text[2048];
 	snprintf(body, sizeof body, "{\"nonce\":\"00000000-0000-4000-8000-%012d\",\"body\":\"hello\"}", nonce);
 	snprintf(text, sizeof text,
-			 "POST /channels/1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s"
+			 "POST /channels/1/messages HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n%s"
 			 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 			 token, headers, strlen(body), body);
 	client_send(r, k, text);

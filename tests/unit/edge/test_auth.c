@@ -12,8 +12,8 @@
 static void post(char out[1024], const char *path, const char *headers, const char *body)
 {
 	snprintf(out, 1024,
-			 "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n%s", path,
-			 strlen(body), headers, body);
+			 "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n%s",
+			 path, strlen(body), headers, body);
 }
 
 static struct answer ask(struct rig *r, struct client *k, const char *path, const char *headers, const char *body)
@@ -159,6 +159,26 @@ static void two_firsts_with_the_code_make_one_account(void **state)
 	rig_close(&r);
 }
 
+/* A page of another site, whose name was led to this machine: no forwarding header, and its own Origin. */
+static void a_name_led_here_makes_nobody_local(void **state)
+{
+	static const char body[] = "{\"username\":\"eve\",\"password\":\"" PASSWORD "\"}";
+	struct rig r;
+	char text[1024];
+	open_local(&r);
+	snprintf(text, sizeof text,
+			 "POST /auth/register HTTP/1.1\r\nHost: evil.example:8002\r\nOrigin: http://evil.example:8002\r\n"
+			 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+			 strlen(body), body);
+	assert_exchange(&r, text, 403, CODE("bad_setup_code"));
+	assert_exchange(&r, "GET /server HTTP/1.1\r\nHost: evil.example:8002\r\n\r\n", 200, "\"registration\":\"invite\"");
+	assert_exchange(&r, "GET /server HTTP/1.1\r\nHost: localhost:8002\r\n\r\n", 200, "\"registration\":\"open\"");
+	registered(&r, "ann");
+	assert_exchange(&r, text, 403, CODE("registration_closed"));
+	assert_int_equal(RIG_NUMBER(&r, "SELECT count(*) FROM users"), 1);
+	rig_close(&r);
+}
+
 /* ---- what was left undone */
 
 static void what_was_left_undone_is_done_at_the_next_sign_in(void **state)
@@ -176,7 +196,7 @@ static void what_was_left_undone_is_done_at_the_next_sign_in(void **state)
 	assert_int_equal(register_write(r.look, &g), OK);
 	assert_int_equal(RIG_NUMBER(&r, "SELECT count(*) FROM members"), 1); /* of the #general that came with it */
 	client_open(&r, &k);
-	snprintf(text, sizeof text, "GET /auth/me HTTP/1.1\r\nHost: x\r\nCookie: linnet_session=%s\r\n\r\n",
+	snprintf(text, sizeof text, "GET /auth/me HTTP/1.1\r\nHost: localhost\r\nCookie: linnet_session=%s\r\n\r\n",
 			 g.session.secret);
 	client_send(&r, &k, text);
 	assert_answer(&k, 200, "\"username\":\"ann\"");
@@ -260,7 +280,7 @@ static void use_is_noted_once_an_hour(void **state)
 	char text[600];
 	open_local(&r);
 	a = ask(&r, &k, "/auth/register", "", "{\"username\":\"ann\",\"password\":\"" PASSWORD "\"}");
-	snprintf(text, sizeof text, "GET /users HTTP/1.1\r\nHost: x\r\nCookie: " STR_FMT "\r\n\r\n",
+	snprintf(text, sizeof text, "GET /users HTTP/1.1\r\nHost: localhost\r\nCookie: " STR_FMT "\r\n\r\n",
 			 STR_ARG(cookie_of(&a)));
 	client_send(&r, &k, text);
 	assert_true(client_answer(&k, &a));
@@ -281,6 +301,35 @@ static void use_is_noted_once_an_hour(void **state)
 	assert_true(client_answer(&k, &a));
 	assert_null(answer_header(&a, "set-cookie").p);
 	client_close(&r, &k);
+	rig_close(&r);
+}
+
+/* It is asked by the sign-in page, and answered as to anybody. */
+static void one_that_has_ended_stays_so(void **state)
+{
+	struct rig r;
+	struct client k;
+	struct answer a;
+	char cookie[200], text[600];
+	open_local(&r);
+	a = ask(&r, &k, "/auth/register", "", "{\"username\":\"ann\",\"password\":\"" PASSWORD "\"}");
+	snprintf(cookie, sizeof cookie, STR_FMT, STR_ARG(cookie_of(&a)));
+	client_close(&r, &k);
+	int64_t ends = RIG_NUMBER(&r, "SELECT expires_at FROM sessions");
+	r.ns += (SESSION_LIFE_MS + 1) * 1000000;
+	rig_settle(&r);
+	static const char *const paths[] = { "/auth/me", "/server", "/auth/me" };
+	static const int wanted[] = { 401, 200, 401 };
+	for (size_t i = 0; i < countof(paths); i++) {
+		snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\nCookie: %s\r\n\r\n", paths[i], cookie);
+		client_open(&r, &k);
+		client_send(&r, &k, text);
+		assert_true(client_answer(&k, &a));
+		assert_int_equal(a.status, wanted[i]);
+		assert_null(answer_header(&a, "set-cookie").p);
+		client_close(&r, &k);
+	}
+	assert_int_equal(RIG_NUMBER(&r, "SELECT expires_at FROM sessions"), ends);
 	rig_close(&r);
 }
 
@@ -310,7 +359,7 @@ static void open_sockets_hear_of_a_new_password(void **state)
 	r.bus->ops->attach(r.bus, &sink);
 	registered(&r, "ann");
 	struct answer a = ask(&r, &k, "/auth/login", "", "{\"username\":\"ann\",\"password\":\"" PASSWORD "\"}");
-	snprintf(headers, sizeof headers, "Origin: http://x\r\nCookie: " STR_FMT "\r\n", STR_ARG(cookie_of(&a)));
+	snprintf(headers, sizeof headers, "Origin: http://localhost\r\nCookie: " STR_FMT "\r\n", STR_ARG(cookie_of(&a)));
 	client_close(&r, &k);
 	int64_t rev = RIG_NUMBER(&r, "SELECT rev FROM user_heads");
 	assert_int_equal(status(&r, "/auth/password", headers,
@@ -352,11 +401,13 @@ int main(void)
 		cmocka_unit_test(two_firsts_make_one_owner),
 		cmocka_unit_test(elsewhere_the_first_needs_the_code_from_the_log),
 		cmocka_unit_test(two_firsts_with_the_code_make_one_account),
+		cmocka_unit_test(a_name_led_here_makes_nobody_local),
 		cmocka_unit_test(what_was_left_undone_is_done_at_the_next_sign_in),
 		cmocka_unit_test(an_address_guesses_twenty_times),
 		cmocka_unit_test(a_network_of_ipv6_is_one_address),
 		cmocka_unit_test(an_account_under_attack_knows_its_addresses),
 		cmocka_unit_test(use_is_noted_once_an_hour),
+		cmocka_unit_test(one_that_has_ended_stays_so),
 		cmocka_unit_test(open_sockets_hear_of_a_new_password),
 		cmocka_unit_test(a_cost_that_was_raised_hashes_anew),
 	};

@@ -5,7 +5,7 @@ static void open(struct rig *r)
 	rig_open(r, routes, n_routes);
 }
 
-#define GET(path, more) "GET " path " HTTP/1.1\r\nHost: x\r\n" more "\r\n"
+#define GET(path, more) "GET " path " HTTP/1.1\r\nHost: localhost\r\n" more "\r\n"
 
 static void alive_and_which_version(void **state)
 {
@@ -97,6 +97,7 @@ static void others_find_nothing(void **state)
 			{ "X-Forwarded-For: 9.9.9.9\r\n", 404 },
 			{ "X-Forwarded-For: 10.0.0.1\r\n", 404 }, /* a private one too, when it comes through a proxy */
 			{ "Forwarded: for=10.0.0.1\r\n", 404 },
+			{ "X-Real-IP: 10.0.0.1\r\n", 404 },
 			{ "X-Forwarded-For: 9.9.9.9\r\nAuthorization: Bearer a token for the scraper\r\n", 200 },
 			{ "X-Forwarded-For: 9.9.9.9\r\nAuthorization: Bearer a token for the scrapeR\r\n", 404 },
 			{ "X-Forwarded-For: 9.9.9.9\r\nAuthorization: Bearer \r\n", 404 },
@@ -105,6 +106,15 @@ static void others_find_nothing(void **state)
 			snprintf(ask, sizeof ask, GET("%s", "%s"), paths[i], cases[k].headers);
 			assert_exchange(&r, ask, cases[k].status, "");
 		}
+		/* A page whose name was led to this network, in the browser of somebody who sits in it. */
+		snprintf(ask, sizeof ask, "GET %s HTTP/1.1\r\nHost: evil.example:8002\r\n\r\n", paths[i]);
+		assert_exchange(&r, ask, 404, CODE("not_found"));
+		snprintf(ask, sizeof ask,
+				 "GET %s HTTP/1.1\r\nHost: linnet:8002\r\nAuthorization: Bearer a token for the scraper\r\n\r\n",
+				 paths[i]);
+		assert_exchange(&r, ask, 200, "");
+		snprintf(ask, sizeof ask, "GET %s HTTP/1.0\r\n\r\n", paths[i]);
+		assert_exchange(&r, ask, 200, "");
 		snprintf(ask, sizeof ask, GET("/api%s", ""), paths[i]);
 		assert_exchange(&r, ask, 404, CODE("not_found"));
 	}

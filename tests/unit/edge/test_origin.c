@@ -68,9 +68,36 @@ static void ones_own_host_and_port(void **state)
 		assert_int_equal(origin_is_own(str_of(cases[i].origin), str_of(cases[i].host), cases[i].https), cases[i].own);
 }
 
+static void a_name_may_be_somebody_elses(void **state)
+{
+	static const char *const direct[] = { "localhost", "LOCALHOST:8002", "127.0.0.1",     "127.0.0.1:8002",
+										  "[::1]",     "[::1]:8002",     "10.1.2.3:8002", "[fd00::7]:8002" };
+	static const char *const named[] = { "evil.example",
+										 "evil.example:8002",
+										 "127.0.0.1.evil.example",
+										 "localhost.evil.example",
+										 "linnet",
+										 "",
+										 ":8002",
+										 "[::1",
+										 "[localhost]",
+										 "127.0.0.1:",
+										 "127.1",
+										 "2130706433",
+										 "0x7f.1",
+										 "user@127.0.0.1",
+										 "127.0.0.1@evil.example" };
+	for (size_t i = 0; i < countof(direct); i++)
+		if (!host_is_direct(str_of(direct[i]))) fail_msg("%s", direct[i]);
+	for (size_t i = 0; i < countof(named); i++)
+		if (host_is_direct(str_of(named[i]))) fail_msg("%s", named[i]);
+	assert_true(host_is_direct(STR_NONE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(settings_are_origins),
-										cmocka_unit_test(ones_own_host_and_port) };
+										cmocka_unit_test(ones_own_host_and_port),
+										cmocka_unit_test(a_name_may_be_somebody_elses) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
