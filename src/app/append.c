@@ -93,8 +93,7 @@ struct append *append_create(const struct append_options *o, const struct epoch 
 	a->cell = metrics_cell(o->metrics);
 	a->job = (struct job){ .sure = true, .run = append_run, .done = job_done };
 	ulid_make(&random_kernel, clock_wall_ms(o->clock), id);
-	appender_init(&a->writer, id, o->clock, o->config->channels_per_person);
-	a->writer.config = o->config;
+	appender_init(&a->writer, id, o->clock, o->config);
 	a->picked = mem_zalloc(mem_times((size_t)o->config->append_batch, sizeof *a->picked));
 	a->unsettled_room = mem_zalloc(mem_times((size_t)o->config->append_batch, sizeof *a->picked));
 	change_list_init(&a->back);

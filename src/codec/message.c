@@ -30,6 +30,25 @@ static void put_mentions(struct json_out *o, const struct message *m)
 	json_close(o, '}');
 }
 
+void codec_reaction_fields(struct json_out *o, const struct reaction *r)
+{
+	json_field_str(o, "emoji", r->emoji);
+	json_field_i64(o, "count", r->count);
+	put_ids(o, "user_ids", r->user_ids, r->n_users);
+}
+
+static void put_reactions(struct json_out *o, const struct reactions *r)
+{
+	json_key(o, "reactions");
+	json_open(o, '[');
+	for (size_t i = 0; i < r->n; i++) {
+		json_open(o, '{');
+		codec_reaction_fields(o, &r->items[i]);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
 void codec_thread(struct json_out *o, const struct message *m)
 {
 	json_open(o, '{');
@@ -65,7 +84,7 @@ void codec_message(struct json_out *o, const struct message *m)
 	put_mentions(o, m);
 	json_key(o, "attachments"), json_put_raw(o, STR("[]"));
 	json_key(o, "previews"), json_put_raw(o, STR("[]"));
-	json_key(o, "reactions"), json_put_raw(o, STR("[]"));
+	put_reactions(o, &m->reactions);
 	if (m->pinned) json_field_bool(o, "pinned", true);
 	if (m->thread.count) json_key(o, "thread"), codec_thread(o, m);
 	json_close(o, '}');

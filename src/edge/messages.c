@@ -72,6 +72,19 @@ static void put_position(struct json_out *o, uint64_t epoch, int64_t rev, int64_
 	if (at) json_field_time(o, "at", at);
 }
 
+static void put_mine(struct json_out *o, const struct page *p)
+{
+	json_key(o, "mine");
+	json_open(o, '[');
+	for (size_t i = 0; i < p->n_mine; i++) {
+		json_open(o, '{');
+		json_field_i64(o, "message_id", p->mine[i].message_id);
+		json_field_str(o, "emoji", p->mine[i].emoji);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
 static void reply_page(struct request *q, const struct page *p)
 {
 	struct json_out o = reply_json(q);
@@ -85,9 +98,7 @@ static void reply_page(struct request *q, const struct page *p)
 	json_open(&o, '[');
 	for (size_t i = 0; i < p->n_users; i++) codec_user(&o, &p->users[i]);
 	json_close(&o, ']');
-	json_key(&o, "mine");
-	json_open(&o, '[');
-	json_close(&o, ']');
+	put_mine(&o, p);
 	put_position(&o, p->epoch, p->channel.rev, p->channel.rev_at);
 	json_close(&o, '}');
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "model/reaction.h"
 
 enum message_kind { MESSAGE_TEXT, MESSAGE_ACTION, MESSAGE_NOTICE, MESSAGE_KINDS };
 const char *message_kind_name(enum message_kind k);
@@ -25,6 +26,7 @@ struct message {
 	int64_t *mention_ids;
 	size_t n_mentions;
 	bool mention_all;
+	struct reactions reactions;
 	bool pinned;
 	struct { /* of a root; count 0: none */
 		int64_t count, last_id, last_at, user_ids[3];

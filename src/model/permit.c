@@ -85,6 +85,13 @@ static struct permit_answer permit_delete(const struct permit *p)
 	return p->message_deleted ? nothing() : audited(!p->own_message);
 }
 
+/* Whoever may speak may react, whoever wrote it; slow mode slows messages only. */
+static struct permit_answer permit_react(const struct permit *p)
+{
+	if (!p->message || p->message_deleted) return no(ERR_NOT_FOUND, NULL);
+	return permit_speak(p);
+}
+
 static struct permit_answer permit_join(const struct permit *p)
 {
 	if (p->member) return nothing();
@@ -145,6 +152,7 @@ static struct permit_answer inside(const struct permit *p)
 	case CHANGE_MESSAGE: return permit_send(p);
 	case CHANGE_EDIT: return permit_edit(p);
 	case CHANGE_DELETE: return permit_delete(p);
+	case CHANGE_REACTION: return permit_react(p);
 	case CHANGE_JOIN: return permit_add(p);
 	case CHANGE_LEAVE: return permit_leave(p);
 	case CHANGE_KICK: return permit_kick(p);

@@ -44,6 +44,16 @@ bool text_bidi(int32_t c)
 	return c == 0x200e || c == 0x200f || c == 0x61c || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+/* The library's Unicode may be older than somebody's telephone: what is not assigned in the blocks that emoji come from
+ * is one of the property by Unicode's own rule. */
+bool text_pictograph(int32_t c)
+{
+	if (c < 0xa9) return false;
+	const utf8proc_property_t *p = utf8proc_get_property(c);
+	bool later = (c >= 0x1f000 && c <= 0x1faff) || (c >= 0x1fc00 && c <= 0x1fffd);
+	return p->boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC || (later && p->category == UTF8PROC_CATEGORY_CN);
+}
+
 bool text_blank(struct str s)
 {
 	for (int32_t c; (c = text_next(&s)) >= 0;)

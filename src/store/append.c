@@ -13,9 +13,9 @@ void append_batch_release(struct append_batch *b)
 	vec_release(&b->moved);
 }
 
-void appender_init(struct appender *w, const char *id, const struct clock *clock, int64_t channels_per_person)
+void appender_init(struct appender *w, const char *id, const struct clock *clock, const struct config *config)
 {
-	*w = (struct appender){ .clock = clock, .channels_per_person = channels_per_person };
+	*w = (struct appender){ .clock = clock, .config = config };
 	memcpy(w->id, id, strnlen(id, sizeof w->id - 1));
 	arena_init(&w->scratch);
 }

@@ -31,12 +31,11 @@ struct appender { /* lane */
 	int64_t batch; /* the last one known to be committed */
 	bool known;    /* the row says so: else it is made, or moved past whatever is still on its way, first */
 	const struct clock *clock;
-	int64_t channels_per_person;
-	const struct config *config; /* for its fault switches; NULL: none is on */
+	const struct config *config;
 	struct arena scratch;
 	struct db_array columns[APPEND_COLUMNS]; /* Postgres: of the batch */
 };
-void appender_init(struct appender *w, const char *id, const struct clock *clock, int64_t channels_per_person);
+void appender_init(struct appender *w, const char *id, const struct clock *clock, const struct config *config);
 void appender_release(struct appender *w);
 
 /* OK: committed; each change has its verdict in `err` (ERR_SKIPPED: its channel was held elsewhere, try again), and

@@ -72,7 +72,7 @@ enum err tx_channels_left(struct tx_ask *q, int64_t user_id, bool *out)
 {
 	int64_t n = 0;
 	enum err e = db_one(q->tx->c, &SQL_COUNT, DB_ARGS(DB_I64(user_id)), count_take, &n);
-	*out = n < q->tx->w->channels_per_person;
+	*out = n < q->tx->w->config->channels_per_person;
 	return e;
 }
 
@@ -124,7 +124,7 @@ enum err write_join(struct tx_ask *q)
 	e = tx_channels_left(q, subject(q), &room);
 	if (e || room) return e ? e : join_write(q, audit);
 	q->c->err = problem_set(&q->c->problem, ERR_LIMIT_REACHED, "one person is in at most %lld channels",
-							(long long)q->tx->w->channels_per_person);
+							(long long)q->tx->w->config->channels_per_person);
 	return OK;
 }
 

@@ -13,8 +13,7 @@ static const struct sql SQL_BEFORE = {
 };
 static const struct sql SQL_DELETE = {
 	"UPDATE messages SET body = '', changed_rev = $3, deleted_at = $4, deleted_by = $5, mention_all = 0, pinned_at = "
-	"NULL, "
-	"pinned_by = NULL WHERE channel_id = $1 AND message_id = $2",
+	"NULL, pinned_by = NULL, reactions = NULL WHERE channel_id = $1 AND message_id = $2",
 	NULL,
 };
 static const struct sql SQL_FORGET_EDITS = { "DELETE FROM message_edits WHERE channel_id = $1 AND message_id = $2",
@@ -22,8 +21,7 @@ static const struct sql SQL_FORGET_EDITS = { "DELETE FROM message_edits WHERE ch
 static const struct sql SQL_FORGET_REACTIONS = { "DELETE FROM reactions WHERE channel_id = $1 AND message_id = $2",
 												 NULL };
 
-/* Reads the message into the change. One that the actor may not read is not there. */
-static enum err ask_about(struct tx_ask *q)
+enum err tx_ask_message(struct tx_ask *q)
 {
 	struct change *c = q->c;
 	if (!q->permit.channel || !q->me.member || c->message_id < q->me.first_id) return OK;
@@ -35,7 +33,7 @@ static enum err ask_about(struct tx_ask *q)
 	return e;
 }
 
-static bool other_epoch(struct tx_ask *q)
+bool tx_other_epoch(struct tx_ask *q)
 {
 	if (!q->c->epoch || q->c->epoch == q->tx->epoch) return false;
 	q->c->err = ERR_EPOCH_CHANGED;
@@ -77,8 +75,8 @@ enum err write_edit(struct tx_ask *q)
 {
 	struct change *c = q->c;
 	bool audit;
-	if (other_epoch(q)) return OK;
-	enum err e = ask_about(q);
+	if (tx_other_epoch(q)) return OK;
+	enum err e = tx_ask_message(q);
 	if (!e) e = tx_ask_speech(q);
 	if (e || !tx_permitted(q, &audit)) return e;
 	if (c->if_body_rev && c->if_body_rev != c->message.body_rev) {
@@ -102,6 +100,7 @@ static enum err delete_write(struct tx_ask *q, bool audit)
 	enum err e = message_changed(q, CHANGE_DELETE);
 	if (e) return e;
 	m->body = STR(""), m->n_mentions = 0, m->mention_all = m->pinned = false;
+	m->reactions.n = 0;
 	m->changed_rev = q->c->fields->rev;
 	m->deleted_at = q->ch->at;
 	e = db_exec(q->tx->c, &SQL_DELETE,
@@ -119,8 +118,8 @@ static enum err delete_write(struct tx_ask *q, bool audit)
 enum err write_delete(struct tx_ask *q)
 {
 	bool audit;
-	if (other_epoch(q)) return OK;
-	enum err e = ask_about(q);
+	if (tx_other_epoch(q)) return OK;
+	enum err e = tx_ask_message(q);
 	if (e || !tx_permitted(q, &audit)) return e;
 	return delete_write(q, audit);
 }

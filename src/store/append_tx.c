@@ -9,6 +9,20 @@
 #include "store/epoch.h"
 #include "store/rows.h"
 
+/* ---- what can be asked for */
+
+static const struct kind {
+	enum err (*write)(struct tx_ask *q); /* NULL: not by a person */
+	bool moves_person;                   /* the own list of whom it is about */
+} kinds[CHANGE_KIND_COUNT] = {
+	[CHANGE_MESSAGE] = { write_send, false },  [CHANGE_EDIT] = { write_edit, false },
+	[CHANGE_DELETE] = { write_delete, false }, [CHANGE_REACTION] = { write_reaction, false },
+	[CHANGE_JOIN] = { write_join, true },      [CHANGE_LEAVE] = { write_leave, true },
+	[CHANGE_KICK] = { write_leave, true },     [CHANGE_ROLE] = { write_role, true },
+	[CHANGE_TOPIC] = { write_topic, false },   [CHANGE_CHANNEL] = { write_channel, false },
+	[CHANGE_USER] = { write_person, true },
+};
+
 /* ---- heads */
 
 #define HEAD                                                                                                           \
@@ -178,8 +192,7 @@ static void gather_people(struct append_tx *tx)
 		if (c->create) {
 			want_person(tx, tx->actors[i].user_id);
 			for (size_t k = 0; k < c->create->n_users; k++) want_person(tx, c->create->user_ids[k]);
-		} else if (c->kind == CHANGE_JOIN || c->kind == CHANGE_LEAVE || c->kind == CHANGE_KICK ||
-				   c->kind == CHANGE_ROLE || c->kind == CHANGE_USER) {
+		} else if (kinds[c->kind].moves_person) {
 			want_person(tx, c->user_id ? c->user_id : tx->actors[i].user_id);
 		}
 	}
@@ -256,23 +269,6 @@ bool tx_permitted(struct tx_ask *q, bool *audit)
 	return !a.err && !a.nothing;
 }
 
-static enum err judge(struct tx_ask *q)
-{
-	switch (q->c->kind) {
-	case CHANGE_MESSAGE: return write_send(q);
-	case CHANGE_EDIT: return write_edit(q);
-	case CHANGE_DELETE: return write_delete(q);
-	case CHANGE_JOIN: return write_join(q);
-	case CHANGE_LEAVE:
-	case CHANGE_KICK: return write_leave(q);
-	case CHANGE_ROLE: return write_role(q);
-	case CHANGE_TOPIC: return write_topic(q);
-	case CHANGE_CHANNEL: return write_channel(q);
-	case CHANGE_USER: return write_person(q);
-	default: q->c->err = ERR_NOT_ALLOWED; return OK;
-	}
-}
-
 static enum err change_run(struct append_tx *tx, struct change *c, const struct actor *actor)
 {
 	struct tx_ask q = { .tx = tx, .c = c, .actor = actor };
@@ -293,7 +289,10 @@ static enum err change_run(struct append_tx *tx, struct change *c, const struct 
 		.now_ms = tx->now_ms,
 	};
 	if (e) return e;
-	return c->create ? write_create(&q) : judge(&q);
+	if (c->create) return write_create(&q);
+	if (kinds[c->kind].write) return kinds[c->kind].write(&q);
+	c->err = ERR_NOT_ALLOWED;
+	return OK;
 }
 
 static bool is_verdict(enum err e)

@@ -53,6 +53,7 @@ struct tx_ask {
 enum err write_send(struct tx_ask *q);
 enum err write_edit(struct tx_ask *q);
 enum err write_delete(struct tx_ask *q);
+enum err write_reaction(struct tx_ask *q);
 enum err write_join(struct tx_ask *q);
 enum err write_leave(struct tx_ask *q); /* and kick */
 enum err write_role(struct tx_ask *q);
@@ -74,8 +75,12 @@ enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, 
 enum err tx_audit(struct tx_ask *q, const char *action, struct str target, struct str before, struct str after);
 /* Reads the message into the change; ERR_NOT_FOUND. */
 enum err message_of_change(struct db_conn *conn, struct change *c, int64_t message_id);
-void message_event(struct change *c);                      /* of c->message */
-enum err tx_ask_speech(struct tx_ask *q);                  /* has the other one of a DM blocked the actor? */
+void message_event(struct change *c); /* of c->message */
+/* What the change names, read into it, and what permit() wants to know of it. One that the actor may not read is not
+ * there. */
+enum err tx_ask_message(struct tx_ask *q);
+bool tx_other_epoch(struct tx_ask *q);    /* does it name a message of another history? c->err has the verdict */
+enum err tx_ask_speech(struct tx_ask *q); /* has the other one of a DM blocked the actor? */
 enum err tx_ask_person(struct tx_ask *q, int64_t user_id); /* are they active, and have they blocked the actor? */
 enum err tx_channels_left(struct tx_ask *q, int64_t user_id, bool *out); /* may be in one more? */
 enum err tx_member_add(struct tx_ask *q, int64_t user_id, int64_t joined_rev, int64_t user_rev);

@@ -175,11 +175,29 @@ static enum err read_refs(struct db_conn *c, struct arena *a, struct page *p)
 	return e;
 }
 
+static void name_reactions(struct ids *v, const struct reactions *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		for (size_t k = 0; k < r->items[i].n_users; k++) need(v, r->items[i].user_ids[k]);
+}
+
 static void name_message(struct ids *v, const struct message *m)
 {
 	need(v, m->author_id);
 	for (size_t i = 0; i < m->n_mentions; i++) need(v, m->mention_ids[i]);
 	for (size_t i = 0; i < m->thread.n_users; i++) need(v, m->thread.user_ids[i]);
+	name_reactions(v, &m->reactions);
+}
+
+/* Most pages have none. */
+static enum err read_mine(struct db_conn *c, struct arena *a, int64_t user_id, struct page *p)
+{
+	struct ids ids = { 0 };
+	for (size_t i = 0; i < p->n; i++) need(&ids, p->items[i].reactions.n ? p->items[i].message_id : 0);
+	for (size_t i = 0; i < p->n_refs; i++) need(&ids, p->refs[i].reactions.n ? p->refs[i].message_id : 0);
+	enum err e = ids.n ? reactions_mine(c, a, p->channel.id, user_id, ids.p, ids.n, &p->mine, &p->n_mine) : OK;
+	vec_release(&ids);
+	return e;
 }
 
 static enum err read_users(struct db_conn *c, struct arena *a, struct page *p)
@@ -246,6 +264,7 @@ static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *
 	e = read_items(c, a, q, &s, p);
 	if (!e) e = read_changes(c, a, p);
 	if (!e) e = read_refs(c, a, p);
+	if (!e) e = read_mine(c, a, who->user_id, p);
 	if (!e) e = read_users(c, a, p);
 	return e;
 }

@@ -6,6 +6,7 @@
 #include "model/event.h"
 #include "model/message.h"
 #include "model/user.h"
+#include "store/reaction.h"
 
 enum page_kind { PAGE_LAST, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
 struct page_query {
@@ -24,6 +25,8 @@ struct page {
 	size_t n_changes;
 	struct message *refs; /* quoted ones */
 	size_t n_refs;
+	struct own_reaction *mine;
+	size_t n_mine;
 	struct user *users; /* all who are named */
 	size_t n_users;
 	uint64_t epoch;

@@ -68,11 +68,12 @@ static struct event *change_event(struct reading *g, const struct db_rows *r)
 		.user_id = db_i64(r, 4),
 		.actor_id = db_i64(r, 5),
 		.data = db_str(r, 6),
-		.changed_rev = db_i64(r, 7),
 		.epoch = g->q->epoch,
 	};
 	if (!change_kind_parse(db_str(r, 1), &f.kind)) f.kind = CHANGE_UPDATE; /* of a later version: still takes its rev */
 	if (f.kind == CHANGE_JOIN) f.joined_rev = f.rev;
+	/* what has its value with it is of its own rev, whatever came later */
+	f.changed_rev = change_row(f.kind)->carries ? db_i64(r, 7) : f.message_id ? f.rev : 0;
 	if (!g->q->clipped && change_row(f.kind)->carries && !db_is_null(r, 8)) {
 		message_take(r, CHANGE_MESSAGE_AT, g->arena, &m);
 		f.message = &m;

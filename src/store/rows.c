@@ -38,7 +38,8 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 	out->thread.count = db_i64(r, at + 18);
 	out->thread.last_id = db_i64(r, at + 19);
 	out->thread.last_at = db_i64(r, at + 20);
-	struct str mentions = db_str(r, at + 21);
+	if (!out->deleted_at && !db_is_null(r, at + 21)) reactions_parse(a, db_str(r, at + 21), &out->reactions);
+	struct str mentions = db_str(r, at + 22);
 	if (!mentions.p) return;
 	out->mention_ids = arena_array(a, int64_t, MESSAGE_MENTIONS);
 	out->n_mentions = ids_parse(mentions, out->mention_ids, MESSAGE_MENTIONS);

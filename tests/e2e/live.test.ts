@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
-import { Device } from './lib/device.ts';
+import { Device, Stream } from './lib/device.ts';
 import { judgeSeen, logOf, messagesOf } from './lib/judge.ts';
 import { backends, type Server } from './lib/server.ts';
 import { moment, Signal } from './lib/signal.ts';
@@ -49,7 +49,7 @@ describe.each(backends)('live on $name', ({ start }) => {
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
 
-  /** Sends, edits and deletes, one after the other, `n` times. */
+  /** Sends, reacts, edits and deletes, one after the other, `n` times. */
   async function chatter(p: Person, channels: number[], n: number): Promise<void> {
     const mine: Message[] = [];
     for (let i = 0; i < n; i++) {
@@ -59,7 +59,11 @@ describe.each(backends)('live on $name', ({ start }) => {
       } else {
         const { channel_id: id, message_id } = pick(mine);
         const path = { id, message_id };
-        if (dice < 0.85)
+        if (dice < 0.72) {
+          const emoji = pick(['👍', '🎉', '❤️']);
+          const to = { id, message_id: 1 + Math.floor(Math.random() * message_id) }; // somebody's
+          await p.api.call(Math.random() < 0.7 ? 'reaction_put' : 'reaction_delete', { path: { ...to, emoji } });
+        } else if (dice < 0.88)
           await p.api.call('message_patch', { path, body: { body: `edit ${i}` } }); // 409 once deleted
         else await p.api.call('message_delete', { path });
       }
@@ -170,7 +174,8 @@ describe.each(backends)('live on $name', ({ start }) => {
     const early: Message[] = [];
     for (let i = 0; i < 20; i++) early.push(await pick(people).api.send(id, `early ${i}`));
     const known = early[9] as Message;
-    const have = new Map(early.slice(0, 10).map((m) => [m.message_id, m]));
+    const have = new Stream(known.rev);
+    have.load(early.slice(0, 10));
     let over = false;
     const talk = people.slice(1).map(async (p) => {
       while (!over) await chatter(p, [id], 5);
@@ -180,9 +185,6 @@ describe.each(backends)('live on $name', ({ start }) => {
       await author.api.ok('message_patch', { path: { id, message_id: m.message_id }, body: { body: 'edited since' } });
     }
     await api.ok('message_delete', { path: { id, message_id: (early[7] as Message).message_id } });
-    const merge = (m: Message | undefined): void => {
-      if (m && (have.get(m.message_id)?.changed_rev ?? -1) < m.changed_rev) have.set(m.message_id, m);
-    };
     // Attach first: what comes meanwhile is live; then everything up to there.
     const device = new Device(target, people[0] as Person);
     try {
@@ -199,14 +201,14 @@ describe.each(backends)('live on $name', ({ start }) => {
         more = page.after && rev < begin;
       }
       expect(seen.map((e) => e.rev)).toEqual(seen.map((_, i) => known.rev + 1 + i));
-      for (const event of seen) merge(event.message);
+      for (const event of seen) have.apply(event);
       over = true;
       await Promise.all(talk);
       const head = (await api.ok<Channel>('channel_get', { path: { id } })).rev;
       await device.reach(id, head);
-      for (const message of device.stream(id).messages.values()) merge(message);
+      for (const { events } of device.stream(id).segments) for (const event of events) have.apply(event);
       expect(rev).toBeGreaterThanOrEqual(begin);
-      expect(have).toEqual(await messagesOf(api, id));
+      expect(have.messages).toEqual(await messagesOf(api, id));
     } finally {
       over = true;
       await device.close();

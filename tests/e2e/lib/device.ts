@@ -53,7 +53,30 @@ export class Stream {
       throw new Error(`rev ${event.rev} after ${this.rev} in channel ${event.channel_id}`);
     this.doubted = false;
     this.last.events.push(event);
+    this.apply(event);
+  }
+
+  /** To what is held; once or again, as long as the events come in order. */
+  apply(event: Event): void {
     if (event.message) this.merge(event.message);
+    if (event.type === 'reaction') this.react(event);
+  }
+
+  /** A page: what came while it was on its way is applied to it. */
+  load(page: Message[]): void {
+    for (const message of page) this.merge(message);
+    for (const event of this.last.events) this.apply(event);
+  }
+
+  /** A reaction's value is of its rev: a message that has come as far knows better. */
+  private react({ message_id, rev, emoji = '', count = 0, user_ids = [] }: Event): void {
+    const have = this.messages.get(message_id as number);
+    if (!have || have.changed_rev >= rev) return;
+    const value = { emoji, count, user_ids };
+    const others = have.reactions.map((r) => (r.emoji === emoji ? value : r));
+    if (!others.includes(value)) others.push(value);
+    const reactions = others.filter((r) => r.count > 0);
+    this.messages.set(have.message_id, { ...have, changed_rev: rev, reactions });
   }
 
   merge(message: Message): void {
@@ -231,7 +254,7 @@ export class Device {
       const api = server.api();
       api.bearer = this.person.signed.access_token;
       const page = await api.ok<MessagePage>('message_list', { path: { id }, query: { limit: 100, threads: true } });
-      for (const message of page.items) this.stream(id).merge(message);
+      this.stream(id).load(page.items);
     };
     const job = read()
       .catch((e: unknown) => void this.faults.push(`the page after a reset: ${String(e)}`))

@@ -67,6 +67,12 @@ export interface Channel {
   me?: ChannelMe;
 }
 
+export interface Reaction {
+  emoji: string;
+  count: number;
+  user_ids: number[];
+}
+
 export interface Message {
   channel_id: number;
   message_id: number;
@@ -85,6 +91,7 @@ export interface Message {
   thread_id?: number;
   thread_seq?: number;
   mentions: { user_ids: number[]; all: boolean };
+  reactions: Reaction[];
   thread?: { count: number; last_id: number; last_at: string; user_ids: number[] };
 }
 
@@ -99,6 +106,10 @@ export interface Event {
   message_id?: number;
   changed_rev?: number;
   message?: Message;
+  emoji?: string;
+  count?: number;
+  user_ids?: number[];
+  given?: boolean;
   topic?: string;
   name?: string;
 }
@@ -110,6 +121,7 @@ export interface MessagePage {
   changes: Event[];
   refs: Message[];
   users: User[];
+  mine: { message_id: number; emoji: string }[];
   epoch: string;
   rev: number;
 }

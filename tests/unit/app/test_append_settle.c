@@ -370,16 +370,18 @@ static void *send_on(void *arg)
 	return NULL;
 }
 
-/* Kicks somebody and adds them again, and edits meanwhile: nothing of it may be done twice. */
+/* Kicks somebody and adds them again, edits and reacts meanwhile: nothing of it may be done twice. */
 static void *change_on(void *arg)
 {
 	struct sender *s = arg;
 	static const char *const texts[] = { "one", "two" };
-	static const enum change_kind kinds[] = { CHANGE_KICK, CHANGE_JOIN, CHANGE_EDIT };
+	static const enum change_kind kinds[] = { CHANGE_KICK, CHANGE_JOIN, CHANGE_EDIT, CHANGE_REACTION };
 	for (; !atomic_load(s->stop); s->n++) {
-		struct ask *q = ask_new(s->p->rig, 2, kinds[s->n % 3], s->p->ch);
-		q->change.user_id = s->n % 3 == 2 ? 0 : 3;
-		q->change.message_id = 1, q->change.text = str_of(texts[s->n % 2]);
+		int k = (int)(s->n % 4);
+		struct ask *q = ask_new(s->p->rig, 2, kinds[k], s->p->ch);
+		q->change.user_id = k < 2 ? 3 : 0;
+		q->change.message_id = 1, q->change.text = k == 3 ? STR("r") : str_of(texts[s->n / 4 % 2]);
+		q->change.on = s->n / 4 % 2;
 		enum err e = ask_do(q);
 		assert_true(e == OK || e == ERR_UNAVAILABLE);
 		s->unsure += e != OK;

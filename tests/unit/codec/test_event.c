@@ -66,6 +66,9 @@ static void whole_message(void **state)
 	m.reply_to = 2, m.thread_id = 3, m.thread_seq = 4, m.mention_ids = ids, m.n_mentions = 2, m.mention_all = true;
 	m.pinned = true, m.thread.count = 2, m.thread.last_id = 9, m.thread.last_at = AT, m.thread.user_ids[0] = 3;
 	m.thread.n_users = 1;
+	struct reaction reactions[] = { { STR("\xf0\x9f\x91\x8d"), 21, { 3, 1 }, 2 },
+									{ STR("1\xe2\x83\xa3"), 1, { 2 }, 1 } };
+	m.reactions = (struct reactions){ reactions, 2 };
 	struct buf b;
 	struct json_out o;
 	buf_init(&b), json_out_init(&o, &b);
@@ -75,8 +78,9 @@ static void whole_message(void **state)
 		"\"nonce\":\"00010203-0405-0607-0809-0a0b0c0d0e0f\",\"author_id\":3,\"kind\":\"action\",\"body\":\"\","
 		"\"created_at\":\"2026-01-01T00:00:00.123Z\",\"edited_at\":\"2026-01-01T00:00:00.124Z\","
 		"\"deleted_at\":\"2026-01-01T00:00:00.125Z\",\"reply_to\":2,\"thread_id\":3,\"thread_seq\":4,"
-		"\"mentions\":{\"user_ids\":[1,2],\"all\":true},\"attachments\":[],\"previews\":[],\"reactions\":[],\"pinned\":"
-		"true,"
+		"\"mentions\":{\"user_ids\":[1,2],\"all\":true},\"attachments\":[],\"previews\":[],\"reactions\":["
+		"{\"emoji\":\"\xf0\x9f\x91\x8d\",\"count\":21,\"user_ids\":[3,1]},"
+		"{\"emoji\":\"1\xe2\x83\xa3\",\"count\":1,\"user_ids\":[2]}],\"pinned\":true,"
 		"\"thread\":{\"count\":2,\"last_id\":9,\"last_at\":\"2026-01-01T00:00:00.123Z\",\"user_ids\":[3]}}";
 	assert_true(str_eq(buf_str(&b), str_of(want)));
 	b.n = 0, json_out_init(&o, &b);
