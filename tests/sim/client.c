@@ -17,13 +17,6 @@ int64_t client_user(const struct client *k)
 
 /* ---- shelves */
 
-const struct held *shelf_held(const struct shelf *s, int64_t message_id)
-{
-	for (size_t i = 0; i < s->cache.n; i++)
-		if (s->cache.p[i].message_id == message_id) return &s->cache.p[i];
-	return NULL;
-}
-
 static void shelf_forget(struct shelf *s)
 {
 	s->has = s->has_page = s->paging = false;
@@ -31,16 +24,6 @@ static void shelf_forget(struct shelf *s)
 	s->page_gen++;
 	vec_clear(&s->cache);
 	vec_clear(&s->early);
-}
-
-void shelf_merge(struct shelf *s, const struct held *m, bool is_new)
-{
-	struct held *had = (struct held *)shelf_held(s, m->message_id);
-	if (had) {
-		if (had->changed_rev < m->changed_rev) *had = *m;
-	} else if (is_new) {
-		vec_push(&s->cache, *m);
-	}
 }
 
 /* The database may have forgotten what it had acknowledged. */
@@ -242,7 +225,16 @@ static bool message_in(const char *payload, size_t n, struct held *m)
 		size_t len = strcspn(body, "\"");
 		memcpy(m->body, body, len < BODY_TEXT ? len : BODY_TEXT - 1);
 	}
+	held_reactions(m, p);
 	return true;
+}
+
+static void reaction_in(const char *payload, size_t n, char value[VALUE_TEXT])
+{
+	const char *p = memmem(payload, n, "\"emoji\":", 8);
+	if (!p) abort();
+	n -= (size_t)(p - payload);
+	memcpy(value, p, n < VALUE_TEXT ? n : VALUE_TEXT - 1);
 }
 
 /* What is not kept any more goes here too. */
@@ -276,13 +268,9 @@ static void event(struct client *k, const struct wire *h, const char *payload, s
 			  (long long)h->rev, (long long)s->rev);
 	s->rev = h->rev, s->at = h->at;
 	if (h->kind == CHANGE_RETAIN) shelf_retain(s, payload, n);
-	if (carries) {
-		const struct early e = { m, is_new };
-		if (s->paging) vec_push(&s->early, e);
-		shelf_merge(s, &m, is_new);
-	} else if (h->message_id) {
-		page_again(k, slot, h->message_id);
-	}
+	struct early e = { .held = m, .is_new = is_new, .rev = h->rev, .message_id = h->message_id };
+	if (h->kind == CHANGE_REACTION) reaction_in(payload, n, e.value);
+	if (h->message_id) shelf_told(k, slot, &e);
 }
 
 static void ready(struct client *k, const struct wire *h, const char *payload)
@@ -374,6 +362,21 @@ void client_edit(struct client *k, int64_t channel_id, bool removes)
 		link_request(k->link, &r);
 	}
 	vec_release(&own);
+}
+
+/* Gives one of three, or takes it back. */
+void client_react(struct client *k, int64_t channel_id, bool on)
+{
+	struct shelf *s = &k->shelves[channel_slot(channel_id)];
+	if (!s->cache.n || !k->ready) return;
+	struct request r = { .kind = CHANGE_REACTION,
+						 .channel_id = channel_id,
+						 .message_id = s->cache.p[world_pick(k->world, s->cache.n)].message_id,
+						 .number = ++k->world->next_nonce,
+						 .epoch = s->epoch,
+						 .on = on };
+	r.text[0] = (char)('a' + world_pick(k->world, 3));
+	link_request(k->link, &r);
 }
 
 /* ---- life */

@@ -7,11 +7,15 @@
 #include "world.h"
 
 #define BODY_TEXT 32
+#define REACTIONS_TEXT 64
+#define VALUE_TEXT 128
 
 struct held { /* a message in the cache */
 	int64_t message_id, rev, changed_rev, author_id, nonce;
 	bool deleted;
 	char body[BODY_TEXT];
+	char reactions[REACTIONS_TEXT];
+	int64_t outdated; /* it has changed at this rev, and is being read again; 0: it is as of changed_rev */
 };
 struct letter {         /* a message of one's own */
 	int64_t nonce, rev; /* rev: as acknowledged */
@@ -21,9 +25,11 @@ struct letter {         /* a message of one's own */
 	bool waiting;       /* for an answer */
 	int tries;
 };
-struct early { /* an event that came while a page was on its way */
-	struct held held;
+struct early {        /* an event about a message; kept when it came while a page was on its way */
+	struct held held; /* message_id 0: it carried none */
 	bool is_new;
+	int64_t rev, message_id;
+	char value[VALUE_TEXT]; /* of a reaction */
 };
 struct shelf { /* what a client has of one channel */
 	bool has;  /* it is in it, with a cursor */
@@ -62,6 +68,7 @@ void client_say(struct client *k, int64_t channel_id);
 void client_command(struct client *k, enum change_kind kind, int64_t channel_id,
 					int64_t user_id);                                /* of members, topic */
 void client_edit(struct client *k, int64_t channel_id, bool remove); /* one of one's own messages */
+void client_react(struct client *k, int64_t channel_id, bool on);    /* to any */
 void client_cut(struct client *k);
 void client_slow(struct client *k, bool slow);
 
@@ -69,5 +76,9 @@ void client_slow(struct client *k, bool slow);
 void client_frame(struct client *k, struct link *l, const struct wire *h, const char *payload, size_t n);
 void client_lost(struct client *k, struct link *l);
 
+/* ---- shelf.c */
 const struct held *shelf_held(const struct shelf *s, int64_t message_id); /* NULL */
+void shelf_told(struct client *k, int slot, const struct early *e);
+void shelf_page_came(struct client *k, int slot); /* what came before it is applied to it */
+void held_reactions(struct held *m, const char *message_json);
 #endif

@@ -9,8 +9,9 @@
 
 struct row { /* of the log */
 	int64_t rev, at, user_id, message_id, author_id, nonce, changed_rev;
-	bool is_message, joins, leaves, deleted;
+	bool is_message, joins, leaves, reacts, deleted;
 	char text[BODY_TEXT * 2]; /* a message's body, or a change's data */
+	char reactions[REACTIONS_TEXT];
 };
 struct lineage {
 	uint64_t epoch;
@@ -39,8 +40,9 @@ struct judge {
 /* ---- the log */
 
 static const struct sql SQL_LOG = {
-	"SELECT channel_id, rev, created_at, 0, message_id, author_id, nonce, changed_rev, 1, '', body, deleted_at FROM "
-	"messages UNION ALL SELECT channel_id, rev, at, user_id, message_id, actor_id, NULL, 0, 0, kind, data, NULL FROM "
+	"SELECT channel_id, rev, created_at, 0, message_id, author_id, nonce, changed_rev, 1, '', body, deleted_at, "
+	"CASE WHEN deleted_at IS NULL THEN reactions END FROM messages UNION ALL SELECT channel_id, rev, at, user_id, "
+	"message_id, actor_id, NULL, 0, 0, kind, data, NULL, NULL FROM "
 	"changes ORDER BY 1, 2",
 	NULL,
 };
@@ -73,7 +75,11 @@ static void row_take(const struct db_rows *r, struct row *row)
 	row->leaves = str_eq(db_str(r, 9), STR("kick")) || str_eq(db_str(r, 9), STR("leave"));
 	const struct str text = str_upto(db_str(r, 10), sizeof row->text - 1);
 	if (text.n) memcpy(row->text, text.p, text.n);
+	row->reacts = str_eq(db_str(r, 9), STR("reaction"));
 	row->deleted = !db_is_null(r, 11);
+	const struct str reactions = db_str(r, 12);
+	if (reactions.n >= sizeof row->reactions) abort();
+	if (reactions.n) memcpy(row->reactions, reactions.p, reactions.n);
 }
 
 static struct row *row_among(struct row *rows, size_t n, int64_t rev)
@@ -271,6 +277,9 @@ static void judge_log(struct judge *j, const struct lineage *l, int slot)
 			fault(j->world, "the log is not dense: %lld-r%lld", (long long)channel_at(slot), (long long)r->rev);
 			return;
 		}
+		if (r->reacts && !was_member(j, l, slot, r->author_id, r->rev))
+			fault(j->world, "a reaction by no member: %lld-r%lld of %lld", (long long)channel_at(slot),
+				  (long long)r->rev, (long long)r->author_id);
 		if (!r->is_message) continue;
 		if (last_id && r->message_id != last_id + 1)
 			fault(j->world, "message ids are not dense: %lld-%lld", (long long)channel_at(slot),
@@ -382,6 +391,9 @@ static void judge_cache(struct judge *j, const struct lineage *l, const struct c
 				 (m->nonce != r->nonce || m->changed_rev != r->changed_rev || strncmp(m->body, r->text, BODY_TEXT)))
 			fault(j->world, "stale: c%d %lld-%lld is %s, not %s", k->index, (long long)channel_at(slot),
 				  (long long)r->message_id, m->body, r->text);
+		else if (m && strcmp(m->reactions, r->reactions) != 0)
+			fault(j->world, "other reactions: c%d %lld-%lld has %s, not %s", k->index, (long long)channel_at(slot),
+				  (long long)r->message_id, m->reactions, r->reactions);
 	}
 	for (size_t i = 0; i < s->cache.n; i++)
 		if (!row_of(l, slot, s->cache.p[i].nonce) && s->cache.p[i].rev > l->log[slot].min_rev)
@@ -452,6 +464,7 @@ void judge_end(struct judge *j)
 	judge_lineage(j);
 	const struct lineage *l = j->lineages.p[j->lineages.n - 1];
 	for (size_t i = 0; i < j->seen.n; i++) judge_one(j, &j->seen.p[i]);
+	judge_given(j->world);
 	for (int slot = 0; slot < CHANNELS; slot++) {
 		judge_log(j, l, slot);
 		judge_once(j, l, slot);

@@ -11,6 +11,7 @@ struct sim_pod;
 struct judge;
 struct judge *judge_create(struct world *w); /* after sim_db_begin */
 void judge_free(struct judge *j);
+void judge_given(struct world *w);   /* given.c: what is shown of reactions against who has given them */
 void judge_lineage(struct judge *j); /* the database's log as it is now */
 void judge_keep(struct judge *j);    /* before rows are deleted: it remembers them */
 void judge_saw(struct judge *j, const struct client *k, const struct wire *h, const struct held *m); /* by its stream */

@@ -324,6 +324,7 @@ static void ask(struct link *l, const struct request *r)
 	c->user_id = r->user_id;
 	c->message_id = r->message_id;
 	c->epoch = r->epoch;
+	c->on = r->on;
 	c->text = str_of(q->request.text);
 	c->credential = (struct credential){ .kind = CREDENTIAL_JWT, .user_id = client_user(l->client) };
 	session_id_of(client_user(l->client), c->credential.session_id);

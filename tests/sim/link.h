@@ -56,6 +56,7 @@ struct request {
 	enum change_kind kind;
 	int64_t channel_id, user_id, message_id, number; /* number: the nonce of a message; else only to tell them apart */
 	uint64_t epoch;
+	bool on;
 	char text[48];
 };
 void link_request(struct link *l, const struct request *r);

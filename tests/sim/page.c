@@ -1,5 +1,6 @@
 #include "page.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "judge.h"
@@ -38,12 +39,25 @@ static void ask_later(struct page_ask *q, int64_t in_ns)
 	world_at(q->client->world, in_ns, asks, q);
 }
 
+/* As the database keeps them. */
+static void held_reaction(struct held *h, const struct reaction *x)
+{
+	size_t at = strlen(h->reactions);
+	int n = snprintf(h->reactions + at, REACTIONS_TEXT - at, "%s" STR_FMT " %lld", at ? ";" : "", STR_ARG(x->emoji),
+					 (long long)x->count);
+	for (size_t i = 0; i < x->n_users; i++) {
+		at += (size_t)n;
+		n = snprintf(h->reactions + at, REACTIONS_TEXT - at, "%c%lld", i ? ',' : ' ', (long long)x->user_ids[i]);
+	}
+}
+
 static struct held held_of(const struct message *m)
 {
 	struct held h = { .message_id = m->message_id, .rev = m->rev, .changed_rev = m->changed_rev };
 	h.author_id = m->author_id;
 	h.deleted = m->deleted_at != 0;
 	for (int i = 0; i < 4; i++) h.nonce = h.nonce << 8 | m->nonce[i];
+	for (size_t i = 0; i < m->reactions.n; i++) held_reaction(&h, &m->reactions.items[i]);
 	memcpy(h.body, m->body.p ? m->body.p : "", m->body.n < BODY_TEXT ? m->body.n : BODY_TEXT - 1);
 	return h;
 }
@@ -63,9 +77,7 @@ static void apply_page(struct page_ask *q)
 		judge_read(k->world->judge, k, q->slot, p->channel.rev, p->channel.rev_at, &h);
 		shelf_merge(s, &h, true);
 	}
-	for (size_t i = 0; i < s->early.n; i++) shelf_merge(s, &s->early.p[i].held, s->early.p[i].is_new);
-	vec_clear(&s->early);
-	s->paging = false;
+	shelf_page_came(k, q->slot);
 }
 
 static void apply_one(struct page_ask *q)
