@@ -15,11 +15,14 @@ struct ws_conn {
 	int64_t session_expires_at, heard_ms;
 	uint8_t scopes, silent; /* silent: heartbeats since the last byte */
 	bool deflate, closing;
-	_Atomic bool gone; /* conn is NULL: read by the append */
-	uint32_t pending;  /* requests under way that know it */
-	enum err kicked;   /* why it will be closed at the end of the turn */
+	_Atomic bool gone;    /* conn is NULL: read by the append */
+	uint8_t kicked;       /* enum err: why it will be closed at the end of the turn */
+	uint32_t pending;     /* requests under way that know it */
+	uint32_t spent;       /* of what its frames may cost now (ws_gate.c) */
+	struct ws_rest *rest; /* what was read of frames that have to wait; NULL: none */
 	struct deferred kick;
 };
+_Static_assert(sizeof(struct ws_conn) <= 168, "an idle connection must stay small");
 
 /* ---- ws_gate.c */
 void ws_send(struct ws_conn *w, struct str json); /* one text message */

@@ -121,7 +121,7 @@ void ws_fail(struct ws_conn *w, enum err e, struct str detail)
 void ws_kick_run(struct deferred *d)
 {
 	struct ws_conn *w = container_of(d, struct ws_conn, kick);
-	ws_fail(w, w->kicked, STR_NONE);
+	ws_fail(w, (enum err)w->kicked, STR_NONE);
 	d->run = NULL;
 	ws_release(w);
 }
@@ -145,30 +145,100 @@ static void on_control(struct ws_conn *w, enum ws_opcode op, struct str payload)
 		write_control(w, WS_PONG, payload);
 }
 
+/* What a client's frames cost must not keep the others of this reactor waiting: a message of 64 KiB may come as a
+ * hundred bytes. So much work at once, and no more than so much for each millisecond that has passed; what has been
+ * read beyond it waits, and meanwhile nothing more is read. */
+#define COST_FRAME 256 /* of each, beside a byte's 1 for what it inflates to */
+#define COST_MOST 65536
+#define COST_MS 1024 /* paid back in a millisecond */
+#define REST_WAIT_MS 20
+
+struct ws_rest {
+	struct ws_conn *w;
+	struct timer timer;
+	struct buf bytes;
+};
+
+static void pay_back(struct ws_conn *w)
+{
+	int64_t now = reactor_now_ms(conn_reactor(w->conn)), paid = (now - w->heard_ms) * COST_MS;
+	w->spent = paid < w->spent ? w->spent - (uint32_t)paid : 0;
+	w->heard_ms = now;
+}
+
+static void rest_due(struct reactor *r, struct timer *t);
+
+static void rest_keep(struct ws_conn *w, const char *p, size_t n)
+{
+	struct ws_rest *rest = w->rest = mem_new(struct ws_rest);
+	rest->w = w;
+	buf_init(&rest->bytes);
+	buf_add(&rest->bytes, p, n);
+	timer_init(&rest->timer, rest_due);
+	timer_set(conn_reactor(w->conn), &rest->timer, REST_WAIT_MS);
+	conn_pause(w->conn);
+	count(w->conn, METRIC_WS_HELD_BACK, 1);
+}
+
+static void rest_drop(struct ws_rest *rest)
+{
+	timer_clear(&rest->timer);
+	buf_release(&rest->bytes);
+	mem_free(rest);
+}
+
+static bool take_frame(struct ws_conn *w, char **data, size_t *n) /* false: there is no whole one */
+{
+	size_t used = 0;
+	enum ws_opcode op;
+	struct str payload;
+	struct ws_deflate *d = ws_deflate_here(conn_reactor(w->conn));
+	enum ws_event e = ws_parser_feed(&w->parser, d, *data, *n, &used, &op, &payload);
+	*data += used, *n -= used;
+	if (e == WS_NEED_MORE) return false;
+	if (e == WS_FAILED) {
+		ws_close(w, w->parser.close_code, str_of(w->parser.why));
+		conn_finish(w->conn);
+		return false;
+	}
+	w->spent += COST_FRAME + (uint32_t)payload.n;
+	if (e == WS_CONTROL) {
+		on_control(w, op, payload);
+		return true;
+	}
+	count(w->conn, METRIC_WS_FRAMES_IN, 1);
+	if (!w->closing) ws_message(w, payload);
+	return true;
+}
+
+static void take_frames(struct ws_conn *w, char *data, size_t n)
+{
+	while (n && !conn_closing(w->conn)) {
+		if (w->spent >= COST_MOST) {
+			rest_keep(w, data, n);
+			return;
+		}
+		if (!take_frame(w, &data, &n)) return;
+	}
+}
+
+static void rest_due(struct reactor *r, struct timer *t)
+{
+	struct ws_rest *rest = container_of(t, struct ws_rest, timer);
+	struct ws_conn *w = rest->w;
+	w->rest = NULL;
+	pay_back(w);
+	take_frames(w, rest->bytes.p, rest->bytes.n);
+	rest_drop(rest);
+	if (!w->rest) conn_resume(w->conn);
+}
+
 static void on_data(struct conn *c, const char *p, size_t n)
 {
 	struct ws_conn *w = conn_data(c);
 	w->silent = 0;
-	w->heard_ms = reactor_now_ms(conn_reactor(c));
-	char *data = (char *)p; /* the reactor's read buffer: unmasked in place */
-	while (n && !conn_closing(c)) {
-		size_t used = 0;
-		enum ws_opcode op;
-		struct str payload;
-		enum ws_event e = ws_parser_feed(&w->parser, ws_deflate_here(conn_reactor(c)), data, n, &used, &op, &payload);
-		data += used, n -= used;
-		if (e == WS_NEED_MORE) return;
-		if (e == WS_FAILED) {
-			ws_close(w, w->parser.close_code, str_of(w->parser.why));
-			conn_finish(c);
-			return;
-		}
-		if (e != WS_CONTROL) count(c, METRIC_WS_FRAMES_IN, 1);
-		if (e == WS_CONTROL)
-			on_control(w, op, payload);
-		else if (!w->closing)
-			ws_message(w, payload);
-	}
+	pay_back(w);
+	take_frames(w, (char *)p, n); /* the reactor's read buffer: unmasked in place */
 }
 
 static void on_drained(struct conn *c)
@@ -207,6 +277,8 @@ static void on_closed(struct conn *c, enum conn_end why)
 	if (w->session) session_close(w->session);
 	w->session = NULL;
 	w->conn = NULL;
+	if (w->rest) rest_drop(w->rest);
+	w->rest = NULL;
 	atomic_store(&w->gone, true);
 	if (!w->pending) ws_free(w);
 }

@@ -151,7 +151,7 @@ static void kick(struct session *s, enum err why)
 {
 	struct ws_conn *w = s->data;
 	if (w->closing) return;
-	w->kicked = why;
+	w->kicked = (uint8_t)why;
 	if (w->kick.run) return;
 	w->kick.run = ws_kick_run;
 	w->pending++;

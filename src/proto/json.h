@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 #define JSON_DEPTH 16
+#define JSON_VALUES 16384     /* about, of one text: each costs a hundred times what its bytes do */
 #define JSON_MOST (16u << 20) /* bytes of a text; routes set lower limits */
 
 /* ---- reading. ERR_MALFORMED: no JSON, duplicate keys, nesting over 16, not UTF-8, NUL in a string; fault says where.

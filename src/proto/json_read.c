@@ -9,10 +9,10 @@
 
 #define NAME_SHOWN 64 /* bytes */
 
-/* Brackets outside strings, counted; whether they match is jansson's affair. */
-static bool depth_within(struct str text, int most)
+/* Brackets and commas outside strings, counted; whether they match is jansson's affair. NULL: within the limits. */
+static const char *too_much(struct str text)
 {
-	int depth = 0;
+	int depth = 0, values = 0;
 	bool in_string = false;
 	for (size_t i = 0; i < text.n; i++) {
 		char c = text.p[i];
@@ -22,12 +22,16 @@ static bool depth_within(struct str text, int most)
 		} else if (c == '"') {
 			in_string = true;
 		} else if (c == '[' || c == '{') {
-			if (++depth > most) return false;
+			values++;
+			if (++depth > JSON_DEPTH) return "nested too deeply";
 		} else if (c == ']' || c == '}') {
 			depth--;
+		} else if (c == ',') {
+			values++;
 		}
+		if (values > JSON_VALUES) return "too many values";
 	}
-	return true;
+	return NULL;
 }
 
 static const char *reason(const json_error_t *error)
@@ -55,7 +59,8 @@ enum err json_read(struct str text, json_t **out, struct problem *fault)
 {
 	*out = NULL;
 	if (text.n > JSON_MOST) return malformed(fault, "the text is too long", NULL);
-	if (!depth_within(text, JSON_DEPTH)) return malformed(fault, "nested too deeply", NULL);
+	const char *much = too_much(text);
+	if (much) return malformed(fault, much, NULL);
 	json_error_t error;
 	json_t *value = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (!value) return malformed(fault, reason(&error), &error);

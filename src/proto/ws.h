@@ -22,23 +22,23 @@ void ws_deflate_destroy(struct ws_deflate *d);
 
 /* One connection's reading side; small: an idle connection holds no buffer. */
 struct ws_parser {
-	uint8_t header[14], header_n, header_need;
+	uint8_t header[14], header_n : 4, header_need : 4;
 	uint8_t opcode; /* of the message being gathered; 0 when none */
 	uint8_t frame_opcode;
 	bool fin, client, deflate_agreed, compressed, in_payload, failed;
 	bool closed; /* a close frame was shown: the rest is dropped */
-	uint8_t control_n;
-	uint32_t mask_at;
+	uint8_t control_n, mask_at;
+	uint16_t close_code; /* why it failed: 1002, 1003, 1007, 1009 */
 	uint8_t mask[4];
 	struct utf8 utf8;
-	uint64_t left;  /* payload bytes of this frame still to come */
-	uint32_t most;  /* a message's bytes, before and after inflation */
-	int close_code; /* why it failed: 1002, 1003, 1007, 1009 */
-	char *message;  /* gathered fragments; NULL when none */
+	uint32_t most; /* a message's bytes, before and after inflation */
+	uint64_t left; /* payload bytes of this frame still to come */
+	char *message; /* gathered fragments; NULL when none */
 	uint32_t message_n, message_cap;
 	char *control; /* 125 bytes, only while a control frame is in pieces */
 	const char *why;
 };
+_Static_assert(sizeof(struct ws_parser) <= 80, "an idle connection must stay small");
 void ws_parser_init(struct ws_parser *p, bool client, bool deflate_agreed, uint32_t most);
 void ws_parser_release(struct ws_parser *p);
 

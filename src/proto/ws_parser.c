@@ -34,7 +34,7 @@ static bool refuse(struct ws_parser *p, int close_code, const char *why)
 {
 	ws_parser_release(p);
 	p->failed = true;
-	p->close_code = close_code;
+	p->close_code = (uint16_t)close_code;
 	p->why = why;
 	return false;
 }
@@ -76,7 +76,7 @@ static bool check_start(struct ws_parser *p)
 	if (masked == p->client) return refuse(p, 1002, masked ? "a server does not mask" : "a client has to mask");
 	p->fin = first & FIN;
 	p->frame_opcode = opcode;
-	p->header_need = (uint8_t)(2 + (length == 126 ? 2 : length == 127 ? 8 : 0) + (masked ? 4 : 0));
+	p->header_need = (2u + (length == 126 ? 2 : length == 127 ? 8 : 0) + (masked ? 4 : 0)) & 15;
 	return is_control(opcode) ? check_control(p, p->fin, length) : check_data(p, opcode, compressed);
 }
 
@@ -199,7 +199,7 @@ enum ws_event ws_parser_feed(struct ws_parser *p, struct ws_deflate *d, char *da
 		}
 		struct str piece = { data + at, p->left < n - at ? (size_t)p->left : n - at };
 		if (!p->client) ws_mask(data + at, piece.n, p->mask, p->mask_at);
-		p->mask_at += (uint32_t)piece.n;
+		p->mask_at = (uint8_t)((p->mask_at + piece.n) & 3);
 		p->left -= piece.n;
 		at += piece.n;
 		if (!piece.n && p->left) continue;

@@ -170,14 +170,70 @@ static void one_that_stalls_is_told_to_resume(void **state)
 	browser_release(&b);
 }
 
+/* A flood is answered whole, in its time; the others of the reactor do not wait for it. */
+static void frames_that_cost_too_much_wait(void **state)
+{
+	struct hand *h = *state;
+	struct browser flooding, other;
+	hand_start(h);
+	browser_open(h, &flooding);
+	browser_open(h, &other);
+	for (int i = 0; i < 1000; i++) browser_send(&flooding, WS_TEXT, "{\"op\":\"ping\"}");
+	hand_pass(h, 1);
+	int at_once = flooding.messages - 1;
+	assert_in_range(at_once, 1, 65536 / 256);
+	assert_true(metric_total(h->w->metrics, METRIC_WS_HELD_BACK) > 0);
+	browser_send(&other, WS_TEXT, "{\"op\":\"ping\"}");
+	hand_pass(h, 2);
+	assert_int_equal(other.messages, 2);
+	assert_true(flooding.messages < 1000);
+	hand_pass(h, 600);
+	assert_int_equal(flooding.messages, 1 + 1000);
+	assert_int_equal(flooding.close_code, 0);
+	conn_close(flooding.far), conn_close(other.far);
+	hand_pass(h, 2);
+	browser_release(&flooding);
+	browser_release(&other);
+}
+
+static void who_leaves_while_frames_wait_leaves_nothing(void **state)
+{
+	struct hand *h = *state;
+	struct browser b;
+	hand_start(h);
+	browser_open(h, &b);
+	for (int i = 0; i < 1000; i++) browser_send(&b, WS_TEXT, "{\"op\":\"ping\"}");
+	hand_pass(h, 1);
+	assert_true(metric_total(h->w->metrics, METRIC_WS_HELD_BACK) > 0);
+	conn_close(b.near);
+	hand_pass(h, 100);
+	assert_int_equal(b.closed, 1);
+	browser_release(&b);
+}
+
+/* The close frame behind them is among those that wait. */
+static void a_close_comes_behind_what_waits(void **state)
+{
+	struct hand *h = *state;
+	struct browser b;
+	hand_start(h);
+	browser_open(h, &b);
+	for (int i = 0; i < 500; i++) browser_send(&b, WS_TEXT, "{\"op\":\"ping\"}");
+	browser_send(&b, WS_CLOSE, "\x03\xE8");
+	hand_pass(h, 600);
+	assert_int_equal(b.messages, 1 + 500);
+	assert_int_equal(b.close_code, 1000);
+	browser_release(&b);
+}
+
 #define HAND_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HAND_TEST(past_the_hard_limit_it_is_told_to_resume),
-		HAND_TEST(who_does_not_take_even_that_is_cut),
-		HAND_TEST(one_that_stalls_is_told_to_resume),
+		HAND_TEST(past_the_hard_limit_it_is_told_to_resume),    HAND_TEST(who_does_not_take_even_that_is_cut),
+		HAND_TEST(one_that_stalls_is_told_to_resume),           HAND_TEST(frames_that_cost_too_much_wait),
+		HAND_TEST(who_leaves_while_frames_wait_leaves_nothing), HAND_TEST(a_close_comes_behind_what_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,25 @@ static void raw_nul_and_depth(void **state)
 	json_decref(value);
 }
 
+/* A text of 32 KiB that would be a hundred times as much in memory. */
+static void so_many_values_and_no_more(void **state)
+{
+	char text[2 * JSON_VALUES + 4];
+	json_t *value;
+	text[0] = '[';
+	for (size_t i = 0; i + 1 < JSON_VALUES; i++) text[2 * i + 1] = '1', text[2 * i + 2] = ',';
+	struct str most = { text, 2 * JSON_VALUES - 1 };
+	text[most.n++] = '1', text[most.n++] = ']';
+	assert_int_equal(json_read(most, &value, NULL), OK);
+	assert_int_equal(json_array_size(value), JSON_VALUES);
+	json_decref(value);
+	text[most.n - 1] = ',', text[most.n++] = '1', text[most.n++] = ']';
+	assert_int_equal(json_read(most, &value, NULL), ERR_MALFORMED);
+	memset(text + 1, ',', JSON_VALUES), text[0] = '"', text[JSON_VALUES + 1] = '"'; /* inside a string they are text */
+	assert_int_equal(json_read((struct str){ text, JSON_VALUES + 2 }, &value, NULL), OK);
+	json_decref(value);
+}
+
 struct fixture {
 	struct arena arena;
 	struct problem problem;
@@ -255,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_texts),   cmocka_unit_test(bad_texts),         cmocka_unit_test(raw_nul_and_depth),
+		cmocka_unit_test(good_texts),   cmocka_unit_test(bad_texts),         cmocka_unit_test(so_many_values_and_no_more),
 		cmocka_unit_test(fields_taken), cmocka_unit_test(faults_gathered),   cmocka_unit_test(unknown_fields),
 		cmocka_unit_test(no_object),    cmocka_unit_test(without_a_problem), cmocka_unit_test(many_unknown_fields),
 	};
