@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { person, type Person } from './lib/api.ts';
 import { Redis } from './lib/redis.ts';
 import { createDatabase, type Server, startBackend } from './lib/server.ts';
-import { connect, type Frame, settle, type Socket } from './lib/socket.ts';
+import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
 import type { Channel, List, Member } from './lib/types.ts';
 
 describe('two backends', () => {
@@ -111,7 +111,9 @@ describe('two backends', () => {
 
   test('typing is told on the other pod, not to oneself, and to nobody who is not in the channel', async () => {
     const [id, other] = [await room(bob), await room()];
-    const [a, b, again] = [await on(here, ann), await on(there, bob), await on(there, ann)] as [Socket, Socket, Socket];
+    const hearing = (server: Server, p: Person): Promise<Socket> =>
+      attach(server, { token: p.signed.access_token }, id);
+    const [a, b, again] = [await hearing(here, ann), await hearing(there, bob), await hearing(there, ann)];
     const typing = (f: Frame): boolean => f.op === 'typing';
     a.say({ op: 'typing', channel_id: other }); // bob is not there
     a.say({ op: 'typing', channel_id: id, thread_id: 1 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Person, password, person } from './lib/api.ts';
 import { backends, type Server } from './lib/server.ts';
-import { connect, dial, type Frame, settle, type Socket } from './lib/socket.ts';
+import { attach, connect, dial, type Frame, settle, type Socket } from './lib/socket.ts';
 import type { Channel, Message, SignedIn, Token } from './lib/types.ts';
 
 describe.each(backends)('sockets on $name', ({ start }) => {
@@ -197,7 +197,7 @@ describe.each(backends)('sockets on $name', ({ start }) => {
 
   test('who is typing is told to the others in the channel', async () => {
     const id = await room(bob);
-    const [a, b] = [await connect(server, on(ann)), await connect(server, on(bob))];
+    const [a, b] = [await attach(server, on(ann), id), await attach(server, on(bob), id)];
     await ann.api.ok('typing_create', { path: { id } }, 204);
     expect(await b.nextOp('typing')).toMatchObject({ channel_id: id, user_id: ann.user.id });
     b.say({ op: 'typing', channel_id: id });

@@ -225,6 +225,14 @@ export async function connect(server: Server, options: Options, hello?: Hello): 
   return Object.assign(socket, { ready: await socket.hello(hello) });
 }
 
+/** Connected, and past the point at which hints of these channels reach it: it hears that each stream has caught up. */
+export async function attach(server: Server, options: Options, ...channels: number[]): Promise<Socket> {
+  const socket = await connect(server, options, { cursors: Object.fromEntries(channels.map((id) => [id, 0])) });
+  const synced = (id: number): Frame | undefined => socket.frames.find((f) => f.op === 'synced' && f.channel_id === id);
+  for (const id of channels) await socket.until(() => synced(id), `being attached to channel ${id}`);
+  return socket;
+}
+
 /** A socket before its hello. */
 export async function dial(server: Server, options: Options): Promise<Socket> {
   const socket = new Socket(server, options);
