@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rate.h"
+#include "eph/local.h"
 #include "eph/local_values.h"
 
 struct entry {
@@ -82,6 +83,15 @@ static int64_t local_count(struct eph *eph, struct str key, int64_t window_ms)
 	int64_t n = ++e->count;
 	pthread_mutex_unlock(&l->lock);
 	return n;
+}
+
+void eph_local_raise(struct eph *eph, struct str key, int64_t count)
+{
+	struct eph_local *l = container_of(eph, struct eph_local, base);
+	pthread_mutex_lock(&l->lock);
+	struct entry *e = str_map_get(&l->entries, key);
+	if (e && now_ms(l) < e->count_until_ms && e->count < count) e->count = count;
+	pthread_mutex_unlock(&l->lock);
 }
 
 static int64_t local_peek(struct eph *eph, struct str key)

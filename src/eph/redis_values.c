@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "eph/local.h"
 #include "eph/redis_private.h"
 
 #define ARGS_MOST 64 /* of a command that writes */
@@ -23,7 +24,7 @@ static void post(struct eph_redis *r, enum call_kind kind, const struct str *arg
 	call_post(call_create(r, kind, argv, n));
 }
 
-/* ---- counters */
+/* ---- counters: what Redis says, which has those of all pods, is remembered here for when it is away */
 
 int64_t redis_eph_count(struct eph *e, struct str key, int64_t window_ms)
 {
@@ -34,7 +35,7 @@ int64_t redis_eph_count(struct eph *e, struct str key, int64_t window_ms)
 	const struct str argv[] = { STR("EVALSHA"), str_of(r->sha[SCRIPT_COUNT]), STR("1"), call_name(r, "count:", key, &a),
 								number(&a, window_ms) };
 	struct call *c = call_create(r, CALL_INTEGER, argv, countof(argv));
-	if (call_wait(c)) n = c->integer;
+	if (call_wait(c)) eph_local_raise(r->own, key, n = c->integer);
 	call_unref(c);
 	arena_release(&a);
 	return n;
@@ -48,10 +49,10 @@ int64_t redis_eph_peek(struct eph *e, struct str key)
 	struct call *c =
 		call_create(r, CALL_STRING, (const struct str[]){ STR("GET"), call_name(r, "count:", key, &a) }, 2);
 	int64_t n = 0;
-	if (call_wait(c))
-		str_i64(call_text(c, 0), 0, INT64_MAX, &n);
-	else
+	if (!call_wait(c))
 		n = r->own->ops->peek(r->own, key);
+	else if (str_i64(call_text(c, 0), 0, INT64_MAX, &n))
+		eph_local_raise(r->own, key, n);
 	call_unref(c);
 	arena_release(&a);
 	return n;
