@@ -58,7 +58,8 @@ static void say_state(struct bus_redis *b, bool away)
 {
 	int64_t now_ns = reactor_now_ns(b->reactor);
 	if (away)
-		log_event(LOG_WARN, "bus.link_lost");
+		log_event(LOG_WARN, "bus.link_lost",
+				  LOG_TEXT("why", b->ready_ns ? "it does not deliver in time" : "no connection"));
 	else
 		log_event(LOG_INFO, "bus.link_back", LOG_INT("away_ms", (now_ns - b->away_since_ns) / 1000000));
 	if (away) b->away_since_ns = now_ns;
@@ -146,7 +147,7 @@ static void on_tick(struct reactor *r, struct timer *t)
 	int64_t since = b->echo_ns > b->ready_ns ? b->echo_ns : b->ready_ns;
 	if (ms_since(b, since) >= b->o.config->redis_timeout_ms) {
 		redis_link_break(b->pub, "no echo within the time allowed");
-		redis_link_break(b->sub, "no echo within the time allowed");
+		redis_link_break(b->sub, NULL);
 	} else if (redis_link_ready(b->pub) && redis_link_ready(b->sub) && !redis_link_full(b->pub)) {
 		send_echo(b);
 	}
@@ -237,7 +238,6 @@ static void begin_if_both(struct bus_redis *b)
 static void pub_ready(struct redis_link *l)
 {
 	struct bus_redis *b = redis_link_data(l);
-	b->refused = false;
 	metric_add(b->cell, METRIC_BUS_RECONNECTS, 1);
 	publish_taking(b, true);
 	begin_if_both(b);
@@ -264,7 +264,7 @@ static void pub_lost(struct redis_link *l)
 	struct bus_redis *b = redis_link_data(l);
 	publish_taking(b, false);
 	either_lost(b);
-	redis_link_break(b->sub, "the publishing link was lost"); /* without echoes nobody can tell whether it works */
+	redis_link_break(b->sub, NULL); /* without echoes nobody can tell whether it works */
 }
 
 static void sub_lost(struct redis_link *l)

@@ -10,6 +10,7 @@
 #include "bus/bus.h"
 #include "bus/wire.h"
 #include "redis/link.h"
+#include "redis/refusals.h"
 
 /* What somebody on this pod wants to hear, or did a moment ago. lock */
 struct topic {
@@ -57,9 +58,9 @@ struct bus_redis {
 	int64_t echo_ns;  /* when the newest echo that came back was sent; 0: none on these links */
 	int64_t ready_ns; /* since when both links are ready; 0: they are not */
 	int64_t away_since_ns;
-	size_t awaiting; /* topics of SUBSCRIBEs without an answer */
-	size_t leaving;  /* topics of UNSUBSCRIBEs without an answer */
-	bool refused;    /* a refused publication was logged */
+	size_t awaiting;                /* topics of SUBSCRIBEs without an answer */
+	size_t leaving;                 /* topics of UNSUBSCRIBEs without an answer */
+	struct redis_refusals refusals; /* of publications */
 	int links;
 	/* ---- relaxed, any thread */
 	_Atomic int64_t dropped, in_flight, newest_echo_ns;

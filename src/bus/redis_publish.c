@@ -107,8 +107,7 @@ void redis_bus_publish_hint(struct bus *bus, struct hint *h)
 
 static void say_refused(struct bus_redis *b, const struct redisReply *reply)
 {
-	if (b->refused) return;
-	b->refused = true;
+	if (!redis_refusals_new(&b->refusals, redis_text(reply), reactor_now_ns(b->reactor))) return;
 	log_event(LOG_ERROR, "bus.publish_refused", LOG_STR("why", redis_text(reply)));
 }
 

@@ -40,6 +40,7 @@ static void set_up(struct eph_redis *r, bool up)
 	r->up = up;
 	pthread_mutex_unlock(&r->lock);
 	atomic_store_explicit(&r->slow, false, memory_order_relaxed);
+	if (!up) atomic_store_explicit(&r->refused_ns, 0, memory_order_relaxed); /* the next may be another one */
 }
 
 static void loaded(void *arg, const struct redisReply *reply, int64_t took_ns)
@@ -132,13 +133,20 @@ static void end_arrives(struct reactor *reactor, struct mail *m)
 	redis_link_stop(r->link);
 }
 
+/* A refusal counts until a write is taken, or for so long as nobody writes. */
+static bool is_refused(const struct eph_redis *r)
+{
+	int64_t refused_ns = atomic_load_explicit(&r->refused_ns, memory_order_relaxed);
+	return refused_ns && clock_monotonic_ns(&clock_real) - refused_ns < REFUSAL_QUIET_NS;
+}
+
 static bool redis_eph_away(struct eph *e)
 {
 	struct eph_redis *r = container_of(e, struct eph_redis, base);
 	pthread_mutex_lock(&r->lock);
 	bool up = r->up;
 	pthread_mutex_unlock(&r->lock);
-	return !up || atomic_load_explicit(&r->slow, memory_order_relaxed);
+	return !up || atomic_load_explicit(&r->slow, memory_order_relaxed) || is_refused(r);
 }
 
 static void write_gauges(void *arg, struct buf *out)

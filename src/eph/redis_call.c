@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "eph/redis_private.h"
 
@@ -19,6 +20,7 @@ struct call *call_create(struct eph_redis *r, enum call_kind kind, const struct 
 	c->eph = r;
 	c->refs = 1;
 	c->kinds = kind;
+	c->script = str_eq(argv[0], STR("EVALSHA"));
 	c->command = redis_format(argv, n, &c->command_n);
 	buf_init(&c->text);
 	return c;
@@ -161,15 +163,37 @@ static void finish(struct call *c, const struct redisReply *reply)
 	call_unref(c);
 }
 
+/* WRONGTYPE is one key's: somebody else has written there. */
+static void take_refusal(struct eph_redis *r, struct str why)
+{
+	int64_t now_ns = reactor_now_ns(r->reactor);
+	if (!str_starts(why, STR("WRONGTYPE"))) atomic_store_explicit(&r->refused_ns, now_ns, memory_order_relaxed);
+	if (!redis_refusals_new(&r->refusals, why, now_ns)) return;
+	r->refusal_told = true;
+	log_event(LOG_ERROR, "eph.write_refused", LOG_STR("why", why));
+}
+
+static void refusal_over(struct eph_redis *r)
+{
+	if (!atomic_exchange_explicit(&r->refused_ns, 0, memory_order_relaxed) || !r->refusal_told) return;
+	r->refusal_told = false;
+	log_event(LOG_INFO, "eph.write_taken");
+}
+
 static void on_answer(void *arg, const struct redisReply *reply, int64_t took_ns)
 {
 	struct call *c = arg;
 	struct eph_redis *r = c->eph;
 	if (reply && reply->type == REDIS_REPLY_ERROR) {
-		if (str_starts(redis_text(reply), STR("NOSCRIPT"))) redis_eph_load(r);
+		if (str_starts(redis_text(reply), STR("NOSCRIPT")))
+			redis_eph_load(r);
+		else
+			take_refusal(r, redis_text(reply));
 	} else if (reply && !(c->kinds & 1u << reply->type)) {
 		redis_link_break(r->link, "an answer of a kind that was not asked for");
 		reply = NULL;
+	} else if (reply && c->script) {
+		refusal_over(r);
 	}
 	finish(c, reply);
 	if (reply && redis_link_waiting(r->link) <= QUEUE_MOST / 2) calls_send(r);

@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "eph/local_values.h"
 #include "redis/link.h"
+#include "redis/refusals.h"
 
 struct span {
 	size_t at, n;
@@ -22,6 +23,7 @@ struct call {
 	char *command;
 	size_t command_n;
 	unsigned kinds;                                                   /* of answers that may come */
+	bool script;                                                      /* which writes */
 	void (*answered)(struct call *c, const struct redisReply *reply); /* reactor; NULL: nobody cares */
 	int refs;                                                         /* lock: who asked, and the way to Redis */
 	bool done;                                                        /* lock; what follows is not written any more */
@@ -55,8 +57,12 @@ struct eph_redis {
 	/* ---- reactor */
 	struct redis_link *link;
 	int loading; /* scripts not yet answered */
+	struct redis_refusals refusals;
+	bool refusal_told; /* and not yet that it is over */
 	/* ---- any thread */
 	_Atomic bool slow; /* somebody waited in vain, and no answer has come since */
+	_Atomic int64_t
+		refused_ns; /* when a write was last answered with an error, and none was taken since; 0: none was */
 	_Atomic int64_t late, dropped;
 };
 

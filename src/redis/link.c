@@ -37,7 +37,7 @@ struct redis_link {
 	struct addrinfo *addresses, *next_address;
 	struct timer retry, silence;
 	int64_t delay_ms;
-	bool stopping, worked;
+	bool stopping, worked, untold;                   /* untold: it was given up for something that is told elsewhere */
 	int greetings;                                   /* answers awaited before it is ready */
 	char why[WHY_MOST], logged[WHYS_MOST][WHY_MOST]; /* logged: since it worked last */
 	size_t n_logged;
@@ -71,6 +71,7 @@ size_t redis_link_waiting(const struct redis_link *l)
 
 static void say_why(struct redis_link *l)
 {
+	if (l->untold) return;
 	if (!l->why[0]) snprintf(l->why, sizeof l->why, "the connection was lost");
 	for (size_t i = 0; i < l->n_logged; i++)
 		if (!strcmp(l->why, l->logged[i])) return;
@@ -174,6 +175,14 @@ static void on_opened(struct conn *c)
 
 /* ---- what comes */
 
+/* It may be full of clients, or take none from other machines: then it says so and hangs up. */
+static void refuse_unasked(struct redis_link *l, const struct redisReply *reply)
+{
+	char why[WHY_MOST];
+	snprintf(why, sizeof why, "connecting: " STR_FMT, STR_ARG(redis_text(reply)));
+	redis_link_break(l, reply->type == REDIS_REPLY_ERROR ? why : "an answer to nothing: is this Redis?");
+}
+
 static void take_reply(struct redis_link *l, const struct redisReply *reply)
 {
 	if (l->o.subscriber && l->state == LINK_READY)
@@ -181,7 +190,7 @@ static void take_reply(struct redis_link *l, const struct redisReply *reply)
 	else if (l->waiting.n)
 		tell(l, reply);
 	else
-		redis_link_break(l, "an answer to nothing: is this Redis?");
+		refuse_unasked(l, reply);
 }
 
 static void on_data(struct conn *c, const char *p, size_t n)
@@ -282,7 +291,7 @@ static void connect_next(struct redis_link *l)
 										.stall_ms = l->o.timeout_ms };
 	l->next_address = a->ai_next;
 	l->state = LINK_CONNECTING;
-	l->why[0] = 0;
+	l->why[0] = 0, l->untold = false;
 	redis_reader_init(&l->reader);
 	l->conn = conn_connect(l->o.reactor, a->ai_addr, a->ai_addrlen, l->o.tls, l->o.address->host, &handler, l);
 	conn_setup(l->conn, &handler, l, &limits);
@@ -359,7 +368,8 @@ struct redis_link *redis_link_create(const struct redis_link_options *o)
 void redis_link_break(struct redis_link *l, const char *why)
 {
 	if (!l->conn || conn_closing(l->conn)) return;
-	snprintf(l->why, sizeof l->why, "%s", why);
+	l->untold = !why;
+	snprintf(l->why, sizeof l->why, "%s", why ? why : "");
 	for (char *c = l->why; *c; c++)
 		if ((unsigned char)*c < ' ') *c = ' ';
 	conn_close(l->conn);

@@ -40,7 +40,7 @@ bool redis_link_ready(const struct redis_link *l);
 bool redis_link_full(const struct redis_link *l);
 size_t redis_link_waiting(const struct redis_link *l); /* commands without an answer yet */
 void redis_link_works(struct redis_link *l);           /* it was seen to: the next loss is retried at once */
-/* Gives this connection up; a later one is tried. The reason is for the log and copied. */
+/* Gives this connection up; a later one is tried. The reason is for the log and copied; NULL: it is told elsewhere. */
 void redis_link_break(struct redis_link *l, const char *why);
 /* What is queued is still written, answers are told as lost; a name that is being looked up is given up. */
 void redis_link_stop(struct redis_link *l);

@@ -61,20 +61,25 @@ static inline void eph_pod_until(struct eph_pod *p, const char *name, int64_t n)
 	if (eph_pod_number(p, name) != n) fail_msg("%s is not %lld", name, (long long)n);
 }
 
-static inline void eph_pod_start(struct eph_pod *p, const char *url, const char *prefix)
+static inline void eph_pod_set(struct eph_pod *p, const char *name, const char *value)
 {
 	const char *why = "";
+	if (!config_set(&p->config, str_of(name), str_of(value), &why)) fail_msg("%s", why);
+}
+
+static inline void eph_pod_init(struct eph_pod *p, const char *prefix)
+{
 	memset(p, 0, sizeof *p);
 	config_init(&p->config);
 	arena_init(&p->arena);
 	p->metrics = metrics_create();
-	assert_true(config_set(&p->config, STR("REDIS_PREFIX"), str_of(prefix), &why));
+	eph_pod_set(p, "REDIS_PREFIX", prefix);
 	/* So that a busy machine is not taken for a Redis that does not answer. */
-	assert_true(config_set(&p->config, STR("LINNET_REDIS_WAIT_MS"), STR("10000"), &why));
-	if (!url) {
-		p->eph = eph_local_create(&clock_real, 1000);
-		return;
-	}
+	eph_pod_set(p, "LINNET_REDIS_WAIT_MS", "10000");
+}
+
+static inline void eph_pod_connect(struct eph_pod *p, const char *url)
+{
 	assert_true(redis_address_parse(str_of(url), &p->config.arena, &p->address));
 	p->eph = eph_redis_create(&(struct eph_redis_options){ .config = &p->config,
 														   .address = &p->address,
@@ -83,6 +88,16 @@ static inline void eph_pod_start(struct eph_pod *p, const char *url, const char 
 														   .metrics = p->metrics,
 														   .most_keys = 1000 });
 	assert_non_null(p->eph);
+}
+
+/* url NULL: its own alone. */
+static inline void eph_pod_start(struct eph_pod *p, const char *url, const char *prefix)
+{
+	eph_pod_init(p, prefix);
+	if (url)
+		eph_pod_connect(p, url);
+	else
+		p->eph = eph_local_create(&clock_real, 1000);
 }
 
 /* With Redis there. */

@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include "base/mem.h"
+#include "support/cert.h"
 
 #define HOUR 3600000
 
@@ -220,21 +221,141 @@ static void many_threads_ask_at_once(void **state)
 
 /* ---- the log */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static size_t refused_lines;
+static struct buf log_text;
 
 static void log_take(void *arg, struct str line)
 {
 	pthread_mutex_lock(&log_lock);
-	refused_lines += memmem(line.p, line.n, "redis.link_failed", 17) && memmem(line.p, line.n, "NOPERM", 6);
+	buf_add_str(&log_text, line);
+	buf_add_byte(&log_text, '\n');
 	pthread_mutex_unlock(&log_lock);
 }
 
-static size_t refusals(void)
+/* Lines with both of these words. */
+static size_t log_count(const char *a, const char *b)
 {
+	size_t n = 0;
 	pthread_mutex_lock(&log_lock);
-	size_t n = refused_lines;
+	struct str rest = buf_str(&log_text), line;
+	while (log_text.n && str_split(&rest, '\n', &line))
+		n += memmem(line.p, line.n, a, strlen(a)) && memmem(line.p, line.n, b, strlen(b));
 	pthread_mutex_unlock(&log_lock);
 	return n;
+}
+
+static void log_wait(const char *a, const char *b)
+{
+	for (int i = 0; i < 4000 && !log_count(a, b); i++) eph_nap(5);
+	if (!log_count(a, b)) fail_msg("no line with %s and %s in\n%.*s", a, b, (int)log_text.n, log_text.p);
+}
+
+static int fresh_log(void **state)
+{
+	pthread_mutex_lock(&log_lock);
+	log_text.n = 0;
+	pthread_mutex_unlock(&log_lock);
+	return 0;
+}
+
+/* Redis answers, but with this error: it is told once, the pod goes on with its own, and with Redis's afterwards. */
+static void goes_on_without(struct redis_server *redis, const char *change, const char *back, const char *error)
+{
+	const struct rate rate = { .count = 1, .per_ms = HOUR, .burst = 3 };
+	struct eph_pod p;
+	redis_do(redis, "FLUSHALL");
+	fresh_log(NULL);
+	eph_pod_open(&p, redis_url(redis));
+	assert_int_equal(count(&p, "n"), 1);
+	redis_do(redis, "%s", change);
+	assert_int_equal(count(&p, "n"), 2);
+	assert_true(take(&p, "k", &rate) && take(&p, "k", &rate) && take(&p, "k", &rate));
+	for (int i = 0; i < 100; i++) assert_false(take(&p, "k", &rate)); /* limits stay on */
+	for (int i = 3; i < 20; i++) assert_int_equal(count(&p, "n"), i);
+	assert_int_equal(log_count("eph.write_refused", error), 1);
+	assert_int_equal(log_count("\"event\":", ""), 2); /* and that the link works */
+	assert_int_equal(eph_pod_number(&p, "linnet_eph_away"), 1);
+	redis_do(redis, "%s", back);
+	assert_true(count(&p, "m") == 1 && count(&p, "m") == 2);
+	log_wait("eph.write_taken", "");
+	assert_int_equal(eph_pod_number(&p, "linnet_eph_away"), 0);
+	assert_int_equal(atoll(redis_do(redis, "GET count:m")), 2);
+	eph_pod_close(&p);
+}
+
+static void one_that_is_full_or_a_replica_or_takes_rights_away(void **state)
+{
+	struct redis_server *redis = *state;
+	goes_on_without(redis, "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM command not allowed");
+	goes_on_without(redis, "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY");
+	goes_on_without(redis, "ACL SETUSER default -evalsha", "ACL SETUSER default +evalsha", "NOPERM");
+}
+
+/* What Redis has said is remembered, also of the others: a count that was full stays so. */
+static void counts_of_others_stay_when_redis_dies(void **state)
+{
+	struct redis_server *redis = *state;
+	struct eph_pod p[2];
+	two(p, redis);
+	assert_int_equal(count(&p[0], "n"), 1);
+	for (int i = 2; i <= 20; i++) assert_int_equal(count(&p[1], "n"), i);
+	assert_int_equal(peek(&p[0], "n"), 20);
+	redis_kill(redis);
+	eph_pod_until(&p[0], "linnet_eph_away", 1);
+	eph_pod_until(&p[1], "linnet_eph_away", 1);
+	assert_int_equal(peek(&p[0], "n"), 20);
+	assert_int_equal(count(&p[1], "n"), 21);
+	redis_again(redis);
+	close_two(p);
+}
+
+/* All that a link can be told at once: the user of docs/running.md with its rights and no more, over TLS, in another
+ * database, behind a prefix. */
+static void a_user_over_tls_in_another_database_behind_a_prefix(void **state)
+{
+	struct cert cert;
+	cert_make(&cert);
+	const struct redis_setup setup = { .password = "s3cret", .tls_cert = cert.cert, .tls_key = cert.key };
+	struct redis_server *redis = redis_start(&setup);
+	const struct rate rate = { .count = 1, .per_ms = HOUR, .burst = 2 };
+	struct eph_pod p;
+	char url[128];
+	redis_do(redis,
+			 "ACL SETUSER linnet on >pa:ss@word resetchannels &lin:channel:* &lin:user:* &lin:pod:* ~lin:* +publish "
+			 "+subscribe +unsubscribe +script|load +evalsha +time +hmget +hset +hgetall +pexpire +incr +get +mget "
+			 "+set +del +sadd +srem +smembers +zadd +zrem +zrangebyscore +zremrangebyscore +select");
+	snprintf(url, sizeof url, "rediss://linnet:pa%%3Ass%%40word@127.0.0.1:%d/3", redis_tls_port(redis));
+	eph_pod_init(&p, "lin:");
+	eph_pod_set(&p, "LINNET_REDIS_CA", cert.cert);
+	eph_pod_connect(&p, url);
+	eph_pod_until(&p, "linnet_eph_away", 0);
+	assert_true(count(&p, "n") == 1 && count(&p, "n") == 2 && peek(&p, "n") == 2);
+	assert_true(take_shared(&p, "k", &rate) && take_shared(&p, "k", &rate));
+	assert_false(take_shared(&p, "k", &rate));
+	p.eph->ops->set_add(p.eph, STR("s"), STR("member"), HOUR);
+	p.eph->ops->scored_put(p.eph, STR("z"), STR("member"), 5, HOUR);
+	p.eph->ops->hash_put(p.eph, STR("h"), &(struct eph_item){ STR("name"), STR("value"), 0 }, 1, HOUR);
+	p.eph->ops->put(p.eph, STR("v"), STR("text"), HOUR);
+	assert_string_equal(eph_text(&p, p.eph->ops->set_get(p.eph, STR("s"), &p.arena)), "member=/0");
+	assert_string_equal(eph_text(&p, p.eph->ops->scored_get(p.eph, STR("z"), 1, &p.arena)), "member=/5");
+	assert_string_equal(eph_text(&p, p.eph->ops->hash_get(p.eph, STR("h"), &p.arena)), "name=value/0");
+	struct str text, key = STR("v");
+	p.eph->ops->get(p.eph, &key, 1, &p.arena, &text);
+	assert_true(str_eq(text, STR("text")));
+	p.eph->ops->set_remove(p.eph, STR("s"), STR("member"));
+	p.eph->ops->scored_remove(p.eph, STR("z"), STR("member"));
+	assert_int_equal(p.eph->ops->set_get(p.eph, STR("s"), &p.arena).n, 0);
+	assert_int_equal(p.eph->ops->scored_get(p.eph, STR("z"), 1, &p.arena).n, 0);
+	assert_int_equal(log_count("eph.write_refused", ""), 0);
+	assert_string_equal(redis_do(redis, "DBSIZE"), "0");
+	redis_do(redis, "SELECT 3");
+	assert_string_equal(redis_do(redis, "DBSIZE"), "4");
+	assert_string_equal(redis_do(redis, "EXISTS lin:bucket:k lin:count:n lin:h lin:v"), "4");
+	p.eph->ops->forget(p.eph, STR("n"));
+	assert_int_equal(peek(&p, "n"), 0);
+	assert_string_equal(redis_do(redis, "EXISTS lin:count:n"), "0");
+	eph_pod_close(&p);
+	redis_destroy(redis);
+	cert_remove(&cert);
 }
 
 static void a_user_without_a_right_is_said_once(void **state)
@@ -245,9 +366,9 @@ static void a_user_without_a_right_is_said_once(void **state)
 	redis_do(redis, "ACL SETUSER noscript on >pass ~* +@all -script");
 	snprintf(url, sizeof url, "redis://noscript:pass@127.0.0.1:%d", redis_port(redis));
 	eph_pod_start(&p, url, "");
-	for (int i = 0; i < 4000 && !refusals(); i++) eph_nap(5);
-	eph_nap(500);
-	assert_int_equal(refusals(), 1);
+	log_wait("redis.link_failed", "NOPERM");
+	eph_nap(500); /* what would be a tight loop makes itself seen */
+	assert_int_equal(log_count("redis.link_failed", "NOPERM"), 1);
 	assert_int_equal(count(&p, "n"), 1);
 	eph_pod_close(&p);
 	redis_do(
@@ -265,15 +386,24 @@ int main(void)
 {
 	struct redis_server *redis = redis_start(NULL);
 	log_capture(log_take, NULL);
-#define TEST(f) cmocka_unit_test_prestate(f, redis)
+#define TEST(f) cmocka_unit_test_prestate_setup_teardown(f, fresh_log, NULL, redis)
 	const struct CMUnitTest tests[] = {
-		TEST(a_bucket_is_shared),       TEST(a_bucket_told_in_the_background_is_exact_in_the_end),
-		TEST(a_shared_take_is_exact),   TEST(counters_are_shared),
-		TEST(killed_and_back_empty),    TEST(paused),
-		TEST(ends_while_it_is_paused),  TEST(scripts_that_were_flushed_are_loaded_again),
-		TEST(many_threads_ask_at_once), TEST(a_user_without_a_right_is_said_once),
+		TEST(a_bucket_is_shared),
+		TEST(a_bucket_told_in_the_background_is_exact_in_the_end),
+		TEST(a_shared_take_is_exact),
+		TEST(counters_are_shared),
+		TEST(killed_and_back_empty),
+		TEST(paused),
+		TEST(ends_while_it_is_paused),
+		TEST(scripts_that_were_flushed_are_loaded_again),
+		TEST(many_threads_ask_at_once),
+		TEST(a_user_without_a_right_is_said_once),
+		TEST(one_that_is_full_or_a_replica_or_takes_rights_away),
+		TEST(counts_of_others_stay_when_redis_dies),
+		TEST(a_user_over_tls_in_another_database_behind_a_prefix),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	buf_release(&log_text);
 	redis_destroy(redis);
 	return failed;
 }
