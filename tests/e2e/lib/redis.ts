@@ -51,6 +51,27 @@ export class Redis {
     return redis;
   }
 
+  /** One command; its answer's first line, or the text of a string. */
+  async ask(...words: string[]): Promise<string> {
+    const socket = connect(this.port, '127.0.0.1');
+    socket.setEncoding('utf8');
+    const command = words.map((w) => `$${Buffer.byteLength(w)}\r\n${w}\r\n`).join('');
+    let text = '';
+    try {
+      socket.write(`*${words.length}\r\n${command}`);
+      for await (const chunk of socket) {
+        text += chunk as string;
+        const [, line, more] = /^([^\r]*)\r\n(?:(.*)\r\n)?$/s.exec(text) ?? [];
+        if (line === undefined) continue;
+        if (!line.startsWith('$') || line === '$-1') return line.slice(1);
+        if (more !== undefined) return more;
+      }
+    } finally {
+      socket.destroy();
+    }
+    throw new Error(`no answer to ${words.join(' ')}`);
+  }
+
   async kill(): Promise<void> {
     await this.program.stop('SIGKILL');
   }
