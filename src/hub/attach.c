@@ -52,6 +52,13 @@ void attach_begin(struct attach *a)
 	ask(a);
 }
 
+static void forget_events(struct attach *a)
+{
+	for (size_t i = 0; i < a->n_events; i++) event_unref(a->events[i]);
+	mem_free(a->events);
+	a->events = NULL, a->n_events = 0;
+}
+
 static void forget_frames(struct attach *a)
 {
 	for (size_t i = 0; i < a->n_frames; i++) frame_unref(a->frames[i]);
@@ -97,6 +104,7 @@ static void end(struct attach *a)
 	struct session *s = a->session;
 	local_unhold(a->home, a->channel_id);
 	forget_frames(a);
+	forget_events(a);
 	if (a->pinned && !a->home->hub->stopping)
 		free_unpinned(a);
 	else
@@ -166,6 +174,8 @@ static void take_ring(struct owner *o, struct attach *a)
 
 void attach_try(struct owner *o, struct attach *a)
 {
+	owner_recall(o, a->events, a->n_events, a->events_at);
+	forget_events(a);
 	/* Position and membership are of one snapshot, and the owner is not past it: it supplies what follows. */
 	bool exact = a->known == a->cursor && a->cursor != CURSOR_NONE && a->cursor >= o->last && !a->cursor_at;
 	bool blind = fault_on(o->here->hub->config, STR("no_barrier")); /* goes live wherever the owner is */
@@ -283,6 +293,16 @@ static bool snapshot_replay(struct attach *a, struct sub *sub, const struct sync
 	return wanted(a) != NULL;
 }
 
+/* Whoever comes next from where this one was is served by the ring: after a pod's death that is everybody. */
+static void bring_events(struct attach *a, const struct sync_log *log)
+{
+	if (!log->n_events) return;
+	a->events = mem_alloc(log->n_events * sizeof *a->events);
+	for (size_t i = 0; i < log->n_events; i++) a->events[i] = event_ref(log->events[i]);
+	a->n_events = log->n_events;
+	a->events_at = log->since ? log->since_at : 0; /* nothing was compared at 0 */
+}
+
 /* Brings the session to T, the snapshot's head; the owner goes on from there. */
 static void snapshot_apply(struct attach *a, const struct sync_log *log)
 {
@@ -307,6 +327,7 @@ static void snapshot_apply(struct attach *a, const struct sync_log *log)
 		end(a);
 		return;
 	}
+	if (log->verdict == SYNC_EVENTS) bring_events(a, log);
 	sub->pos = a->cursor = a->known = log->head;
 	sub->pos_at = a->cursor_at = 0;
 	a->counted = false; /* what has come since T is no part of what it had missed */

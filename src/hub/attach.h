@@ -24,6 +24,10 @@ struct attach {
 	bool counted;     /* what it replays counts for session.replay_left; no more once a snapshot has brought it to T */
 	bool lost;        /* the owner went away meanwhile: ask again, unless that was another history */
 	uint64_t history; /* in which the session was opened */
+	struct event *
+		*events; /* what a snapshot has read, (cursor, T], on the way to the owner, which keeps it for others */
+	size_t n_events;
+	int64_t events_at; /* the time of the rev before the first; 0: not known */
 	/* the owner's answer */
 	bool pinned; /* the owner `pin_gen` keeps what follows pin_rev until this comes back or has ended */
 	uint64_t pin_gen;

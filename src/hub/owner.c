@@ -56,6 +56,7 @@ static void ring_pop(struct owner *o)
 	struct frame *f = o->ring[o->ring_at];
 	o->ring_at = (o->ring_at + 1) % o->ring_cap;
 	o->ring_n--;
+	o->below_at = f->event->at;
 	account(o, -(int64_t)frame_size(f));
 	frame_unref(f);
 }
@@ -93,7 +94,17 @@ static void ring_push(struct owner *o, struct frame *f) /* the one after `last` 
 {
 	ring_trim(o, (size_t)o->here->hub->config->ring_events - 1);
 	if (o->ring_n == o->ring_cap) ring_grow(o);
+	if (!o->ring_n) o->below_at = o->last_at;
 	o->ring[(o->ring_at + o->ring_n++) % o->ring_cap] = f;
+	account(o, (int64_t)frame_size(f));
+}
+
+static void ring_unshift(struct owner *o, struct frame *f) /* the one before the first */
+{
+	if (o->ring_n == o->ring_cap) ring_grow(o);
+	o->ring_at = (o->ring_at + o->ring_cap - 1) % o->ring_cap;
+	o->ring[o->ring_at] = f;
+	o->ring_n++;
 	account(o, (int64_t)frame_size(f));
 }
 
@@ -118,6 +129,7 @@ bool owner_covers(const struct owner *o, int64_t rev)
 int64_t owner_time(const struct owner *o, int64_t rev)
 {
 	if (rev == o->last) return o->last_at;
+	if (rev == o->last - (int64_t)o->ring_n) return o->below_at;
 	struct frame *f = owner_ring(o, rev);
 	return f ? f->event->at : 0;
 }
@@ -128,6 +140,16 @@ static void owner_retain(struct owner *o, int64_t min_rev)
 	if (min_rev <= o->min_rev) return;
 	o->min_rev = min_rev;
 	while (o->ring_n > o->fresh && o->last - (int64_t)o->ring_n < min_rev) ring_pop(o);
+}
+
+void owner_recall(struct owner *o, struct event *const *events, size_t n, int64_t below_at)
+{
+	size_t most = (size_t)o->here->hub->config->ring_events, before = o->ring_n;
+	while (n && events[n - 1]->rev > o->last - (int64_t)o->ring_n) n--; /* it has these */
+	while (n && events[n - 1]->rev == o->last - (int64_t)o->ring_n && o->ring_n < most && !over_cap(o) &&
+		   events[n - 1]->rev > o->min_rev)
+		ring_unshift(o, frame_create(events[--n]));
+	if (o->ring_n > before) o->below_at = n ? events[n - 1]->at : below_at;
 }
 
 void owner_pin(struct owner *o)

@@ -20,6 +20,7 @@ struct owner {
 	int64_t min_rev;
 	struct frame **ring; /* recent frames, dense up to `last`: ring[(at + i) % cap] */
 	size_t ring_at, ring_n, ring_cap;
+	int64_t below_at; /* the time of the rev below the ring; 0: not known. Without a ring it is last_at that counts */
 	struct event **held; /* beyond a gap, ascending */
 	size_t held_n, held_cap;
 	int64_t bytes;       /* of ring and held */
@@ -43,6 +44,9 @@ void owner_doubt(struct hub_reactor *hr, int64_t channel_id); /* it may have mis
 void owner_subscribed(struct hub_reactor *hr, int64_t channel_id);
 bool owner_covers(const struct owner *o, int64_t rev);        /* everything after rev is in the ring */
 struct frame *owner_ring(const struct owner *o, int64_t rev); /* NULL: not there */
+/* The past as a snapshot has read it, ascending, and the time of the rev before it (0: not known): what reaches down
+ * from the ring is put before it, as far as there is room. */
+void owner_recall(struct owner *o, struct event *const *events, size_t n, int64_t below_at);
 /* The time of the row at `rev`, if the owner knows it; 0. */
 int64_t owner_time(const struct owner *o, int64_t rev);
 void owner_pin(struct owner *o); /* keeps what comes after `last`, which the caller remembers, until */

@@ -206,6 +206,75 @@ static void resets_stop_at_the_limit(void **state)
 	hand_close(h, k);
 }
 
+/* ---- who comes next */
+
+/* Comes with this cursor and reads all of it; whether the database was asked for more than the list. */
+static bool is_read_for(struct hand *h, struct cursor at, const char *last, size_t events)
+{
+	struct client *k = hand_open(h, 1, &at, 1);
+	size_t asked = 0;
+	for (; h->jobs.n; hand_turn(h)) {
+		asked += h->jobs.n;
+		hand_answer(h);
+	}
+	assert_true(has(k, last));
+	assert_int_equal(count_of(k, "event "), events);
+	hand_close(h, k);
+	return asked > 1;
+}
+
+/* What one snapshot has read serves everybody who comes back from there or from later: after a pod's death that is
+ * everybody. */
+static void what_was_read_for_one_serves_the_next(void **state)
+{
+	struct hand *h = *state;
+	hand_start(h);
+	join_channel(h->w, 1, ME);
+	write_changes(h->w, 1, 5);
+	struct client *stays = hand_reader(h, 0, NULL, 0); /* the owner opens: its ring is empty */
+	char synced[64], reset[64];
+	snprintf(synced, sizeof synced, "%s", line_of("synced", 1, 6));
+	snprintf(reset, sizeof reset, "%s", line_of("reset", 1, 6));
+	assert_true(is_read_for(h, (struct cursor){ 1, 3, 1003 }, synced, 3));
+	assert_false(is_read_for(h, (struct cursor){ 1, 3, 1003 }, synced, 3));
+	assert_false(is_read_for(h, (struct cursor){ 1, 3, 0 }, synced, 3));
+	assert_false(is_read_for(h, (struct cursor){ 1, 5, 1005 }, synced, 1));
+	assert_true(is_read_for(h, (struct cursor){ 1, 3, 777 }, reset, 0)); /* another history */
+	assert_true(is_read_for(h, (struct cursor){ 1, 5, 777 }, reset, 0));
+	assert_true(is_read_for(h, (struct cursor){ 1, 1, 0 }, synced, 5));
+	assert_false(is_read_for(h, (struct cursor){ 1, 1, 0 }, synced, 5));
+	assert_false(is_read_for(h, (struct cursor){ 1, 2, 1002 }, synced, 4));
+	assert_true(is_read_for(h, (struct cursor){ 1, 1, 1001 }, synced, 5)); /* nobody told the owner its time */
+	hand_close(h, stays);
+}
+
+/* No more than there is room for, the newest of it; retention takes it like the rest. */
+static void what_was_read_for_one_has_its_bounds(void **state)
+{
+	struct hand *h = *state;
+	h->w->config.ring_events = 16;
+	hand_start(h);
+	int64_t channel = channel_of(h->w, 0);
+	join_channel(h->w, channel, ME);
+	write_changes(h->w, channel, 29);
+	struct client *stays = hand_reader(h, 0, NULL, 0);
+	say_changes(h->w, channel, 2);
+	hand_pass(h, 2);
+	char synced[64];
+	snprintf(synced, sizeof synced, "%s", line_of("synced", channel, 32));
+	assert_true(is_read_for(h, (struct cursor){ channel, 3, 1003 }, synced, 29));
+	const struct owner *o = owner_get(hub_here(h->w->r[0]), channel);
+	assert_int_equal(o->ring_n, 16);
+	assert_int_equal(owner_time(o, 16), 1016);
+	assert_false(is_read_for(h, (struct cursor){ channel, 16, 1016 }, synced, 16));
+	assert_true(is_read_for(h, (struct cursor){ channel, 15, 1015 }, synced, 17));
+	say_changes(h->w, channel, 3);
+	hand_pass(h, 2);
+	assert_int_equal(o->ring_n, 16);
+	assert_int_equal(owner_time(o, 19), 1019);
+	hand_close(h, stays);
+}
+
 /* ---- an owner that is ahead */
 
 /* No ring has room, the channel is busy, each snapshot is old when it arrives: what follows it was kept. */
@@ -366,6 +435,8 @@ int main(void)
 		HAND_TEST(a_busy_channel_is_reset_once),
 		HAND_TEST(a_new_channel_is_not_reset),
 		HAND_TEST(resets_stop_at_the_limit),
+		HAND_TEST(what_was_read_for_one_serves_the_next),
+		HAND_TEST(what_was_read_for_one_has_its_bounds),
 		HAND_TEST(a_busy_channel_is_caught_up_with_over_the_cap),
 		HAND_TEST(nothing_is_kept_for_who_has_gone),
 		HAND_TEST(a_snapshot_that_fails_begins_anew),
