@@ -1,5 +1,6 @@
 /* Of several pods. Labels of fan-out: "pods/saturated" and "pods/half" through Redis, "pods/dead-saturated" and
- * "pods/dead-half" without it, "pods/N-light" and "pods/N-half" with N pods under the same load. */
+ * "pods/dead-half" without it, "pods/N-light" and "pods/N-half" with N pods under the same load. Of reads "peace" and
+ * "death"; of head checks "idle" and "busy"; of tables "heads" and "moves". */
 #include <math.h>
 #include <stdio.h>
 
@@ -62,7 +63,85 @@ static void pods_report(void)
 		fan_line(lines[i].who, lines[i].title, lines[i].saturated);
 }
 
+static double of(const struct key *k, const char *name)
+{
+	return median(k, name, NULL);
+}
+
+static const char *reader_remark(const struct key *k)
+{
+	return of(k, "reader_cores") > BOUND ? "  bound by the reader" : "";
+}
+
+static void reads_line(const struct key *k, const char *title)
+{
+	printf("%-20s %9.0f %9.0f %9.0f %9.1f %11.5f %7.2f %7.2f %7.2f %7.3f %7.2f%s\n", title, of(k, "deliveries"),
+		   of(k, "reads"), of(k, "read_rows"), of(k, "read_ms"), of(k, "reads_per_delivery"), of(k, "seconds"),
+		   of(k, "server_cpu_s"), of(k, "database_cpu_s"), of(k, "redis_cpu_s"), of(k, "reader_cores"),
+		   reader_remark(k));
+}
+
+static void reads_report(void)
+{
+	struct key peace = { "reads", "reads", "peace", 0, 0, 0 }, death = { "reads", "reads", "death", 0, 0, 0 };
+	int rounds;
+	double clients = median(&death, "clients", &rounds);
+	if (!rounds) return;
+	printf(
+		"\nDatabase reads with %.0f clients of %.0f channels each, %d rounds\n%-20s %9s %9s %9s %9s %11s %7s %7s %7s "
+		"%7s %7s\n",
+		clients, of(&death, "client_channels"), rounds, "", "deliver.", "reads", "rows", "read ms", "a delivery",
+		"wall s", "pods s", "DB s", "Redis s", "reader");
+	reads_line(&peace, "in peace");
+	reads_line(&death, "after a pod's death");
+	printf("%20s from the kill: the last is ready after %.0f ms, has caught up after %.0f; from its connection on p50 "
+		   "%.0f, "
+		   "p99 %.0f ms; the largest pod %.0f MB, before %.0f\n",
+		   "", of(&death, "ready_ms"), of(&death, "synced_ms"), of(&death, "ready_p50_ms"), of(&death, "ready_p99_ms"),
+		   of(&death, "peak_mb"), of(&death, "before_mb"));
+}
+
+static void check_line(const struct key *k, const char *title)
+{
+	bool slow = of(k, "rate") > 0 && of(k, "changes_per_s") < 0.95 * of(k, "rate");
+	printf("%-12s %8.0f %9.2f %9.2f %9.2f %9.0f %8.0f %7.2f %7.2f %7.2f%s%s\n", title, of(k, "changes_per_s"),
+		   of(k, "check_ms"), of(k, "database_ms"), of(k, "database_cpu_ms"), of(k, "rows"), of(k, "blocks"),
+		   of(k, "seconds"), of(k, "server_cpu_s"), of(k, "database_cpu_s"), reader_remark(k),
+		   slow ? "  overloaded: fewer changes than were asked for" : "");
+}
+
+static void table_line(const char *who)
+{
+	struct key k = { "table", "heads", who, 0, 0, 0 };
+	printf("%-8s %8.1f %8.1f %8.1f %8.1f %9.0f %9.0f %9.0f %9.0f %7.3f %7.0f\n", who, of(&k, "before_bytes") / 1e6,
+		   of(&k, "bytes") / 1e6, of(&k, "before_index_bytes") / 1e6, of(&k, "index_bytes") / 1e6, of(&k, "rows"),
+		   of(&k, "dead"), of(&k, "inserts"), of(&k, "updates"), of(&k, "hot_share"), of(&k, "vacuums"));
+}
+
+static void heads_report(void)
+{
+	struct key idle = { "heads", "heads", "idle", 0, 0, 0 }, busy = { "heads", "heads", "busy", 0, 0, 0 };
+	struct key table = { "table", "heads", "heads", 0, 0, 0 };
+	int rounds;
+	double channels = median(&idle, "channels", &rounds);
+	if (!rounds) return;
+	printf("\nA head check of a pod that serves %.0f channels, %d rounds\n%-12s %8s %9s %9s %9s %9s %8s %7s %7s %7s\n",
+		   channels, rounds, "", "chang./s", "pod ms", "DB ms", "DB CPU ms", "rows", "blocks", "wall s", "pod s",
+		   "DB s");
+	check_line(&idle, "idle");
+	check_line(&busy, "changing");
+	printf("\nAfter %.0f changes more, %.0f a second, and autovacuum as it comes; MB\n%-8s %8s %8s %8s %8s %9s %9s %9s "
+		   "%9s "
+		   "%7s %7s\n",
+		   of(&table, "changes"), of(&table, "changes") / of(&table, "seconds"), "", "before", "after", "index",
+		   "after", "rows", "dead", "inserts", "updates", "HOT", "vacuums");
+	table_line("heads");
+	table_line("moves");
+}
+
 void cluster_report(void)
 {
 	pods_report();
+	reads_report();
+	heads_report();
 }
