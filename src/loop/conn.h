@@ -4,7 +4,7 @@
  * Reading: the reactor's one 64 KiB buffer is filled and shown to the handler, which takes all of it (what it cannot
  * use yet it keeps itself, and pauses reading). Writing: references to chunks are queued; a dirty connection is flushed
  * with one gathered write before the loop sleeps. Past the soft limit conn_full() says so and `drained` is called once
- * the queue is empty again; past the hard limit, or when nothing could be written for LINNET_WRITE_STALL_S, it is
+ * the queue is empty again; past the hard limit, or when next to nothing could be written for LINNET_WRITE_STALL_S, it is
  * closed. A handler may close its connection anywhere, also inside its own callbacks: `closed` follows at the end of
  * the turn, exactly once, and the memory goes after that. */
 #ifndef LINNET_LOOP_CONN_H
@@ -48,7 +48,7 @@ struct conn_handler {
 
 struct conn_limits {
 	size_t soft, hard; /* queued bytes */
-	int stall_ms;      /* no byte written for so long while some wait: closed */
+	int stall_ms;      /* less than 16 KiB written in so long while some wait: closed */
 };
 
 /* ---- making */

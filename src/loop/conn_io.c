@@ -8,8 +8,9 @@
 
 #include "loop/conn_private.h"
 
-#define READS_A_TURN 4 /* of a full buffer; then the others get their turn */
-#define GATHER 64      /* ranges in one write */
+#define PROGRESS_BYTES 16384 /* within stall_ms: less is a stall */
+#define READS_A_TURN 4       /* of a full buffer; then the others get their turn */
+#define GATHER 64            /* ranges in one write */
 
 /* ---- watching */
 
@@ -137,12 +138,13 @@ void conn_mark_dirty(struct conn *c)
 	vec_push(&c->layer->dirty, c);
 }
 
-/* Starts to count how long nothing is written. */
+/* Starts to count how long next to nothing is written. */
 static void conn_watch_stall(struct conn *c)
 {
 	struct conn_layer *l = c->layer;
 	if (!c->out || !list_empty(&c->out->link)) return;
 	c->out->since_ms = reactor_now_ms(l->reactor);
+	c->out->since_bytes = 0;
 	list_add_tail(&l->stalled, &c->out->link);
 	if (!timer_pending(&l->stall_timer) || l->stall_timer.due_ms > c->out->since_ms + c->stall_ms)
 		timer_set(l->reactor, &l->stall_timer, c->stall_ms);
@@ -172,9 +174,17 @@ void conn_block(struct conn *c)
 	conn_watch(c);
 }
 
+/* One byte now and then is no progress: what a reader has queued would be kept for hours. */
+static void conn_progressed(struct conn *c, size_t n)
+{
+	c->out->since_bytes += (uint32_t)n;
+	if (c->out->since_bytes < PROGRESS_BYTES) return;
+	c->out->since_ms = reactor_now_ms(c->layer->reactor);
+	c->out->since_bytes = 0;
+}
+
 void conn_push(struct conn *c)
 {
-	struct conn_layer *l = c->layer;
 	while (c->out && !c->blocked && (c->state == CONN_LIVE || c->state == CONN_FINISHING)) {
 		struct iovec iov[GATHER];
 		ssize_t n = c->transport->write(c, iov, outq_iov(c->out, iov, GATHER));
@@ -184,7 +194,7 @@ void conn_push(struct conn *c)
 			conn_end(c, CONN_RESET);
 		} else {
 			outq_drop(c->out, (size_t)n);
-			c->out->since_ms = reactor_now_ms(l->reactor);
+			conn_progressed(c, (size_t)n);
 			if (c->out->bytes == 0) conn_drop_queue(c);
 			if (c->blocked) conn_block(c);
 		}

@@ -23,7 +23,8 @@ struct outq {
 
 	/* For the connection that waits with it: */
 	struct list link;
-	int64_t since_ms;
+	int64_t since_ms;     /* it has waited, */
+	uint32_t since_bytes; /* and so many have gone since */
 	struct conn *conn;
 };
 void outq_init(struct outq *q);
