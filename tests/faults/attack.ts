@@ -1,4 +1,5 @@
 // Carries out one step of the plan; returns when what was broken is whole again.
+import { linnet } from '../e2e/lib/process.ts';
 import type { Crowd } from './crowd.ts';
 import type { Step } from './plan.ts';
 import type { Rig } from './rig.ts';
@@ -8,12 +9,24 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const drop = 0.1;
 /** more revs than LINNET_REPLAY_CHANNEL, as the rig sets it */
 const reset_after = 32;
-const away_most_ms = 30_000;
+const away_most_ms = 60_000; // where the machine is slow
+const stall_most_ms = 45_000;
+const parked = 'linnet_hub_parked_total';
+/** more revs than LINNET_REPLAY_CHANNEL, too */
+const shouts_more = 3;
 
 type Do = (rig: Rig, crowd: Crowd, step: Step) => Promise<void>;
 
 const picked = (crowd: Crowd, step: Step) =>
   step.clients.map((i) => crowd.clients[i % crowd.clients.length]).filter((c) => c !== undefined);
+
+async function replace(rig: Rig, step: Step, binary: string): Promise<void> {
+  const pod = rig.pods[step.pods[0] as number];
+  if (!pod) return;
+  await pod.drain();
+  pod.binary = binary;
+  await pod.start();
+}
 
 const attacks: { [kind: string]: Do } = {
   async cut(_, crowd, step) {
@@ -29,9 +42,26 @@ const attacks: { [kind: string]: Do } = {
       await pause(50);
     for (const client of gone) client.comeBack();
   },
-  async stall(_, crowd, step) {
-    const slow = picked(crowd, step).filter((client) => client.stall());
-    await pause(step.for_ms);
+  /**
+   * Some stop to read; those in the loud room until their pods have parked them, which is for as long as the kernels take what is
+   * said, and then some more, so that they cannot go on where they were.
+   */
+  async stall(rig, crowd, step) {
+    const { readers } = crowd.loud;
+    const from = Date.now();
+    const late = (): boolean => Date.now() - from > stall_most_ms;
+    const hellos = readers.map((client) => client.stats.hellos);
+    for (const client of readers) client.cut(); // a connection that has read much has grown in the kernel
+    while (!readers.every((client, i) => client.ready && client.stats.hellos > (hellos[i] as number)) && !late())
+      await pause(20);
+    const before = rig.count(parked);
+    const slow = [...picked(crowd, step), ...readers].filter((client) => client.stall());
+    const stalled = readers.filter((client) => client.absent).length;
+    for (let more = 0; more < shouts_more && !late(); await rig.scrape()) {
+      await crowd.shout();
+      if (rig.count(parked) >= before + stalled) more++;
+    }
+    await pause(Math.max(0, from + step.for_ms - Date.now()));
     for (const client of slow) client.resume();
   },
   async pod_kill(rig, _, step) {
@@ -45,6 +75,22 @@ const attacks: { [kind: string]: Do } = {
       await rig.pods[i]?.drain();
       await rig.pods[i]?.start();
     }
+  },
+  /** A pod more, of the present version: it brings the schema up to date while the others serve. */
+  async pod_joins(rig, _, step) {
+    const pod = rig.pods[step.pods[0] as number];
+    if (!pod) return;
+    pod.binary = linnet;
+    await pod.start();
+    await rig.scrape();
+    rig.delivered_before = rig.count('linnet_hub_delivered_total', rig.binary);
+  },
+  async pod_upgrade(rig, _, step) {
+    await replace(rig, step, linnet);
+  },
+  /** The version before, on the schema as it is by now. */
+  async pod_rollback(rig, _, step) {
+    await replace(rig, step, rig.binary);
   },
   async postgres_kill(rig, _, step) {
     await rig.database.kill();
@@ -83,8 +129,14 @@ const attacks: { [kind: string]: Do } = {
   },
 };
 
-export function attack(rig: Rig, crowd: Crowd, step: Step): Promise<void> {
+function one(rig: Rig, crowd: Crowd, step: Step): Promise<void> {
   const what = attacks[step.kind];
   if (!what) throw new Error(`there is no fault ${step.kind}`);
   return what(rig, crowd, step);
+}
+
+export async function attack(rig: Rig, crowd: Crowd, step: Step): Promise<void> {
+  const { beside } = step;
+  const other = beside ? pause(beside.after_ms).then(() => one(rig, crowd, beside.step)) : undefined;
+  await Promise.all([one(rig, crowd, step), other]);
 }

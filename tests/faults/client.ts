@@ -15,6 +15,10 @@ export interface Frame {
 /** What all clients of a run share. */
 export interface World {
   origin: () => string;
+  /** where its socket goes: to one pod, or to the ingress */
+  socket(client: Client): string;
+  /** the pod that answers there, by the address that the ingress tells */
+  pod(address: string): number;
   /** breaks the promise: the run has failed */
   fault(kind: string, text: string): void;
   /** one event at one client */
@@ -51,7 +55,11 @@ export class Client {
   readonly streams = new Map<number, Stream>();
   /** those that `channel_gone` has ended */
   readonly past: Stream[] = [];
-  readonly stats = { hellos: 0, resets: 0, drains: 0, closes: 0, replays: 0 };
+  readonly stats = { hellos: 0, resets: 0, drains: 0, closes: 0, replays: 0, reattached: 0 };
+  /** its connections go to this pod, past the ingress */
+  direct: number | undefined;
+  /** of its connection */
+  pod: number | undefined;
   ready = false;
   /** does not listen, by its own will */
   absent = false;
@@ -63,6 +71,8 @@ export class Client {
   private readonly random: Random;
   private ws: WebSocket | undefined;
   private stalled: WebSocket | undefined;
+  /** the connection, counted, on which it did not read */
+  private slow = 0;
   private over = false;
   private tries = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -80,10 +90,13 @@ export class Client {
   connect(): void {
     if (this.over || this.absent) return;
     const headers = { authorization: `Bearer ${this.person.token}` };
-    const url = `${this.world.origin().replace('http', 'ws')}/ws`;
+    const url = `${this.world.socket(this).replace('http', 'ws')}/ws`;
     // No compression: the library inflates message by message on a thread, seconds late on a busy machine.
     const ws = new WebSocket(url, { headers, perMessageDeflate: false, handshakeTimeout: 5000 });
     this.ws = ws;
+    ws.on('upgrade', ({ headers: said }) => {
+      if (ws === this.ws) this.pod = this.direct ?? this.world.pod(String(said['x-pod']));
+    });
     ws.on('open', () => {
       this.stats.hellos++;
       const cursors = Object.fromEntries([...this.streams].map(([id, stream]) => [id, stream.cursor]));
@@ -141,6 +154,7 @@ export class Client {
         break;
       case 'synced':
         this.stats.replays++;
+        this.attachedAgain();
         break;
       case 'drain':
         this.stats.drains++;
@@ -190,6 +204,13 @@ export class Client {
     if (event.message_id) this.again(stream, event.message_id);
   }
 
+  /** On the connection on which it was parked: by no hello of its own. */
+  private attachedAgain(): void {
+    if (this.slow !== this.stats.hellos) return;
+    this.slow = 0;
+    this.stats.reattached++;
+  }
+
   private reset(id: number, rev: number): void {
     const stream = this.streams.get(id);
     if (!stream) {
@@ -197,6 +218,7 @@ export class Client {
       return;
     }
     this.stats.resets++;
+    this.attachedAgain();
     stream.reset(rev);
     if (id)
       this.read({ method: 'GET', path: `/channels/${id}/messages?limit=100&threads=true` }, stream, (body) => {
@@ -279,6 +301,7 @@ export class Client {
     if (!this.ws || !this.ready || this.absent) return false;
     this.absent = true;
     this.stalled = this.ws;
+    this.slow = this.stats.hellos;
     this.ws.pause();
     this.world.online(this, false);
     return true;

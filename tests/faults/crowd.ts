@@ -27,10 +27,26 @@ interface Room {
 }
 
 const members_of_room = 22;
+/** Of the loud room: who stops to read, who speaks, and how much at once. */
+const loud_readers = 2;
+const loud_talkers = 5;
+const loud_burst = 3;
+const loud_length = 40_000;
+
+/** On a machine too busy for its pace it leaves out what it is later with, rather than make up for it all at once. */
+const lag_most_ms = 1000;
+
+/** A small room in which much is said while some of it do not read. */
+export interface Loud {
+  id: number;
+  readers: Client[];
+  talkers: Client[];
+}
 
 export class Crowd {
   readonly clients: Client[] = [];
   readonly rooms: Room[] = [];
+  loud: Loud = { id: 0, readers: [], talkers: [] };
   readonly outbox: Outbox;
   private readonly options: CrowdOptions;
   private readonly world: World;
@@ -39,6 +55,8 @@ export class Crowd {
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly mine = new Map<string, Sent[]>();
   private readonly busy = new Set<string>();
+  /** how late it was itself, ms */
+  readonly lags: number[] = [];
   private weights = 0;
   private said = 0;
   private stopped = false;
@@ -67,6 +85,30 @@ export class Crowd {
     this.late.push(...this.clients.slice(people.length - n_late));
     for (let i = 0; i < this.options.channels; i++) await this.open(i);
     for (const room of this.rooms) this.weights += room.weight;
+    await this.openLoud();
+  }
+
+  /** Its readers' connections go to a pod each, so that nothing but the kernel stands between. */
+  private async openLoud(): Promise<void> {
+    const members = this.clients.slice(0, loud_readers + loud_talkers);
+    const readers = members.slice(0, loud_readers);
+    const talkers = members.slice(loud_readers);
+    const owner = talkers[0] as Client;
+    const { id } = (await this.must(owner, 'POST', '/channels', { name: 'loud' })) as Channel;
+    for (const who of members) if (who !== owner) await this.must(who, 'POST', `/channels/${id}/join`);
+    readers.forEach((client, i) => (client.direct = i));
+    this.loud = { id, readers, talkers };
+  }
+
+  /** Until all of it is answered. */
+  async shout(): Promise<void> {
+    const { id, talkers } = this.loud;
+    const said = talkers.flatMap((who) =>
+      Array.from({ length: loud_burst }, () =>
+        this.outbox.send(who, id, `${who.person.name} ${++this.said} ${'x'.repeat(loud_length)}`, Date.now()),
+      ),
+    );
+    await Promise.all(said);
   }
 
   private async open(i: number): Promise<void> {
@@ -119,7 +161,10 @@ export class Crowd {
     const next = (): void => {
       due += random.pause_ms(per_second);
       this.after(Math.max(0, due - Date.now()), () => {
-        what(random, due);
+        const now = Date.now();
+        this.lags.push(now - due);
+        due = Math.max(due, now - lag_most_ms);
+        what(random, now); // that the checker comes late is no latency of what it measures
         next();
       });
     };
@@ -177,7 +222,7 @@ export class Crowd {
     }
     const length = random.chance(0.02) ? random.below(6000) : random.below(200);
     const more = one?.message && what > 0.95 ? { reply_to: one.message.message_id } : {};
-    this.outbox.send(client, room.id, `${client.person.name} ${++this.said} ${'x'.repeat(length)}`, due, more);
+    void this.outbox.send(client, room.id, `${client.person.name} ${++this.said} ${'x'.repeat(length)}`, due, more);
   }
 
   /** Put out, and back after a while. */

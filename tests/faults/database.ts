@@ -82,6 +82,10 @@ export class Database {
     return stdout;
   }
 
+  async exec(sql: string): Promise<void> {
+    await this.psql('linnet', sql);
+  }
+
   async rows<T>(sql: string): Promise<T[]> {
     const text = await this.psql('linnet', `SELECT row_to_json(t) FROM (${sql}) t`);
     return text

@@ -1,4 +1,4 @@
-// What each fault cost: from the moment at which a message was due to the moment at which another person had it, and how long
+// What each fault cost: from the moment at which somebody wanted to send a message to the moment at which another person had it, and how long
 // somebody heard nothing at all.
 export interface Window {
   name: string;
@@ -15,7 +15,7 @@ export interface Cost {
   silence: number;
 }
 
-const at = (sorted: number[], p: number): number =>
+export const at = (sorted: number[], p: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? 0;
 
 export class Latency {
@@ -57,4 +57,19 @@ export class Latency {
     }
     return rows;
   }
+}
+
+/** Two faults at once are a row of their own. */
+export function latencyTable(costs: Cost[]): string[] {
+  const width = Math.max(...costs.map((c) => c.name.length), 'fault'.length);
+  const row = (name: string, ...cells: string[]): string =>
+    `${name.padEnd(width)}  ${cells.map((cell, i) => cell.padStart([8, 12, 8, 8, 20][i] as number)).join('')}`;
+  return [
+    '',
+    'what each fault cost, from when somebody wanted to send to each who had it:',
+    row('fault', 'seconds', 'deliveries', 'p50 ms', 'p99 ms', 'longest silence ms'),
+    ...costs.map((c) =>
+      row(c.name, c.seconds.toFixed(1), String(c.delivered), ...[c.p50, c.p99, c.silence].map((n) => n.toFixed(0))),
+    ),
+  ];
 }

@@ -52,6 +52,7 @@ export class Outbox {
   private given_up = false;
   queued: (one: Sent) => void = () => {};
   acknowledged: (one: Sent) => void = () => {};
+  answered: (at: number, ms: number) => void = () => {};
 
   constructor(origin: () => string, random: Random, cut_after: number) {
     this.origin = origin;
@@ -63,24 +64,35 @@ export class Outbox {
     return new Promise((resolve) => setTimeout(resolve, this.random.between(0, backoff_ms)));
   }
 
-  private queue(key: string, job: () => Promise<void>): void {
+  private queue(key: string, job: () => Promise<void>): Promise<void> {
     const before = this.last.get(key) ?? Promise.resolve();
-    this.last.set(key, before.then(job));
+    const done = before.then(job);
+    this.last.set(key, done);
+    return done;
   }
 
-  send(client: Client, channel_id: number, body: string, due: number, more: { [key: string]: unknown } = {}): void {
+  /** Until it is answered. */
+  send(
+    client: Client,
+    channel_id: number,
+    body: string,
+    due: number,
+    more: { [key: string]: unknown } = {},
+  ): Promise<void> {
     const nonce = this.random.uuid();
     const one: Sent = { channel_id, author_id: client.person.id, nonce, body, more, due, lost: 0 };
     const by_socket = this.random.chance(0.5);
     this.sent.push(one);
     this.queued(one);
-    this.queue(`${client.person.id} ${channel_id}`, () => this.run(client, one, by_socket));
+    return this.queue(`${client.person.id} ${channel_id}`, () => this.run(client, one, by_socket));
   }
 
   private async run(client: Client, one: Sent, by_socket: boolean): Promise<void> {
     while (!this.given_up) {
+      const asked = Date.now();
       const outcome = await this.try(client, one, by_socket);
       if (typeof outcome === 'object' && 'body' in outcome) {
+        this.answered(Date.now(), Date.now() - asked);
         one.message = outcome.body as Message;
         this.stats.acknowledged++;
         this.acknowledged(one);
@@ -127,9 +139,7 @@ export class Outbox {
         await this.pause();
       }
     };
-    const key = `${deed.kind} ${deed.channel_id} ${deed.user_id}`;
-    this.queue(key, job);
-    return this.last.get(key) as Promise<void>;
+    return this.queue(`${deed.kind} ${deed.channel_id} ${deed.user_id}`, job);
   }
 
   /** Until everything is answered; false: it was not, in that time. */

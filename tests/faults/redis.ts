@@ -1,7 +1,7 @@
 // A Redis without any persistence, so that each start is an empty one, and between it and the pods a proxy that can lose what
 // Pub/Sub delivers.
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { Program } from '../e2e/lib/process.ts';
 import { freePort } from './ports.ts';
 import type { Random } from './random.ts';
@@ -39,58 +39,104 @@ export class Values {
   }
 }
 
-/** A delivery to a subscriber of a channel or a person; a pod's own echo is none, by which it knows its link. */
-function isNews(value: Buffer): boolean {
-  const head = value.toString('latin1', 0, 120);
-  return /^[*>]\d+\r\n\$7\r\nmessage\r\n\$\d+\r\n[^\r]*(channel|user):/.test(head);
+/** News of a channel or a person, as published or delivered. */
+interface News {
+  /** 0: of a person */
+  channel_id: number;
+  /** 0: no change of a channel */
+  rev: number;
+  /** who published it */
+  from: string;
 }
 
+const news_form =
+  /^[*>]3\r\n\$7\r\n(?:message|PUBLISH)\r\n\$\d+\r\n[^\r]*?(channel|user):(\d+)\r\n\$\d+\r\n\{"pod":"([^"]+)"/;
+
+/** A pod's own echo is none, by which it knows its link. */
+function newsOf(value: Buffer): News | undefined {
+  const head = value.toString('latin1', 0, 400);
+  const m = news_form.exec(head);
+  if (!m) return undefined;
+  const rev = m[1] === 'channel' ? Number(/,"rev":(\d+)/.exec(head)?.[1] ?? 0) : 0;
+  return { channel_id: m[1] === 'channel' ? Number(m[2]) : 0, rev, from: m[3] as string };
+}
+
+/** What a pod learns of a channel from its link. */
+export interface Watcher {
+  /** it knows of this rev, by a delivery or because it is its own */
+  told(pod: number, channel_id: number, rev: number): void;
+  lost(pod: number, channel_id: number, rev: number): void;
+}
+
+/** Each pod comes to it by an address of its own. */
 export class Redis {
-  /** what the pods are given */
-  readonly url: string;
+  /** deliveries that another pod published, and that were lost */
   dropped = 0;
   /** of deliveries, while set */
   drop = 0;
+  watcher: Watcher | undefined;
   private readonly port: number;
   private readonly random: Random;
+  private readonly names = new Map<number, string>(); // what each pod calls itself now
   private program: Program | undefined;
 
-  private constructor(port: number, proxy_port: number, random: Random) {
+  private constructor(port: number, random: Random) {
     this.port = port;
     this.random = random;
-    this.url = `redis://127.0.0.1:${proxy_port}/0`;
   }
 
   static async start(random: Random): Promise<Redis> {
-    const proxy_port = await freePort();
-    const redis = new Redis(await freePort(), proxy_port, random);
+    const redis = new Redis(await freePort(), random);
     await redis.again();
-    const proxy = createServer((socket) => redis.join(socket));
-    proxy.listen(proxy_port, '127.0.0.1');
-    await once(proxy, 'listening');
-    if ((proxy.address() as AddressInfo).port !== proxy_port) throw new Error('the proxy of Redis has no port');
     return redis;
   }
 
-  private join(pod: Socket): void {
+  /** A URL for this pod. */
+  async link(pod: number): Promise<string> {
+    const port = await freePort();
+    const proxy = createServer((socket) => this.join(pod, socket));
+    proxy.listen(port, '127.0.0.1');
+    await once(proxy, 'listening');
+    return `redis://127.0.0.1:${port}/0`;
+  }
+
+  private join(pod: number, link: Socket): void {
     const server = connect(this.port, '127.0.0.1');
-    const values = new Values();
-    pod.setNoDelay(true);
+    const said = new Values();
+    const heard = new Values();
+    link.setNoDelay(true);
     server.setNoDelay(true);
-    pod.on('data', (data) => server.write(data));
+    link.on('data', (data) => {
+      server.write(data);
+      for (const value of said.push(data)) this.published(pod, value);
+    });
     server.on('data', (data) => {
-      for (const value of values.push(data)) {
-        if (this.drop && isNews(value) && this.random.chance(this.drop)) this.dropped++;
-        else pod.write(value);
-      }
+      for (const value of heard.push(data)) if (!this.loses(pod, value)) link.write(value);
     });
     for (const [one, other] of [
-      [pod, server],
-      [server, pod],
+      [link, server],
+      [server, link],
     ] as const) {
       one.on('error', () => {}); // 'close' follows
       one.on('close', () => other.destroy());
     }
+  }
+
+  private published(pod: number, value: Buffer): void {
+    const news = newsOf(value);
+    if (!news) return;
+    this.names.set(pod, news.from);
+    if (news.rev) this.watcher?.told(pod, news.channel_id, news.rev);
+  }
+
+  /** What a pod hears of itself tells it nothing: that would be no loss. */
+  private loses(pod: number, value: Buffer): boolean {
+    const news = newsOf(value);
+    if (!news || news.from === this.names.get(pod)) return false;
+    const lost = this.drop > 0 && this.random.chance(this.drop);
+    if (lost) this.dropped++;
+    if (news.rev) this.watcher?.[lost ? 'lost' : 'told'](pod, news.channel_id, news.rev);
+    return lost;
   }
 
   async again(): Promise<void> {

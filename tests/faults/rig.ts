@@ -18,6 +18,10 @@ export interface RigOptions {
   pods: number;
   redis: boolean;
   env: Env;
+  /** what they run at the beginning; else the test build */
+  binary?: string;
+  /** of the pods: start when a step says so */
+  spare?: number;
 }
 
 /** Many clients at one address; and limits low enough that a short run meets them. */
@@ -35,17 +39,23 @@ const base_env: Env = {
   LINNET_RING_EVENTS: '16',
   LINNET_REPLAY_CHANNEL: '25',
   LINNET_CONN_SOFT: '4096',
+  LINNET_MESSAGE_BODY: '50000', // more than Redis carries
 };
 
 export class Rig {
   readonly database: Database;
   readonly redis: Redis | undefined;
   readonly pods: Pod[] = [];
+  /** what the pods run at the beginning */
+  readonly binary: string;
+  /** by the pods of the beginning, before another version came */
+  delivered_before = 0;
   private readonly dir: string;
   private origin_ = '';
 
-  private constructor(dir: string, database: Database, redis: Redis | undefined) {
+  private constructor(dir: string, binary: string, database: Database, redis: Redis | undefined) {
     this.dir = dir;
+    this.binary = binary;
     this.database = database;
     this.redis = redis;
   }
@@ -60,15 +70,17 @@ export class Rig {
     process.on('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
     const redis = options.redis ? await Redis.start(new Random(options.seed, 'redis')) : undefined;
-    const rig = new Rig(dir, await Database.start(`${dir}/postgres`), redis);
+    const rig = new Rig(dir, options.binary ?? linnet, await Database.start(`${dir}/postgres`), redis);
     const env = {
       ...base_env,
       DATABASE_URL: rig.database.url,
-      ...(redis ? { REDIS_URL: redis.url } : {}),
       ...options.env,
     };
-    for (let i = 0; i < options.pods; i++) rig.pods.push(await Pod.make(`pod-${i}`, env));
-    for (const pod of rig.pods) await pod.start();
+    for (let i = 0; i < options.pods; i++) {
+      const own = redis ? { REDIS_URL: await redis.link(i) } : {};
+      rig.pods.push(await Pod.make(`pod-${i}`, rig.binary, { ...env, ...own }));
+    }
+    for (const pod of rig.pods.slice(0, options.pods - (options.spare ?? 0))) await pod.start();
     await rig.nginx();
     return rig;
   }
@@ -77,7 +89,11 @@ export class Rig {
     const port = await freePort();
     const ports = this.pods.map((pod) => String(pod.port));
     const { stdout } = await run('bash', [`${root}tools/dev/nginx.sh`, this.dir, String(port), ...ports]);
-    await writeFile(`${this.dir}/nginx.conf`, stdout);
+    const tells = stdout.replace(
+      'location = /ws {',
+      (where) => `${where}\n\t\t\tadd_header X-Pod $upstream_addr always;`,
+    );
+    await writeFile(`${this.dir}/nginx.conf`, tells);
     // One process, which ends with this one: a master that is killed leaves its worker behind.
     const one = ['-g', 'master_process off;'];
     const nginx = new Program('nginx', ['-p', this.dir, '-c', `${this.dir}/nginx.conf`, '-e', 'stderr', ...one]);
@@ -94,7 +110,7 @@ export class Rig {
     const tokens = `${this.dir}/tokens`;
     const args = ['admin', 'create-user', '--count', String(n), '--prefix', 'person', '--tokens', tokens];
     const asan = { ASAN_OPTIONS: process.env.ASAN_OPTIONS ?? '', UBSAN_OPTIONS: process.env.UBSAN_OPTIONS ?? '' };
-    await run(linnet, args, { env: { ...asan, DATABASE_URL: this.database.url } });
+    await run(this.binary, args, { env: { ...asan, DATABASE_URL: this.database.url } });
     const rows = await this.database.rows<{ user_id: number; username: string }>('SELECT user_id, username FROM users');
     return { tokens, ids: new Map(rows.map((r) => [r.username, r.user_id])) };
   }
@@ -103,12 +119,16 @@ export class Rig {
     await Promise.all(this.pods.map((pod) => (pod.up ? pod.scrape() : undefined)));
   }
 
-  count(name: string): number {
-    return this.pods.reduce((sum, pod) => sum + pod.count(name), 0);
+  count(name: string, binary?: string): number {
+    return this.pods.reduce((sum, pod) => sum + pod.count(name, binary), 0);
   }
 
   faults(): string[] {
     return this.pods.flatMap((pod) => pod.faults);
+  }
+
+  errors(): string[] {
+    return this.pods.flatMap((pod) => pod.errors());
   }
 
   /** What it does not end ends with this process, and so does the directory. */

@@ -3,9 +3,10 @@ import type { Event } from '../e2e/lib/types.ts';
 import { attack } from './attack.ts';
 import type { Client, World } from './client.ts';
 import { Crowd } from './crowd.ts';
+import { Gaps, heal_most_ms, type Healing, type Listener } from './gaps.ts';
 import { Judge } from './judge.ts';
-import { Latency, type Window } from './latency.ts';
-import { after_ms, type Step } from './plan.ts';
+import { at, Latency, type Window } from './latency.ts';
+import { after_ms, disturbs, kindsOf, type Step } from './plan.ts';
 import { Rig } from './rig.ts';
 import type { Stream } from './stream.ts';
 
@@ -22,10 +23,19 @@ export interface RunOptions {
   kicks_per_second: number;
   /** of the people: come while it runs */
   late: number;
+  /** else within the greater part of it */
+  late_within_s?: number;
   /** ends at the first fault; and then it is one when a client that is connected is for so long behind another */
   first_behind_ms?: number;
   env: { [name: string]: string };
+  /** what the pods run at the beginning; else the test build */
+  binary?: string;
+  /** of the pods: start when a step says so */
+  spare?: number;
   say: (line: string) => void;
+  /** before the first step; and after the verdict, while the cluster is still there */
+  begun?: (rig: Rig) => Promise<void>;
+  judged?: (rig: Rig, fault: (kind: string, text: string) => void) => Promise<void>;
 }
 
 export interface Fault {
@@ -37,7 +47,10 @@ export interface Result {
   faults: Fault[];
   counts: { [name: string]: number };
   latency: Latency;
+  healing: Healing | undefined;
   windows: Window[];
+  /** of the checker itself, with what it does by its plan */
+  lag_p99: number;
   from: number;
   to: number;
 }
@@ -54,7 +67,11 @@ export class Run implements World {
   private crowd!: Crowd;
   private readonly latency = new Latency();
   private readonly windows: Window[] = [];
+  /** those in which a gap may be healed late */
+  private readonly disturbed: Window[] = [];
+  private readonly gaps = new Gaps((...gap) => this.listeners(...gap));
   private readonly dues = new Map<string, number>();
+  private healing: Healing | undefined;
   private untold = 0;
   private broken: () => void = () => {};
   private readonly first: Promise<void>;
@@ -70,6 +87,31 @@ export class Run implements World {
 
   origin = (): string => this.rig.origin;
 
+  socket({ direct }: Client): string {
+    return direct === undefined ? this.rig.origin : `http://${this.rig.pods[direct]?.address}`;
+  }
+
+  pod(address: string): number {
+    return this.rig.pods.findIndex((pod) => address.endsWith(pod.address));
+  }
+
+  private listeners(pod: number, channel_id: number, rev: number): Listener[] {
+    const now = Date.now();
+    return (this.crowd?.clients ?? []).flatMap((client): Listener[] => {
+      const stream = client.streams.get(channel_id);
+      if (client.pod !== pod || !client.ready || client.absent || !stream || stream.rev >= rev) return [];
+      const segment = stream.last;
+      const waits = (): boolean =>
+        client.ready &&
+        !client.absent &&
+        client.ready_since <= now &&
+        !stream.ended &&
+        stream.last === segment &&
+        stream.rev < rev;
+      return [{ waits }];
+    });
+  }
+
   fault(kind: string, text: string): void {
     if (this.faults.length >= told_most) {
       this.untold++;
@@ -82,6 +124,9 @@ export class Run implements World {
 
   delivered(client: Client, stream: Stream, event: Event, now: number): void {
     this.hear(stream.channel_id, event.rev, now);
+    const since = Math.max(client.ready_since, client.listens_since);
+    if (client.pod !== undefined && !client.absent)
+      this.gaps.arrived(client.pod, stream.channel_id, event.rev, since, now);
     const nonce = event.type === 'message' ? event.message?.nonce : undefined;
     const due = nonce && client.listens_since <= now ? this.dues.get(nonce) : undefined;
     // What was due while it did not listen is late by its own doing.
@@ -106,6 +151,7 @@ export class Run implements World {
       while (list.length > 1 && (list[1] as { at: number }).at < before) list.shift();
       if (list[0] && list[0].at < before) old.set(id, list[0].rev);
     }
+    this.heals();
     for (const client of this.crowd.clients) {
       if (!client.ready || client.absent || client.ready_since > before) continue;
       for (const stream of client.streams.values())
@@ -115,6 +161,17 @@ export class Run implements World {
             `${client.person.name} is at ${stream.rev} of channel ${stream.channel_id}; another got ${old.get(stream.channel_id)} over ${limit_ms} ms ago`,
           );
     }
+  }
+
+  /** What was lost on the way to a pod must be healed soon. */
+  private heals(): Healing {
+    const healing = this.gaps.judge(this.disturbed, Date.now());
+    if (Gaps.slow(healing))
+      this.fault(
+        'slow',
+        `of ${healing.gaps} gaps, one of a hundred is healed ${heal_most_ms} ms late or later: ${JSON.stringify(healing)}`,
+      );
+    return healing;
   }
 
   // ---- the run
@@ -127,7 +184,8 @@ export class Run implements World {
       await this.gather();
       say(`ready after ${((Date.now() - started) / 1000).toFixed(1)} s`);
       const from = Date.now();
-      this.crowd.start(seconds * 0.7);
+      await this.options.begun?.(this.rig);
+      this.crowd.start(this.options.late_within_s ?? seconds * 0.7);
       const scraping = setInterval(() => void this.rig.scrape(), 1000);
       const limit = this.options.first_behind_ms;
       const watching = limit ? setInterval(() => this.watch(limit), 200) : undefined;
@@ -136,7 +194,19 @@ export class Run implements World {
       const to = (await Promise.race([whole, this.first])) ?? Date.now();
       clearInterval(scraping);
       clearInterval(watching);
-      return { faults: this.faults, counts: this.counts(), latency: this.latency, windows: this.windows, from, to };
+      return {
+        faults: this.faults,
+        counts: this.counts(),
+        latency: this.latency,
+        healing: this.healing,
+        windows: this.windows,
+        lag_p99: at(
+          this.crowd.lags.sort((a, b) => a - b),
+          0.99,
+        ),
+        from,
+        to,
+      };
     } finally {
       this.crowd?.close();
       await this.rig.stop();
@@ -149,15 +219,19 @@ export class Run implements World {
     await pause(Math.max(0, from + seconds * 1000 - Date.now()));
     this.crowd.stop();
     const to = Date.now();
+    this.healing = this.heals();
     await this.settle();
     await this.rig.scrape();
     await this.judge();
+    await this.options.judged?.(this.rig, (kind, text) => this.fault(kind, text));
     return to;
   }
 
   private async gather(): Promise<void> {
     const { clients } = this.options;
     this.crowd = new Crowd(this.options, this);
+    this.crowd.outbox.answered = (at, ms) => this.gaps.answered(at, ms);
+    if (this.rig.redis) this.rig.redis.watcher = this.gaps;
     this.crowd.outbox.queued = ({ nonce, due }) => this.dues.set(nonce, due);
     const { tokens, ids } = await this.rig.people(clients);
     await this.crowd.gather(tokens, ids);
@@ -168,12 +242,14 @@ export class Run implements World {
   private async attacks(from: number, steps: Step[]): Promise<void> {
     for (const step of steps) {
       await pause(step.pause_ms);
-      const window = { name: step.kind, from: Date.now(), to: Number.POSITIVE_INFINITY };
+      const name = kindsOf(step).sort().join(' + ');
+      const window = { name, from: Date.now(), to: Number.POSITIVE_INFINITY };
       this.windows.push(window);
+      if (kindsOf(step).some(disturbs)) this.disturbed.push(window);
       await attack(this.rig, this.crowd, step);
       window.to = Date.now() + after_ms;
       this.options.say(
-        `${((window.from - from) / 1000).toFixed(1).padStart(6)} s  ${step.kind}: ${((Date.now() - window.from) / 1000).toFixed(1)} s`,
+        `${((window.from - from) / 1000).toFixed(1).padStart(6)} s  ${name}: ${((Date.now() - window.from) / 1000).toFixed(1)} s`,
       );
     }
   }
@@ -208,6 +284,7 @@ export class Run implements World {
     for (const client of this.crowd.clients)
       for (const stream of [...client.past, ...client.streams.values()]) judge.stream(stream);
     for (const text of this.rig.faults()) this.fault('crash', text);
+    for (const text of this.rig.errors()) this.fault('error', text);
     if (this.untold) this.faults.push({ kind: 'more', text: `${this.untold} more` });
   }
 
@@ -231,6 +308,7 @@ export class Run implements World {
       replayed: this.rig.count('linnet_hub_replayed_total'),
       resets: this.rig.count('linnet_hub_resets_total'),
       parked: this.rig.count('linnet_hub_parked_total'),
+      reattached: sum((c) => c.stats.reattached),
       settled: this.rig.count('linnet_append_unknown_total'),
       dropped: this.rig.redis?.dropped ?? 0,
     };
