@@ -1,6 +1,7 @@
 // The program as an operator meets it.
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { password, person } from './lib/api.ts';
 import { linnet, Program } from './lib/process.ts';
@@ -120,6 +121,28 @@ describe('commands', () => {
       if (first) expect(last.applied).toBeGreaterThan(0);
       else expect(last.applied).toBe(0);
     }
+  });
+
+  test('a schema that a newer version has expanded is served; one that it has contracted is refused, in a line', async () => {
+    const migrated = async (number: number, name: string): Promise<void> => {
+      const db = new DatabaseSync(`${dir}/linnet.db`);
+      db.prepare('INSERT INTO migrations (number, name, applied_at) VALUES (?, ?, 0)').run(number, name);
+      db.close();
+    };
+    await (await startEmbedded({}, dir)).stop();
+    await migrated(9000, 'of_the_future');
+    const server = await startEmbedded({}, dir);
+    await person(server.api(), 'alice');
+    await server.stop();
+    await migrated(9001, 'contract_of_the_future');
+    const { status, text } = await run(['serve', '--listen', '127.0.0.1:0', '--data', dir]);
+    expect(status).toBe(1);
+    const log = text.split('\n').map((line) => JSON.parse(line));
+    expect(log).toContainEqual(
+      expect.objectContaining({ event: 'db.migration_newer', number: 9001, name: 'contract_of_the_future' }),
+    );
+    expect(log.at(-1)).toMatchObject({ event: 'process.start_failed' });
+    expect(log.map((line) => line.event)).not.toContain('listening');
   });
 
   test('a backend without a secret, or with a known one, does not start', async () => {

@@ -50,6 +50,45 @@ build_tsan()
 	compile build-tsan "$@"
 }
 
+# An earlier commit, with an older schema: its pods must work beside the present ones (tests/faults/upgrade.ts).
+old_commit=3e616a4660797c1f43dfaf687b9010f961a95e0e
+
+# build_old DIR: makes DIR/linnet of that commit. DIR comes to be whole or not at all, so that what was interrupted is never
+# taken for a program.
+build_old()
+(
+	dir=$1 from=$SECONDS
+	mkdir -p "${dir%/*}" && temp=$(mktemp -d "${dir%/*}/.building-XXXXXX") || exit 1
+	trap 'rm -rf "$temp"' EXIT
+	trap 'exit 1' INT TERM
+	say "building ${old_commit:0:7}, from which an upgrade is tested"
+	mkdir "$temp/source" "$temp/out"
+	(set -o pipefail; git archive "$old_commit" | tar -x -C "$temp/source") || exit 1
+	# another compiler may warn of what that one did not
+	quietly meson setup "$temp/build" "$temp/source" --buildtype=debugoptimized -Dwerror=false -Dtests=false -Dbench=false || exit 1
+	quietly ninja -C "$temp/build" -j "$jobs" linnet || exit 1
+	mv "$temp/build/linnet" "$temp/out/" && rm -rf "$dir" || exit 1
+	mv -T "$temp/out" "$dir" 2>/dev/null || [ -x "$dir/linnet" ] || exit 1 # somebody else may have been quicker
+	say "built in $((SECONDS - from)) s, and kept in $dir"
+)
+
+# need_old: sets $old to that program, as kept if it still runs; or to nothing where this clone does not have the commit, and
+# $no_old to the reason.
+need_old()
+{
+	local cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/linnet/builds why
+	mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || cache=$PWD/build-old
+	old=$cache/$old_commit/linnet no_old=
+	! "$old" version >/dev/null 2>&1 || return 0
+	if ! why=$(git cat-file -e "$old_commit^{commit}" 2>&1); then
+		old= no_old="the commit ${old_commit:0:7} is not here (${why%%$'\n'*}); git fetch --unshallow brings what a shallow clone lacks"
+		say "NOT TESTED: an upgrade from an older version: $no_old"
+		return 0
+	fi
+	find "$cache" -maxdepth 1 -name '.building-*' -mmin +60 -exec rm -rf {} + 2>/dev/null || true # of one that was killed
+	build_old "${old%/linnet}"
+}
+
 # Fast, but with assertions and fault switches.
 build_sim()
 {

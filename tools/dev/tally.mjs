@@ -72,7 +72,9 @@ function tap(rc, text) {
     seen++;
     const notes = [];
     while (lines[i + 1 + notes.length]?.startsWith('#')) notes.push(lines[i + 1 + notes.length]);
-    if (m[1]) fail(m[2], notes.join('\n'));
+    const [name, skipped] = m[2].split(' # SKIP');
+    if (m[1]) fail(name, notes.join('\n'));
+    else if (skipped !== undefined) skip(name);
     else passed++;
   });
   if (plan !== seen) fail('plan', `${seen} of ${plan} reported`);

@@ -98,6 +98,18 @@ faults()
 	echo "$((p + sum[0])) $((f + sum[1]))"
 }
 
+# Pods of an earlier commit beside the present ones. A clone without that commit says so, and counts as tests/skips.txt has it.
+upgrade()
+{
+	[[ upgrade == *"$filter"* ]] || { echo 0 0; return; }
+	need_old || return
+	if [ -n "$old" ]; then
+		tap timeout -k 10 600 "$node" "${faults[@]}" --upgrade --old "$old" --seed 1
+	else
+		tap printf 'ok 1 - old pods beside new ones # SKIP %s\n1..1\n' "$no_old"
+	fi
+}
+
 # What LINNET_FAULTS can switch off, as the sources ask for it.
 mechanisms() { grep -rhoE 'fault_on\([^"]*STR\("[a-z_]+"' src | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u; }
 
@@ -158,9 +170,10 @@ test_all()
 		suite sim sim || true
 		suite e2e e2e || true
 		suite faults faults || true
+		suite upgrade upgrade || true
 	else
 		say 'no test was run'
-		failed=$((failed + 5))
+		failed=$((failed + 6))
 	fi
 	[ $((passed + failed)) -gt 0 ] || die "nothing is named like '$filter'"
 	echo "$passed passed, $failed failed"
