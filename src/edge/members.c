@@ -65,7 +65,8 @@ enum err member_list_run(struct request *q, struct db_conn *c)
 static enum err two_ids(struct request *q, int64_t *channel_id, int64_t *user_id)
 {
 	enum err e = request_id_param(q, 0, channel_id);
-	return e ? e : request_id_param(q, 1, user_id);
+	if (!e) e = request_id_param(q, 1, user_id);
+	return !e && !*user_id ? ERR_NOT_FOUND : e; /* nobody; to a change it would mean oneself */
 }
 
 /* Adds the person, or changes role and voice of one who is a member. */

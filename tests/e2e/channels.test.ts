@@ -119,7 +119,10 @@ describe.each(backends)('channels on $name', ({ start }) => {
     await bob.api.refused(403, 'not_allowed', 'member_delete', { path: { id, user_id: ann.user.id } });
     await ann.api.ok('member_delete', { path, query: { reason: 'enough' } }, 204);
     await bob.api.refused(404, 'not_found', 'channel_get', { path: { id } });
-    await ann.api.refused(404, 'not_found', 'member_put', { path: { id, user_id: 987_654 }, body: {} });
+    for (const user_id of [987_654, 0])
+      // nobody; above all not oneself
+      await ann.api.refused(404, 'not_found', 'member_put', { path: { id, user_id }, body: {} });
+    await ann.api.refused(404, 'not_found', 'member_delete', { path: { id, user_id: 0 } });
   });
 
   test('roles are given by owners, not by members', async () => {
