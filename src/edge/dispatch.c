@@ -299,19 +299,26 @@ void dispatch_job(struct request *q, enum route_lane lane, enum err (*run)(struc
 }
 
 /* ---- the end */
+
+/* What the log may say of a path. An invite's code is as good as a password: the row's path stands for it. Where there
+ * is no row nobody knows what stands behind the first segment. */
+static struct str path_shown(const struct request *q)
+{
+	struct str path = q->head ? q->head->path : STR_NONE, rest = path, part;
+	if (q->route) return strstr(q->route->path, "{code}") ? str_of(q->route->path) : path;
+	bool any = str_split(&rest, '/', &part) && str_split(&rest, '/', &part);
+	if (any && str_eq(part, STR("api"))) str_split(&rest, '/', &part);
+	return any ? str_upto(path, (size_t)(part.p + part.n - path.p)) : path;
+}
+
 static void log_access(const struct request *q, int status, size_t bytes, int64_t ns)
 {
 	const struct http_head *head = q->head;
 	if (!q->pod->config->access_log) return;
-	/* An invite's code is as good as a password: the row's path stands for it. */
-	bool secret = q->route && strstr(q->route->path, "{code}");
 	log_event(LOG_INFO, "http.request", LOG_TEXT("method", head ? http_method_name(head->method) : NULL),
-			  LOG_STR("path", secret ? str_of(q->route->path)
-							  : head ? head->path
-									 : STR_NONE),
-			  LOG_TEXT("operation", q->route ? q->route->operation : NULL), LOG_INT("status", status),
-			  LOG_REAL("ms", (double)ns / 1e6), LOG_INT("bytes", (int64_t)bytes), LOG_STR("address", q->address),
-			  LOG_INT("user_id", q->actor.user_id), LOG_TEXT("request_id", q->id),
+			  LOG_STR("path", path_shown(q)), LOG_TEXT("operation", q->route ? q->route->operation : NULL),
+			  LOG_INT("status", status), LOG_REAL("ms", (double)ns / 1e6), LOG_INT("bytes", (int64_t)bytes),
+			  LOG_STR("address", q->address), LOG_INT("user_id", q->actor.user_id), LOG_TEXT("request_id", q->id),
 			  LOG_BOOL("gone", q->core->http == NULL));
 }
 

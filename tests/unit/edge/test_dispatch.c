@@ -391,6 +391,20 @@ static void one_line_a_request_is_logged(void **state)
 	assert_non_null(strstr(r.log, "\"user_id\":7,\"request_id\":\"abc\""));
 	assert_exchange(&r, ASK("GET", "/invites/topsecret", ""), 204, "");
 	assert_non_null(strstr(r.log, "\"path\":\"/invites/{code}\""));
+	/* Nor where no row is: an older or newer client's, a mistake, another method. */
+	static const char *const asks[] = { ASK("GET", "/nothing/topsecret", ""),
+										ASK("GET", "/api/nothing/topsecret/x", ""),
+										ASK("POST", "/invites/topsecret", "Content-Length: 0\r\n") };
+	static const char *const paths[] = { "\"path\":\"/nothing\"", "\"path\":\"/api/nothing\"",
+										 "\"path\":\"/invites\"" };
+	for (size_t i = 0; i < countof(asks); i++) {
+		assert_exchange(&r, asks[i], i == 2 ? 405 : 404, "");
+		assert_non_null(strstr(r.log, paths[i]));
+	}
+	assert_exchange(&r, ASK("GET", "/", ""), 404, "");
+	assert_non_null(strstr(r.log, "\"path\":\"/\""));
+	assert_exchange(&r, ASK("GET", "/api", ""), 404, "");
+	assert_non_null(strstr(r.log, "\"path\":\"/api\""));
 	assert_null(strstr(r.log, "secret=1"));
 	assert_null(strstr(r.log, "topsecret"));
 	assert_null(strstr(r.log, "0123456789"));
