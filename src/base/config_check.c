@@ -5,6 +5,8 @@
 #include "base/setting.h"
 
 #define SECRET_LEAST 32
+#define SETUP_LEAST 8
+#define METRICS_LEAST 16
 #define PREFIX_MOST 128 /* bytes before every name in Redis */
 
 static bool wrong(struct config *c, const char **why, enum config_id id, const char *fmt, ...)
@@ -63,13 +65,33 @@ static bool check_secret(struct config *c, enum config_id id, struct str secret,
 	return true;
 }
 
+/* Of what is compared: blanks and dashes are for reading. */
+static size_t code_length(struct str code)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < code.n; i++) n += code.p[i] != '-' && code.p[i] != ' ';
+	return n;
+}
+
+static bool check_codes(struct config *c, const char **why)
+{
+	if (c->setup_code.n && code_length(c->setup_code) < SETUP_LEAST)
+		return wrong(c, why, CONFIG_setup_code, "has %zu characters besides blanks and dashes, %d at least are needed",
+					 code_length(c->setup_code), SETUP_LEAST);
+	if (c->metrics_token.n && c->metrics_token.n < METRICS_LEAST)
+		return wrong(c, why, CONFIG_metrics_token,
+					 "has %zu bytes, %d at least are needed; make one with: openssl rand -hex 16", c->metrics_token.n,
+					 METRICS_LEAST);
+	return true;
+}
+
 static bool check_secrets(struct config *c, enum role role, const char **why)
 {
 	bool needed = role == ROLE_BACKEND || role == ROLE_STORAGE; /* who reads access tokens; serve makes one */
 	if (needed && !c->jwt_secret.n)
 		return wrong(c, why, CONFIG_jwt_secret,
 					 "%s needs one, the same on every pod; make one with: openssl rand -hex 32", role_name(role));
-	return check_secret(c, CONFIG_jwt_secret, c->jwt_secret, why) &&
+	return check_codes(c, why) && check_secret(c, CONFIG_jwt_secret, c->jwt_secret, why) &&
 		   check_secret(c, CONFIG_jwt_secret_previous, c->jwt_secret_previous, why);
 }
 

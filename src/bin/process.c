@@ -48,6 +48,13 @@ static bool open_keys(struct process *p)
 	if (!secret.n && pod->role == ROLE_SERVE &&
 		data_secret(arena_cstr(&c->arena, c->data), "jwt-secret", &c->arena, &secret))
 		return false;
+	if (!secret.n && pod->role == ROLE_SERVE) {
+		fprintf(stderr,
+				"linnet: " STR_FMT
+				"/jwt-secret is empty: remove it, and a new one is made (people sign in again), or restore it\n",
+				STR_ARG(c->data));
+		return false;
+	}
 	if (secret.n && !jwt_key(secret, pod->jwt_key, &pod->jwt_key_n)) {
 		fprintf(stderr, "linnet: the secret for access tokens has fewer than %d bytes\n", JWT_SECRET_LEAST);
 		return false;

@@ -1,5 +1,5 @@
 // The program as an operator meets it.
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -48,6 +48,8 @@ describe('commands', () => {
     [['--reactors', '-1']],
     [['--rate-messages', 'fast']],
     [['--jwt-secret', 'short']],
+    [['--setup-code', 'short']],
+    [['--metrics-token', 'short']],
     [['--database-url', 'mysql://x']],
   ])('a setting that is wrong is refused at once: %j', async (args) => {
     const { status, text } = await run(['serve', '--data', dir, ...args]);
@@ -215,6 +217,13 @@ describe('serve', () => {
       expect(log).not.toContain(secret);
     for (const line of server.program.lines)
       expect(Object.keys(JSON.parse(line))).toEqual(expect.arrayContaining(['ts', 'level', 'event']));
+  });
+
+  test('an empty secret is refused at the start, not by the first who signs in', async () => {
+    await writeFile(`${dir}/jwt-secret`, '\n', { mode: 0o600 });
+    const { status, text } = await run(['serve', '--listen', '127.0.0.1:0', '--data', dir]);
+    expect(status).toBe(1);
+    expect(text).toContain(`${dir}/jwt-secret is empty`);
   });
 
   test('where it is not local, the first account needs the setup code', async () => {

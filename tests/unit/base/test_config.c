@@ -277,6 +277,23 @@ static void secrets_are_proper(void **state)
 	assert_non_null(strstr(why, "--jwt-secret-previous (JWT_SECRET_PREVIOUS): has 5 bytes"));
 }
 
+static void codes_are_long_enough(void **state)
+{
+	assert_loads(ARGS("--setup-code=open sesame", "--metrics-token=0123456789abcdef"), ARGS());
+	assert_loads(ARGS("--setup-code=", "--metrics-token="), ARGS());
+	assert_refused(
+		ARGS("--setup-code=sesame"), ARGS(),
+		"--setup-code (LINNET_SETUP_CODE): has 6 characters besides blanks and dashes, 8 at least are needed");
+	assert_refused(
+		ARGS("--setup-code=1-2-3-4-5-6-7- "), ARGS(),
+		"--setup-code (LINNET_SETUP_CODE): has 7 characters besides blanks and dashes, 8 at least are needed");
+	assert_false(load(ARGS("--setup-code=- --- --- -"), ARGS()));
+	assert_refused(
+		ARGS("--metrics-token=0123456789abcde"), ARGS(),
+		"--metrics-token (LINNET_METRICS_TOKEN): has 15 bytes, 16 at least are needed; make one with: openssl rand "
+		"-hex 16");
+}
+
 static void settings_agree(void **state)
 {
 	assert_refused(ARGS("--tls-cert=a"), ARGS(),
@@ -411,6 +428,7 @@ int main(void)
 		TEST(roles_know_their_own),
 		TEST(backend_needs_database_and_secret),
 		TEST(secrets_are_proper),
+		TEST(codes_are_long_enough),
 		TEST(settings_agree),
 		TEST(no_error_shows_a_secret),
 		TEST(set_by_either_name),
