@@ -11,19 +11,29 @@
 struct touch_job {
 	struct job job;
 	char session_id[SESSION_ID + 1];
-	int64_t now_ms;
+	int64_t now_ms, every_ms;
 };
 
 static void job_run(struct job *j, void *conn)
 {
 	const struct touch_job *t = container_of(j, struct touch_job, job);
-	session_touch(conn, str_of(t->session_id),
-				  t->now_ms); /* an error is the log's, and tried again with the next use */
+	/* an error is the log's, and tried again with the next use */
+	session_touch(conn, str_of(t->session_id), t->now_ms, t->every_ms);
 }
 
 static void job_done(struct job *j)
 {
 	mem_free(container_of(j, struct touch_job, job));
+}
+
+void touch_session(struct pod *pod, struct reactor *home, const char session_id[SESSION_ID + 1], int64_t now_ms,
+				   int64_t every_ms)
+{
+	struct touch_job *t = mem_new(struct touch_job);
+	memcpy(t->session_id, session_id, sizeof t->session_id);
+	t->now_ms = now_ms, t->every_ms = every_ms;
+	t->job = (struct job){ .home = home, .run = job_run, .done = job_done };
+	if (lane_submit(pod->write, &t->job)) mem_free(t);
 }
 
 static bool just_done(struct request *q)
@@ -52,9 +62,5 @@ void touch(struct request *q)
 	int64_t now = clock_wall_ms(q->pod->clock);
 	if (!a->session_id[0] || now - a->used_at < SESSION_TOUCH_MS || !q->pod->write || just_done(q)) return;
 	if (a->session_kind == SESSION_COOKIE && q->credential.kind == CREDENTIAL_COOKIE) slide_cookie(q);
-	struct touch_job *t = mem_new(struct touch_job);
-	memcpy(t->session_id, a->session_id, sizeof t->session_id);
-	t->now_ms = now;
-	t->job = (struct job){ .home = request_reactor(q), .run = job_run, .done = job_done };
-	if (lane_submit(q->pod->write, &t->job)) mem_free(t);
+	touch_session(q->pod, request_reactor(q), a->session_id, now, SESSION_TOUCH_MS);
 }

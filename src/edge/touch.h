@@ -13,4 +13,7 @@ struct touched { /* reactor; a cache: one entry may push another out */
 };
 /* Before the answer goes out. Nothing waits for it, and where the lane is full it is left to the next request. */
 void touch(struct request *q);
+/* The same for any session, when it was not noted within every_ms. */
+void touch_session(struct pod *pod, struct reactor *home, const char session_id[SESSION_ID + 1], int64_t now_ms,
+				   int64_t every_ms);
 #endif

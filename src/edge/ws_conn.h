@@ -11,10 +11,10 @@ struct ws_conn {
 	struct conn *conn;       /* NULL once it is closed */
 	struct session *session; /* NULL until it is opened and once it is closed */
 	struct ws_parser parser;
-	struct hello_parts *hello; /* cursors gathered from hellos that said `more` */
-	int64_t session_expires_at, heard_ms;
-	uint8_t scopes, silent; /* silent: heartbeats since the last byte */
-	bool deflate, closing;
+	struct hello_parts *hello;    /* cursors gathered from hellos that said `more` */
+	int64_t look_at_ms, heard_ms; /* look_at_ms: wall; when the session's row is read again */
+	uint8_t scopes, silent;       /* silent: heartbeats since the last byte */
+	bool deflate, closing, looking;
 	_Atomic bool gone;    /* conn is NULL: read by the append */
 	uint8_t kicked;       /* enum err: why it will be closed at the end of the turn */
 	uint32_t pending;     /* requests under way that know it */
@@ -36,6 +36,11 @@ struct ws_deflate *ws_deflate_here(struct reactor *r);
 void ws_message(struct ws_conn *w, struct str text);
 void ws_hello_free(struct ws_conn *w);
 struct credential ws_credential(const struct ws_conn *w); /* of its session */
+/* ---- ws_keep.c: the session behind a socket, while it is open */
+void ws_keep_open(struct ws_conn *w, const struct actor *actor);
+/* With each heartbeat. Once in an hour, and when the session should have ended, its row is read: the socket is closed
+ * if it has, and else the session is noted as in use. */
+void ws_keep(struct ws_conn *w);
 /* ---- ws_writer.c */
 extern const struct session_ops ws_session_ops;
 #endif

@@ -289,10 +289,7 @@ static void heartbeat_due(struct conn *c)
 {
 	struct ws_conn *w = conn_data(c);
 	int64_t every = w->pod->config->heartbeat_ms, idle = reactor_now_ms(conn_reactor(c)) - w->heard_ms;
-	if (w->session_expires_at && reactor_wall_ms(conn_reactor(c)) > w->session_expires_at) {
-		ws_fail(w, ERR_SESSION_REVOKED, STR("the session has expired"));
-		return;
-	}
+	ws_keep(w);
 	if (idle < every) {
 		conn_deadline(c, every - idle, heartbeat_due);
 		return;
@@ -330,7 +327,7 @@ void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool
 	conn_setup(conn, &ws_handler, w, &limits);
 	if (!err) {
 		w->scopes = (uint8_t)actor->scopes;
-		w->session_expires_at = actor->expires_at;
+		ws_keep_open(w, actor);
 		err = session_open(conn_reactor(conn), &ws_session_ops, w, conn, deflate ? WS_DEFLATED : WS_JSON,
 						   actor->user_id, actor->session_id, &w->session);
 	}

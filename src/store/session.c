@@ -225,10 +225,10 @@ static const struct sql SQL_TOUCH = {
 	NULL,
 };
 
-enum err session_touch(struct db_conn *c, struct str session_id, int64_t now_ms)
+enum err session_touch(struct db_conn *c, struct str session_id, int64_t now_ms, int64_t every_ms)
 {
-	return db_exec(c, &SQL_TOUCH,
-				   DB_ARGS(DB_TEXT(session_id), DB_I64(now_ms), DB_I64(now_ms + SESSION_LIFE_MS),
-						   DB_I64(now_ms - SESSION_TOUCH_MS)),
-				   NULL);
+	return db_exec(
+		c, &SQL_TOUCH,
+		DB_ARGS(DB_TEXT(session_id), DB_I64(now_ms), DB_I64(now_ms + SESSION_LIFE_MS), DB_I64(now_ms - every_ms)),
+		NULL);
 }

@@ -58,9 +58,9 @@ enum err session_end(struct db_conn *c, int64_t user_id, struct str session_id, 
 enum err session_end_others(struct db_conn *c, int64_t user_id, struct str kept, int64_t now_ms,
 							struct sessions_ended *ended);
 
-/* It was used: a cookie's end moves on. Nothing happens within an hour of the last time, nor to a session that has
+/* It was used: a cookie's end moves on. Nothing happens within every_ms of the last time, nor to a session that has
  * ended. A statement of its own. */
-enum err session_touch(struct db_conn *c, struct str session_id, int64_t now_ms);
+enum err session_touch(struct db_conn *c, struct str session_id, int64_t now_ms, int64_t every_ms);
 
 /* Addresses of the person's sessions that were used since then, the latest first, at most 256. No transaction. */
 enum err session_addresses(struct db_conn *c, struct arena *a, int64_t user_id, int64_t since_ms, struct str **out,

@@ -260,6 +260,19 @@ describe.each(backends)('accounts on $name', ({ start }) => {
     await api.refused(404, 'not_found', 'token_delete', { path: { id: token.id } });
   });
 
+  test('a token that only sends is noted as used', async () => {
+    const { api } = await person(server.api(), 'poster');
+    const { id } = await api.channel('posters');
+    const token = await api.ok<Token>('token_create', { body: { name: 'poster', scopes: ['write'] } }, 201);
+    const used = async (): Promise<(string | null)[]> =>
+      (await api.ok<List<Token>>('token_list', {}, 200)).items.map((t) => t.last_used_at);
+    expect(await used()).toEqual([null]);
+    const bot = server.api();
+    bot.bearer = token.token;
+    await bot.send(id, 'at work');
+    await expect.poll(used, { timeout: 10_000 }).toEqual([expect.any(String)]);
+  });
+
   test('a token needs a name and known scopes, and none that its maker lacks', async () => {
     const { api } = await person(server.api(), 'wisher');
     for (const body of [

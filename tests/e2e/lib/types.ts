@@ -35,6 +35,7 @@ export interface Token {
   id: string;
   name: string;
   scopes: string[];
+  last_used_at: string | null;
   expires_at: string | null;
   token: string;
 }

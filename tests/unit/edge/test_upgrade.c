@@ -3,6 +3,7 @@
 #include "edge/upgrade.h"
 #include "edge/ws_gate.h"
 #include "hub/hub.h"
+#include "store/session.h"
 
 static const struct route rows[] = {
 	{ HTTP_GET, "/ws", "socket_open", AUTH_none, SCOPE_read, LANE_start, BODY_none, RATE_requests, upgrade_take, NULL },
@@ -36,12 +37,12 @@ static void close(struct rig *r)
 {
 	struct hub *hub = r->pod.hub;
 	struct bus *bus = r->pod.bus;
-	bool db = r->db != NULL;
 	rig_settle(r);
-	if (db) lane_destroy(sync_lane);     /* it has a connection, and nothing to do any more */
-	if (db) r->bus = bus_local_create(); /* which the rig may end: the hub's has to outlive it */
+	hub_ask_no_more(hub);
+	lane_destroy(sync_lane);
+	if (r->db) r->bus = bus_local_create(); /* which the rig may end: the hub's has to outlive it */
+	hub_stop(hub);
 	rig_close(r);
-	if (!db) lane_destroy(sync_lane);
 	hub_destroy(hub);
 	bus->ops->destroy(bus);
 }
@@ -68,6 +69,8 @@ static struct answer upgraded(struct rig *r, struct client *k, const char *ask)
 static int close_code(const struct client *k)
 {
 	struct str rest = str_from(buf_str(&k->got), k->at);
+	while (rest.n >= 2 && (unsigned char)rest.p[0] == 0x89)
+		rest = str_from(rest, 2u + (unsigned char)rest.p[1]); /* pings */
 	if (rest.n < 4 || (unsigned char)rest.p[0] != 0x88) return 0;
 	return (unsigned char)rest.p[2] << 8 | (unsigned char)rest.p[3];
 }
@@ -232,38 +235,47 @@ static void who_goes_meanwhile_is_no_socket(void **state)
 
 static const struct sql SQL_OLD = { "UPDATE sessions SET used_at = used_at - $1, expires_at = expires_at - $1", NULL };
 
+static const struct sql SQL_END = { "UPDATE sessions SET expires_at = $1", NULL };
+
 static struct str cookie_in(const struct answer *a)
 {
 	struct str line = answer_header(a, "set-cookie"), value;
 	return line.p && str_split(&line, ';', &value) ? value : STR_NONE;
 }
 
-/* A page that is kept open for weeks asks for little else. */
-static void a_cookie_slides_with_the_upgrade(void **state)
+static void open_db(struct rig *r, char cookie[200])
 {
 	static const char body[] = "{\"username\":\"ann\",\"password\":\"correct horse\"}";
-	struct rig r;
 	struct client k;
 	struct answer a;
-	char text[1024], cookie[200];
-	rig_init(&r);
-	r.pod.local = true;
-	rig_open_db(&r);
-	open_hub(&r);
-	client_open(&r, &k);
+	char text[512];
+	rig_init(r);
+	r->pod.local = true;
+	rig_open_db(r);
+	open_hub(r);
+	client_open(r, &k);
 	snprintf(text, sizeof text,
 			 "POST /auth/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 			 "Content-Length: %zu\r\n\r\n%s",
 			 strlen(body), body);
-	client_send(&r, &k, text);
+	client_send(r, &k, text);
 	assert_true(client_answer(&k, &a));
-	snprintf(cookie, sizeof cookie, STR_FMT, STR_ARG(cookie_in(&a)));
-	client_close(&r, &k);
+	snprintf(cookie, 200, STR_FMT, STR_ARG(cookie_in(&a)));
+	client_close(r, &k);
+}
+
+/* A page that is kept open for weeks asks for little else. */
+static void a_cookie_slides_with_the_upgrade(void **state)
+{
+	struct rig r;
+	struct client k;
+	char text[1024], cookie[200];
+	open_db(&r, cookie);
 	int64_t ends = RIG_NUMBER(&r, "SELECT expires_at FROM sessions");
 	snprintf(text, sizeof text, WS(V13 KEY OWN "Cookie: %s\r\n"), cookie);
 	for (int old = 0; old < 2; old++) {
-		if (old) assert_int_equal(db_exec(r.look, &SQL_OLD, DB_ARGS(DB_I64(3600000)), NULL), OK);
-		a = upgraded(&r, &k, text);
+		if (old) assert_int_equal(db_exec(r.look, &SQL_OLD, DB_ARGS(DB_I64(SESSION_TOUCH_MS)), NULL), OK);
+		struct answer a = upgraded(&r, &k, text);
 		assert_int_equal(close_code(&k), 0);
 		if (old)
 			assert_str(cookie_in(&a), cookie);
@@ -272,6 +284,90 @@ static void a_cookie_slides_with_the_upgrade(void **state)
 		client_close(&r, &k);
 		assert_int_equal(RIG_NUMBER(&r, "SELECT expires_at FROM sessions"), ends);
 	}
+	close(&r);
+}
+
+static void greeted(struct rig *r, struct client *k, const char *cookie)
+{
+	char text[1024];
+	snprintf(text, sizeof text, WS(V13 KEY OWN "Cookie: %s\r\n"), cookie);
+	upgraded(r, k, text);
+	static const char hello[] = "\x81\x8e\0\0\0\0{\"op\":\"hello\"}"; /* a mask of zeros leaves the text as it is */
+	conn_write_copy(k->conn, hello, sizeof hello - 1);
+	rig_settle(r);
+	k->at = k->got.n;
+}
+
+/* Some heartbeats long, at each of which the client says something. */
+static void sit(struct rig *r, struct client *k, int64_t ms)
+{
+	r->ns += ms * 1000000;
+	rig_settle(r);
+	for (int i = 0; i < 3 && k->conn; i++) {
+		client_send(r, k, "\x89\x80\1\2\3\4");
+		r->ns += r->config.heartbeat_ms * 1000000;
+		rig_settle(r);
+	}
+}
+
+#define HOUR_MS INT64_C(3600000)
+
+static void an_open_socket_keeps_its_session(void **state)
+{
+	struct rig r;
+	struct client k;
+	char cookie[200];
+	open_db(&r, cookie);
+	greeted(&r, &k, cookie);
+	int64_t used = RIG_NUMBER(&r, "SELECT used_at FROM sessions"),
+			ends = RIG_NUMBER(&r, "SELECT expires_at FROM sessions");
+	sit(&r, &k, 12 * HOUR_MS);
+	assert_int_equal(RIG_NUMBER(&r, "SELECT used_at FROM sessions"),
+					 used); /* an answer of HTTP could slide the cookie */
+	sit(&r, &k, 12 * HOUR_MS);
+	assert_true(RIG_NUMBER(&r, "SELECT used_at FROM sessions") >= used + 24 * HOUR_MS);
+	assert_true(RIG_NUMBER(&r, "SELECT expires_at FROM sessions") >= ends + 24 * HOUR_MS);
+	assert_int_equal(hub_sessions(r.pod.hub), 1);
+	client_close(&r, &k);
+	close(&r);
+}
+
+/* The end that was read with the upgrade has been moved on since, by what the browser asked over HTTP. */
+static void the_end_of_a_session_is_read_again(void **state)
+{
+	struct rig r;
+	struct client k;
+	char cookie[200];
+	open_db(&r, cookie);
+	int64_t wall = rig_wall_ms(&r.clock);
+	assert_int_equal(db_exec(r.look, &SQL_END, DB_ARGS(DB_I64(wall + 60000)), NULL), OK);
+	greeted(&r, &k, cookie);
+	assert_int_equal(db_exec(r.look, &SQL_END, DB_ARGS(DB_I64(wall + 10 * 60000)), NULL), OK);
+	sit(&r, &k, 2 * 60000);
+	assert_int_equal(hub_sessions(r.pod.hub), 1);
+	k.at = k.got.n;
+	r.ns += INT64_C(10) * 60000 * 1000000;
+	rig_settle(&r);
+	assert_int_equal(close_code(&k), 4001);
+	assert_int_equal(hub_sessions(r.pod.hub), 0);
+	client_close(&r, &k);
+	close(&r);
+}
+
+/* Nobody knows: then it goes on. */
+static void a_database_that_is_away_ends_no_socket(void **state)
+{
+	struct rig r;
+	struct client k;
+	char cookie[200];
+	open_db(&r, cookie);
+	greeted(&r, &k, cookie);
+	r.hold_jobs = true;
+	sit(&r, &k, 2 * HOUR_MS);
+	assert_int_equal(lane_depth(r.pod.read), 1); /* one look at a time */
+	assert_int_equal(hub_sessions(r.pod.hub), 1);
+	client_close(&r, &k);
+	r.hold_jobs = false;
 	close(&r);
 }
 
@@ -284,6 +380,9 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_with_a_session_is_told_by_a_close),
 		cmocka_unit_test(made_up_sessions_are_counted),
 		cmocka_unit_test(a_cookie_slides_with_the_upgrade),
+		cmocka_unit_test(an_open_socket_keeps_its_session),
+		cmocka_unit_test(the_end_of_a_session_is_read_again),
+		cmocka_unit_test(a_database_that_is_away_ends_no_socket),
 		cmocka_unit_test(what_is_wrong_with_the_handshake_is_told_by_an_answer),
 		cmocka_unit_test(who_goes_meanwhile_is_no_socket),
 	};

@@ -153,7 +153,7 @@ static void the_longest_unused_goes(struct both *b, struct db_conn *c)
 	int64_t id = person(b, c);
 	struct session_new first = make(c, id, SESSION_COOKIE, NOW), second = make(c, id, SESSION_COOKIE, NOW + 1);
 	for (int i = 2; i < SESSIONS_MOST; i++) make(c, id, SESSION_COOKIE, NOW + i);
-	both_must(session_touch(c, str_of(first.session_id), NOW + DAY));
+	both_must(session_touch(c, str_of(first.session_id), NOW + DAY, SESSION_TOUCH_MS));
 	make(c, id, SESSION_COOKIE, NOW + DAY);
 	both_must(by_cookie(c, first.secret, NOW + DAY, &a));
 	assert_int_equal(by_cookie(c, second.secret, NOW + DAY, &a), ERR_SESSION_REVOKED);
@@ -176,10 +176,10 @@ static void use_slides_a_cookie_once_an_hour(struct both *b, struct db_conn *c)
 	struct actor a;
 	int64_t id = person(b, c);
 	struct session_new n = make(c, id, SESSION_COOKIE, NOW);
-	both_must(session_touch(c, str_of(n.session_id), NOW + 3599999));
+	both_must(session_touch(c, str_of(n.session_id), NOW + 3599999, SESSION_TOUCH_MS));
 	both_must(by_cookie(c, n.secret, NOW, &a));
 	assert_int_equal(a.expires_at, NOW + 30 * DAY);
-	both_must(session_touch(c, str_of(n.session_id), NOW + 3600000));
+	both_must(session_touch(c, str_of(n.session_id), NOW + 3600000, SESSION_TOUCH_MS));
 	both_must(by_cookie(c, n.secret, NOW, &a));
 	assert_int_equal(a.expires_at, NOW + 3600000 + 30 * DAY);
 }
@@ -192,9 +192,9 @@ static void use_brings_nothing_back(struct both *b, struct db_conn *c)
 	assert_int_equal(by_cookie(c, n.secret, NOW + 30 * DAY, &a), ERR_UNAUTHENTICATED);
 	assert_int_equal(a.user_id, 0);
 	assert_int_equal(a.session_id[0], 0);
-	both_must(session_touch(c, str_of(n.session_id), NOW + 30 * DAY));
+	both_must(session_touch(c, str_of(n.session_id), NOW + 30 * DAY, SESSION_TOUCH_MS));
 	assert_int_equal(by_cookie(c, n.secret, NOW + 30 * DAY, &a), ERR_UNAUTHENTICATED);
-	both_must(session_touch(c, str_of(n.session_id), NOW + 30 * DAY - 1));
+	both_must(session_touch(c, str_of(n.session_id), NOW + 30 * DAY - 1, SESSION_TOUCH_MS));
 	both_must(by_cookie(c, n.secret, NOW + 30 * DAY, &a));
 }
 

@@ -110,7 +110,7 @@ static void tokens_and_sessions_do_not_mix(struct both *b, struct db_conn *c)
 	both_must(db_commit(c));
 	assert_int_equal(ended.user_rev, 0);
 	both_must(use(c, n.secret, NOW + 1, &a));
-	both_must(session_touch(c, str_of(n.session_id), NOW + 1));
+	both_must(session_touch(c, str_of(n.session_id), NOW + 1, SESSION_TOUCH_MS));
 	both_must(token_list(c, &b->arena, id, NOW, STR_NONE, 50, &tokens));
 	assert_int_equal(tokens.items[0].used_at, NOW + 1);
 	assert_int_equal(tokens.items[0].expires_at, 0); /* does not slide */
