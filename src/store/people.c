@@ -1,22 +1,41 @@
-/* One statement finds people for all: by beginnings, by ids, by channel, each where it is asked for, and with a guest
- * only among those of common channels. */
-#include "base/buf.h"
+/* People by what is asked for: each way is a statement of its own, with an index of its own; a guest sees only those of
+ * common channels. */
 #include "store/person.h"
 #include "store/rows.h"
 
-#define FIND_FROM                                                                                                      \
-	"SELECT " USER_COLUMNS " FROM users u WHERE u.username > $1 AND ($2 = '' OR (u.deleted_at IS NULL AND "            \
-	"(u.username LIKE $3 ESCAPE '!' OR u.display_key LIKE $3 ESCAPE '!'))) AND ($4 < 0 OR EXISTS (SELECT 1 FROM "      \
-	"members m WHERE m.channel_id = $4 AND m.user_id = u.user_id AND m.left_rev IS NULL)) AND ($5 = 0 OR u.user_id = " \
-	"$5 OR EXISTS (SELECT 1 FROM members mine JOIN members m ON m.channel_id = mine.channel_id WHERE mine.user_id = "  \
-	"$5 "                                                                                                              \
-	"AND mine.left_rev IS NULL AND m.user_id = u.user_id AND m.left_rev IS NULL)) AND "
-#define FIND_ORDER " ORDER BY u.username LIMIT $7"
-static const struct sql SQL_IDS = {
-	FIND_FROM IDS_ANY("u.user_id", "$6") FIND_ORDER,
-	FIND_FROM IDS_ANY_SQLITE("u.user_id", "$6") FIND_ORDER,
+#define COLUMNS "SELECT " USER_COLUMNS " FROM "
+#define AFTER_SEEN                                                                                                     \
+	"u.username > $1 AND ($2 = 0 OR u.user_id = $2 OR EXISTS (SELECT 1 FROM members mine JOIN members m ON "           \
+	"m.channel_id = mine.channel_id WHERE mine.user_id = $2 AND mine.left_rev IS NULL AND m.user_id = u.user_id AND "  \
+	"m.left_rev IS NULL))"
+#define ORDER " ORDER BY u.username LIMIT $3"
+#define BEGINS                                                                                                         \
+	" AND ($4 = '' OR (u.deleted_at IS NULL AND (substr(u.username, 1, length($4)) = $4 OR "                           \
+	"substr(u.display_key, 1, length($4)) = $4)))"
+
+static const struct sql SQL_ALL = { COLUMNS "users u WHERE " AFTER_SEEN " AND u.deleted_at IS NULL" ORDER, NULL };
+
+/* All that begin with $4 lie from $4 to $5, in the order of their bytes. */
+#define BETWEEN(c)                                                                                                     \
+	"users u WHERE " AFTER_SEEN " AND u.deleted_at IS NULL AND u.user_id IN (SELECT b.user_id FROM users b WHERE "     \
+	"b.username" c " >= $4 AND b.username" c " < $5 UNION SELECT d.user_id FROM users d WHERE d.display_key" c         \
+	" >= $4 AND d.display_key" c " < $5)" ORDER
+static const struct sql SQL_BEGINS = { COLUMNS BETWEEN(" COLLATE \"C\""), COLUMNS BETWEEN("") };
+
+static const struct sql SQL_CHANNEL = {
+	COLUMNS "members c JOIN users u ON u.user_id = c.user_id WHERE c.channel_id = $5 AND c.left_rev IS NULL AND "
+			"u.deleted_at IS NULL AND " AFTER_SEEN BEGINS ORDER,
+	NULL,
 };
-static const struct sql SQL_ALL = { FIND_FROM "$6 = '' AND u.deleted_at IS NULL" FIND_ORDER, NULL };
+
+#define OF_IDS                                                                                                         \
+	AFTER_SEEN BEGINS                                                                                                  \
+		" AND ($5 < 0 OR EXISTS (SELECT 1 FROM members c WHERE c.channel_id = $5 AND c.user_id = u.user_id AND "       \
+		"c.left_rev IS NULL))" ORDER
+static const struct sql SQL_IDS = {
+	COLUMNS "users u WHERE " IDS_ANY("u.user_id", "$6") " AND " OF_IDS,
+	COLUMNS "users u WHERE " IDS_ANY_SQLITE("u.user_id", "$6") " AND " OF_IDS,
+};
 
 static bool is_cursor(struct str s)
 {
@@ -27,33 +46,27 @@ static bool is_cursor(struct str s)
 	return s.n >= 2 && s.n <= 32;
 }
 
-/* What begins so, as a pattern of LIKE. */
-static struct str beginning(struct arena *a, struct str q)
+static enum err ask(struct db_conn *c, struct arena *a, const struct people_query *q, struct db_rows *rows)
 {
-	struct buf b;
-	buf_init(&b);
-	for (size_t i = 0; i < q.n; i++) {
-		if (q.p[i] == '%' || q.p[i] == '_' || q.p[i] == '!') buf_add_byte(&b, '!');
-		buf_add_byte(&b, q.p[i]);
-	}
-	buf_add_byte(&b, '%');
-	struct str s = arena_str(a, buf_str(&b));
-	buf_release(&b);
-	return s;
+	struct db_value after = DB_TEXT(q->cursor.p ? q->cursor : STR("")), begins = DB_TEXT(q->q.p ? q->q : STR("")),
+					guest = DB_I64(q->who->role == USER_GUEST ? q->who->user_id : 0),
+					limit = DB_I64((int64_t)q->limit + 1), channel = DB_I64(q->channel_id);
+	if (q->ids)
+		return db_query(c, &SQL_IDS, DB_ARGS(after, guest, limit, begins, channel, ids_param(c, a, q->ids, q->n_ids)),
+						rows);
+	if (q->channel_id >= 0) return db_query(c, &SQL_CHANNEL, DB_ARGS(after, guest, limit, begins, channel), rows);
+	if (!q->q.n) return db_query(c, &SQL_ALL, DB_ARGS(after, guest, limit), rows);
+	struct str last =
+		arena_printf(a, STR_FMT "\xF4\x8F\xBF\xBF", STR_ARG(q->q)); /* no character comes after this one */
+	return db_query(c, &SQL_BEGINS, DB_ARGS(after, guest, limit, begins, DB_TEXT(last)), rows);
 }
 
 enum err people_find(struct db_conn *c, struct arena *a, const struct people_query *q, struct people_page *out)
 {
 	struct db_rows rows;
-	struct str after = q->cursor.p ? q->cursor : STR(""), begins = q->q.p ? q->q : STR("");
-	bool guest = q->who->role == USER_GUEST;
 	*out = (struct people_page){ .items = arena_array(a, struct user, q->limit + 1), .next = STR_NONE };
 	if (q->cursor.p && !is_cursor(q->cursor)) return ERR_INVALID;
-	struct db_value ids = q->ids ? ids_param(c, a, q->ids, q->n_ids) : DB_TEXT(STR(""));
-	enum err e = db_query(c, q->ids ? &SQL_IDS : &SQL_ALL,
-						  DB_ARGS(DB_TEXT(after), DB_TEXT(begins), DB_TEXT(beginning(a, begins)), DB_I64(q->channel_id),
-								  DB_I64(guest ? q->who->user_id : 0), ids, DB_I64((int64_t)q->limit + 1)),
-						  &rows);
+	enum err e = ask(c, a, q, &rows);
 	if (e) return e;
 	while (db_next(&rows)) user_take(&rows, 0, a, &out->items[out->n++]);
 	if (out->n > q->limit) out->next = out->items[--out->n - 1].username;

@@ -116,6 +116,28 @@ static void lists_go_in_pages(struct both *b, struct db_conn *c)
 	assert_int_equal(people_find(c, &b->arena, &q, &page), ERR_INVALID);
 }
 
+/* Whatever the plan costs while there is nobody: that an index serves at all. */
+static void beginnings_are_found_by_an_index(struct both *b, struct db_conn *c)
+{
+	static const struct sql q = {
+		"EXPLAIN SELECT u.user_id FROM users u WHERE u.display_key COLLATE \"C\" >= 'a' AND u.display_key COLLATE "
+		"\"C\" < "
+		"'b'",
+		"EXPLAIN QUERY PLAN SELECT u.user_id FROM users u WHERE u.display_key >= 'a' AND u.display_key < 'b'"
+	};
+	bool pg = db_conn_kind(c) == DB_POSTGRES, found = false;
+	struct db_rows rows;
+	if (pg) both_must(db_script(c, "SET enable_seqscan = off"));
+	both_must(db_query(c, &q, DB_NO_ARGS, &rows));
+	while (db_next(&rows)) {
+		struct str line = db_str(&rows, pg ? 0 : 3);
+		found |= memmem(line.p, line.n, "users_display", 13) != NULL;
+	}
+	both_must(db_end(&rows));
+	if (pg) both_must(db_script(c, "RESET enable_seqscan"));
+	assert_true(found);
+}
+
 int main(void)
 {
 	static const struct both_case cases[] = {
@@ -124,6 +146,7 @@ int main(void)
 		BOTH_FRESH(people_are_found_by_channel),
 		BOTH_FRESH(a_guest_sees_common_channels),
 		BOTH_FRESH(lists_go_in_pages),
+		BOTH(beginnings_are_found_by_an_index),
 	};
 	return both_main(cases, countof(cases));
 }
