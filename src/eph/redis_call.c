@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "eph/redis_private.h"
 
-#define QUEUE_MOST 20000 /* commands not yet written, and again as many without an answer */
+#define QUEUE_MOST 20000            /* commands not yet written, and again as many without an answer */
+#define QUEUE_BYTES_MOST (8u << 20) /* of those not yet written; the others' are the link's */
 
 struct str call_name(const struct eph_redis *r, const char *kind, struct str key, struct arena *a)
 {
@@ -56,14 +57,14 @@ struct str call_text(const struct call *c, size_t i)
 static bool enqueue(struct eph_redis *r, struct call *c)
 {
 	if (!r->up || r->stopped) return false;
-	if (r->n >= QUEUE_MOST) {
+	if (r->n >= QUEUE_MOST || r->bytes + c->command_n > QUEUE_BYTES_MOST) {
 		atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
 		return false;
 	}
 	c->refs++;
 	*r->last = c;
 	r->last = &c->next;
-	r->n++;
+	r->n++, r->bytes += c->command_n;
 	if (!r->woken) {
 		r->woken = true;
 		reactor_post(r->reactor, &r->wake);
@@ -206,7 +207,7 @@ static struct call *take(struct eph_redis *r)
 	if (c) {
 		r->first = c->next;
 		if (!r->first) r->last = &r->first;
-		r->n--;
+		r->n--, r->bytes -= c->command_n;
 	}
 	pthread_mutex_unlock(&r->lock);
 	return c;
@@ -216,8 +217,11 @@ void calls_send(struct eph_redis *r)
 {
 	struct call *c;
 	while (redis_link_ready(r->link) && !redis_link_full(r->link) && redis_link_waiting(r->link) < QUEUE_MOST &&
-		   (c = take(r)))
+		   (c = take(r))) {
 		redis_link_send_bytes(r->link, c->command, c->command_n, on_answer, c);
+		redisFreeCommand(c->command);
+		c->command = NULL;
+	}
 }
 
 void calls_drop(struct eph_redis *r)

@@ -20,7 +20,7 @@ struct span {
 struct call {
 	struct call *next;
 	struct eph_redis *eph;
-	char *command;
+	char *command; /* NULL: written */
 	size_t command_n;
 	unsigned kinds;                                                   /* of answers that may come */
 	bool script;                                                      /* which writes */
@@ -51,7 +51,7 @@ struct eph_redis {
 	/* ---- lock */
 	bool up, woken, stopped;
 	struct call *first, **last;
-	size_t n;
+	size_t n, bytes;
 	struct str_map buckets; /* key -> struct shared_bucket */
 	struct list used;       /* least recently used first */
 	/* ---- reactor */

@@ -10,10 +10,14 @@
 #define ID 42
 static const struct wire here = { "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01234567-89ab-4cde-8f01-23456789abcd" };
 
-static void is_object(const char *p, uint32_t n)
+/* None, or a whole frame; with `event` one that has a place in a stream, else none that has. */
+static void is_frame(const char *p, uint32_t n, bool event)
 {
 	json_t *v = NULL;
-	must(n == 0 || (json_read((struct str){ p, n }, &v, NULL) == OK && json_is_object(v)));
+	if (!n) return;
+	must(json_read((struct str){ p, n }, &v, NULL) == OK && json_is_object(v));
+	const char *op = json_string_value(json_object_get(v, "op"));
+	must(op && !strcmp(op, "event") == event);
 	json_decref(v);
 }
 
@@ -22,7 +26,7 @@ static void event_again(struct event *e)
 	struct buf b;
 	buf_init(&b);
 	must(e->channel_id == ID && e->rev > 0 && e->at >= 0);
-	is_object(e->json, e->json_n);
+	is_frame(e->json, e->json_n, true);
 	wire_put_event(&b, &here, e);
 	struct wire_read x = wire_read(buf_str(&b), &here, TOPIC_CHANNEL, ID);
 	must(x.kind == (e->json_n <= WIRE_FRAME_MOST ? WIRE_EVENT : WIRE_BEHIND));
@@ -40,11 +44,12 @@ static void news_again(struct user_news *n)
 	struct buf b;
 	buf_init(&b);
 	must(n->user_id == ID && strlen(n->revoked_session) < 27 && strlen(n->kept_session) < 27);
-	is_object(n->json, n->json_n);
+	is_frame(n->json, n->json_n, false);
 	wire_put_news(&b, &here, n);
 	struct wire_read x = wire_read(buf_str(&b), &here, TOPIC_USER, ID);
 	must(x.kind == WIRE_NEWS && x.news->user_rev == n->user_rev);
-	must(!strcmp(x.news->revoked_session, n->revoked_session));
+	must(!strcmp(x.news->revoked_session, n->revoked_session) && !strcmp(x.news->kept_session, n->kept_session));
+	must(x.news->marker_channel == n->marker_channel && x.news->marker_at == n->marker_at);
 	user_news_unref(x.news);
 	buf_release(&b);
 }
@@ -65,7 +70,7 @@ static void look(struct str text, enum topic_kind kind)
 		break;
 	case WIRE_HINT:
 		must(kind == TOPIC_CHANNEL && x.hint->channel_id == ID);
-		is_object(x.hint->json, x.hint->json_n);
+		is_frame(x.hint->json, x.hint->json_n, false);
 		hint_unref(x.hint);
 		break;
 	case WIRE_BEHIND: must(kind == TOPIC_CHANNEL && x.behind.rev > 0); break;

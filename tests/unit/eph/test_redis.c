@@ -157,6 +157,35 @@ static void paused(void **state)
 	close_two(p);
 }
 
+/* Bytes do not pile up either; what is not written there is written here. */
+static void what_waits_for_a_paused_one_is_bounded(void **state)
+{
+	struct redis_server *redis = *state;
+	struct eph_pod p;
+	size_t n = 1 << 20;
+	char *large = mem_alloc(n);
+	struct str key = STR("large"), text;
+	memset(large, 'x', n);
+	eph_pod_init(&p, "");
+	eph_pod_set(&p, "LINNET_REDIS_TIMEOUT_MS", "60000"); /* the link is not to be given up before the end */
+	eph_pod_connect(&p, redis_url(redis));
+	eph_pod_until(&p, "linnet_eph_away", 0);
+	redis_pause(redis);
+	for (int i = 0; i < 60; i++) p.eph->ops->put(p.eph, key, (struct str){ large, n }, HOUR);
+	/* 8 MiB wait, 1 MiB and a command are the link's, and the kernel's buffers may take some more */
+	assert_true(eph_pod_number(&p, "linnet_eph_dropped_total") >= 30);
+	p.config.redis_wait_ms = 100;
+	p.eph->ops->get(p.eph, &key, 1, &p.arena, &text);
+	assert_int_equal(text.n, n);
+	redis_resume(redis);
+	for (int i = 0; i < 4000 && atoll(redis_do(redis, "STRLEN large")) != (int64_t)n; i++) eph_nap(5);
+	for (int i = 0; i < 4000 && atoll(redis_do(redis, "GET count:after")) < 3; i++) count(&p, "after"), eph_nap(5);
+	assert_true(atoll(redis_do(redis, "GET count:after")) >= 3); /* it goes on */
+	eph_pod_close(&p);
+	mem_free(large);
+	redis_do(redis, "FLUSHALL");
+}
+
 static void ends_while_it_is_paused(void **state)
 {
 	struct redis_server *redis = *state;
@@ -394,6 +423,7 @@ int main(void)
 		TEST(counters_are_shared),
 		TEST(killed_and_back_empty),
 		TEST(paused),
+		TEST(what_waits_for_a_paused_one_is_bounded),
 		TEST(ends_while_it_is_paused),
 		TEST(scripts_that_were_flushed_are_loaded_again),
 		TEST(many_threads_ask_at_once),
