@@ -44,18 +44,21 @@ enum err register_judge(const struct register_ask *ask, struct problem *p, struc
 {
 	enum registration mode = registration_mode(ask->config, ask->server->registration, ask->local);
 	*out = (struct register_permit){ .as_later = mode == REGISTRATION_OPEN };
-	if (ask->invite.p) return problem_field(p, "invite", "there is no such invite");
+	if (ask->invite.p) return problem_field(p, "invite", "invites are not served yet");
 	if (!ask->server->any_account) {
 		out->as_first = ask->local || code_is_right(ask);
 		if (out->as_first) return OK;
 		return problem_set(p, ERR_BAD_SETUP_CODE, "%s",
 						   ask->setup_code.p ? "This is not the setup code"
-											 : "The first account needs the setup code: the server's log has it, or "
-											   "LINNET_SETUP_CODE sets it");
+											 : "The first account needs the setup_code: the server's log has it "
+											   "(server.setup_code_made), or LINNET_SETUP_CODE sets it");
 	}
 	if (out->as_later) return OK;
 	return problem_set(p, ERR_REGISTRATION_CLOSED, "%s",
-					   mode == REGISTRATION_INVITE ? "An invite is needed" : "Nobody registers by themselves here");
+					   mode == REGISTRATION_INVITE
+						   ? "An invite would be needed, and invites are not served yet: whoever runs this server can "
+							 "set LINNET_REGISTRATION=open, or make the account (linnet admin create-user)"
+						   : "Nobody registers by themselves here");
 }
 
 /* ---- writing */

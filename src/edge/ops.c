@@ -14,18 +14,23 @@ enum err ops_health(struct request *q, struct db_conn *c)
 	return OK;
 }
 
+/* By /api, since that is how the cluster's ingress passes these on. */
 static const char front[] =
 	"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
 	"<title>Linnet</title><h1>Linnet is running</h1>"
-	"<p>This is the chat server. It speaks <a href=/openapi.json>HTTP and JSON</a>, and WebSocket at <code>/ws</code>."
-	"<p>Register (the first account becomes the owner), then talk:"
+	"<p>This is the chat server. It speaks <a href=/api/openapi.json>HTTP and JSON</a>, and WebSocket at "
+	"<code>/ws</code>."
+	"<p>Register, then talk. The first account becomes the owner; where the server is not for its own machine alone, "
+	"it "
+	"shows the setup code as well: <code>\"setup_code\":\"...\"</code>, which <code>./dev cluster</code> and the "
+	"server's first log line <code>server.setup_code_made</code> tell."
 	"<pre>curl -d '{\"username\":\"ann\",\"password\":\"a long password\",\"cookie\":false}' \\\n"
-	"     -H 'Content-Type: application/json' HOST/auth/register\n"
-	"curl -H 'Authorization: Bearer ACCESS_TOKEN' HOST/channels\n"
+	"     -H 'Content-Type: application/json' HOST/api/auth/register\n"
+	"curl -H 'Authorization: Bearer ACCESS_TOKEN' HOST/api/channels\n"
 	"curl -H 'Authorization: Bearer ACCESS_TOKEN' -H 'Content-Type: application/json' \\\n"
 	"     -d \"{\\\"nonce\\\":\\\"$(cat /proc/sys/kernel/random/uuid)\\\",\\\"body\\\":\\\"hello\\\"}\" "
-	"HOST/channels/1/messages</pre>"
-	"<p><a href=/health>health</a> &middot; <a href=/version>version</a>";
+	"HOST/api/channels/1/messages</pre>"
+	"<p><a href=/api/health>health</a> &middot; <a href=/api/version>version</a>";
 
 enum err ops_front(struct request *q, struct db_conn *c)
 {

@@ -50,7 +50,9 @@ test(
   async () => {
     let cluster = await start();
     const { ingress } = cluster;
-    expect((await fetch(`${ingress.origin}/`)).status).toBe(200);
+    const page = await (await fetch(`${ingress.origin}/`)).text();
+    for (const [, path] of page.matchAll(/(?:href=|HOST)(\/[^\s>"]+)/g))
+      expect((await fetch(ingress.origin + path)).status, path).not.toBe(404);
     expect((await fetch(`${ingress.origin}/metrics`)).status).toBe(404);
     const ann: Api = ingress.api('/api');
     const bob: Api = ingress.api('/api');
