@@ -21,8 +21,11 @@ static int64_t count_of(struct eph *e, const char *kind, struct str what)
 
 static bool too_many_here(const struct login_try *t, int64_t *retry_ms)
 {
-	*retry_ms = LOGIN_ADDRESS_MS;
-	return count_of(t->eph, "address", t->address) >= LOGIN_ADDRESS_FAILURES;
+	char text[KEY];
+	if (count_of(t->eph, "address", t->address) < LOGIN_ADDRESS_FAILURES) return false;
+	int64_t left = t->eph->ops->left_ms(t->eph, key(text, "address", t->address, STR_NONE));
+	*retry_ms = left < 1 ? 1 : left > LOGIN_ADDRESS_MS ? LOGIN_ADDRESS_MS : left;
+	return true;
 }
 
 static bool under_attack(const struct login_try *t)

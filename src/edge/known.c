@@ -31,5 +31,8 @@ enum err known_refusal(struct request *q, enum err (*ask)(const struct login_try
 	enum err e = ask(t, &retry_ms);
 	if (!e) return OK;
 	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-	return problem_set(&q->problem, e, "Too many wrong passwords");
+	int64_t minutes = (retry_ms + 59999) / 60000;
+	return problem_set(&q->problem, e,
+					   "Too many wrong passwords, from this address or for this name: again in %lld minute%s",
+					   (long long)minutes, minutes == 1 ? "" : "s");
 }

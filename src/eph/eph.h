@@ -37,7 +37,8 @@ struct eph_ops {
 	/* Counts up within a window that begins with the first: the count after. For login failures. */
 	int64_t (*count)(struct eph *e, struct str key, int64_t window_ms);
 	int64_t (*peek)(struct eph *e, struct str key);
-	void (*forget)(struct eph *e, struct str key); /* bucket, counter and value */
+	int64_t (*left_ms)(struct eph *e, struct str key); /* of a counter's window; 0: it is over */
+	void (*forget)(struct eph *e, struct str key);     /* bucket, counter and value */
 
 	/* Values. Each write sets the key's whole time to live. */
 	void (*put)(struct eph *e, struct str key, struct str value, int64_t ttl_ms);

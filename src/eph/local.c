@@ -104,6 +104,16 @@ static int64_t local_peek(struct eph *eph, struct str key)
 	return n;
 }
 
+static int64_t local_left_ms(struct eph *eph, struct str key)
+{
+	struct eph_local *l = container_of(eph, struct eph_local, base);
+	pthread_mutex_lock(&l->lock);
+	const struct entry *e = str_map_get(&l->entries, key);
+	int64_t left = e ? e->count_until_ms - now_ms(l) : 0;
+	pthread_mutex_unlock(&l->lock);
+	return left > 0 ? left : 0;
+}
+
 static void local_forget(struct eph *eph, struct str key)
 {
 	struct eph_local *l = container_of(eph, struct eph_local, base);
@@ -206,6 +216,7 @@ static const struct eph_ops local_ops = {
 	.take_shared = local_take,
 	.count = local_count,
 	.peek = local_peek,
+	.left_ms = local_left_ms,
 	.forget = local_forget,
 	.put = local_put,
 	.get = local_get,

@@ -188,6 +188,7 @@ static const struct eph_ops redis_ops = {
 	.take_shared = redis_eph_take_shared,
 	.count = redis_eph_count,
 	.peek = redis_eph_peek,
+	.left_ms = redis_eph_left_ms,
 	.forget = redis_eph_forget,
 	.put = redis_eph_put,
 	.get = redis_eph_get,

@@ -98,6 +98,7 @@ void buckets_release(struct eph_redis *r);
 /* redis_values.c: the rest */
 int64_t redis_eph_count(struct eph *e, struct str key, int64_t window_ms);
 int64_t redis_eph_peek(struct eph *e, struct str key);
+int64_t redis_eph_left_ms(struct eph *e, struct str key);
 void redis_eph_forget(struct eph *e, struct str key);
 void redis_eph_put(struct eph *e, struct str key, struct str value, int64_t ttl_ms);
 void redis_eph_get(struct eph *e, const struct str *keys, size_t n, struct arena *a, struct str *out);

@@ -58,6 +58,19 @@ int64_t redis_eph_peek(struct eph *e, struct str key)
 	return n;
 }
 
+int64_t redis_eph_left_ms(struct eph *e, struct str key)
+{
+	struct eph_redis *r = of(e);
+	struct arena a;
+	arena_init(&a);
+	struct call *c =
+		call_create(r, CALL_INTEGER, (const struct str[]){ STR("PTTL"), call_name(r, "count:", key, &a) }, 2);
+	int64_t left = call_wait(c) ? c->integer : r->own->ops->left_ms(r->own, key);
+	call_unref(c);
+	arena_release(&a);
+	return left > 0 ? left : 0;
+}
+
 void redis_eph_forget(struct eph *e, struct str key)
 {
 	struct eph_redis *r = of(e);

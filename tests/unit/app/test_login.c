@@ -69,8 +69,11 @@ static void an_address_has_its_share(void **state)
 	}
 	assert_int_equal(login_admit(&t, &retry_ms), ERR_RATE_LIMITED);
 	assert_int_equal(retry_ms, LOGIN_ADDRESS_MS);
+	w->ms += 60000; /* what is left of the window, not the whole of it again */
+	assert_int_equal(login_admit(&t, &retry_ms), ERR_RATE_LIMITED);
+	assert_int_equal(retry_ms, LOGIN_ADDRESS_MS - 60000);
 	assert_int_equal(login_admit(&other, &retry_ms), OK);
-	w->ms += LOGIN_ADDRESS_MS;
+	w->ms += LOGIN_ADDRESS_MS - 60000;
 	assert_int_equal(login_admit(&t, &retry_ms), OK);
 }
 

@@ -38,9 +38,13 @@ static void a_counter_counts_within_its_window(struct eph_pod *p)
 	for (int i = 1; i <= 3; i++) assert_int_equal(ops->count(p->eph, STR("n"), HOUR), i);
 	assert_int_equal(ops->peek(p->eph, STR("n")), 3);
 	assert_int_equal(ops->peek(p->eph, STR("m")), 0);
+	assert_int_equal(ops->left_ms(p->eph, STR("m")), 0);
+	int64_t left = ops->left_ms(p->eph, STR("n"));
+	assert_true(left > HOUR - 600000 && left <= HOUR);
 	assert_int_equal(ops->count(p->eph, STR("short"), 50), 1);
 	for (int64_t until = eph_now_ms() + 10000; ops->peek(p->eph, STR("short")); eph_nap(5))
 		assert_true(eph_now_ms() < until);
+	assert_int_equal(ops->left_ms(p->eph, STR("short")), 0);
 	assert_int_equal(ops->count(p->eph, STR("short"), HOUR), 1);
 }
 

@@ -348,10 +348,11 @@ static void a_user_over_tls_in_another_database_behind_a_prefix(void **state)
 	const struct rate rate = { .count = 1, .per_ms = HOUR, .burst = 2 };
 	struct eph_pod p;
 	char url[128];
-	redis_do(redis,
-			 "ACL SETUSER linnet on >pa:ss@word resetchannels &lin:channel:* &lin:user:* &lin:pod:* ~lin:* +publish "
-			 "+subscribe +unsubscribe +script|load +evalsha +time +hmget +hset +hgetall +pexpire +incr +get +mget "
-			 "+set +del +sadd +srem +smembers +zadd +zrem +zrangebyscore +zremrangebyscore +select");
+	redis_do(
+		redis,
+		"ACL SETUSER linnet on >pa:ss@word resetchannels &lin:channel:* &lin:user:* &lin:pod:* ~lin:* +publish "
+		"+subscribe +unsubscribe +script|load +evalsha +time +hmget +hset +hgetall +pexpire +pttl +incr +get +mget "
+		"+set +del +sadd +srem +smembers +zadd +zrem +zrangebyscore +zremrangebyscore +select");
 	snprintf(url, sizeof url, "rediss://linnet:pa%%3Ass%%40word@127.0.0.1:%d/3", redis_tls_port(redis));
 	eph_pod_init(&p, "lin:");
 	eph_pod_set(&p, "LINNET_REDIS_CA", cert.cert);
@@ -400,10 +401,9 @@ static void a_user_without_a_right_is_said_once(void **state)
 	assert_int_equal(log_count("redis.link_failed", "NOPERM"), 1);
 	assert_int_equal(count(&p, "n"), 1);
 	eph_pod_close(&p);
-	redis_do(
-		redis,
-		"ACL SETUSER enough on >pass ~* resetchannels +script|load +evalsha +time +hmget +hset +pexpire +incr +get "
-		"+mget +set +del +hgetall +sadd +srem +smembers +zadd +zrem +zrangebyscore +zremrangebyscore");
+	redis_do(redis, "ACL SETUSER enough on >pass ~* resetchannels +script|load +evalsha +time +hmget +hset +pexpire "
+					"+pttl +incr +get "
+					"+mget +set +del +hgetall +sadd +srem +smembers +zadd +zrem +zrangebyscore +zremrangebyscore");
 	snprintf(url, sizeof url, "redis://enough:pass@127.0.0.1:%d", redis_port(redis));
 	eph_pod_open(&p, url);
 	assert_true(count(&p, "acl") == 1 && peek(&p, "acl") == 1);
