@@ -85,6 +85,7 @@ group_make()
 {
 	admin "$tmp/$1" create-user --count "$3" --prefix "$2" --tokens "$tmp/$1/group" --channels "$(seq -f "$2-%g" -s, 1 "$4")"
 	cat "$tmp/$1/group" >>"$tmp/$1/tokens"
+	rm "$tmp/$1/group" # it would not be written over
 }
 
 cluster_stop()

@@ -40,9 +40,10 @@ static enum err make_one(struct making *m, struct str name)
 	enum err e = username_check(&m->arena, name, &checked, m->problem);
 	if (!e && !str_eq(checked, name)) e = problem_field(m->problem, "username", "must be in lower case");
 	if (e) return e;
+	add_hash(&m->name_hashes, name);
+	if (!p->line) return OK;
 	token_make(token);
 	ulid_make(&random_kernel, m->bulk.now_ms, id);
-	add_hash(&m->name_hashes, name);
 	add_hash(&m->token_hashes, str_of(token));
 	buf_add(&m->token_ids, id, ULID_TEXT);
 	snprintf(line, sizeof line, STR_FMT " %s", STR_ARG(name), token);
@@ -61,7 +62,7 @@ static enum err make_all(struct making *m)
 		snprintf(name, sizeof name, "%.40s%lld", arena_cstr(&m->arena, p->prefix), (long long)i);
 		e = make_one(m, str_of(name));
 	}
-	if (!e) e = p->lines_end(p->arg);
+	if (!e && p->line) e = p->lines_end(p->arg);
 	m->bulk.name_hashes = buf_str(&m->name_hashes);
 	m->bulk.token_hashes = buf_str(&m->token_hashes);
 	m->bulk.token_ids = buf_str(&m->token_ids);
@@ -152,6 +153,7 @@ static enum err check(struct making *m)
 		.name = p->username.p ? p->username : p->prefix,
 		.numbered = !p->username.p,
 		.display_name = p->display_name,
+		.password_hash = p->password_hash,
 		.role = p->role,
 		.now_ms = clock_wall_ms(p->clock),
 	};

@@ -13,11 +13,12 @@ struct admin_people {
 	struct str prefix;   /* names are prefix1, prefix2, ... */
 	struct str username; /* or the name of the one; STR_NONE */
 	struct str display_name;
-	enum user_role role; /* the first account of a server becomes its owner, whatever is said here */
-	struct str channels; /* "a,b,c": all of them join these, which are made when there are none; STR_NONE */
+	struct str password_hash; /* STR_NONE: no password signs in */
+	enum user_role role;      /* the first account of a server becomes its owner, whatever is said here */
+	struct str channels;      /* "a,b,c": all of them join these, which are made when there are none; STR_NONE */
 	const struct clock *clock;
 	/* "NAME TOKEN" of each, in their order, and then that these were all, before anything is committed. Whatever they
-	 * return but OK undoes it all. */
+	 * return but OK undoes it all. NULL: they get no tokens. */
 	enum err (*line)(void *arg, struct str line);
 	enum err (*lines_end)(void *arg);
 	void *arg;

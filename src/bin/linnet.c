@@ -14,9 +14,11 @@ static const struct command {
 	{ "backend", "[--SETTING VALUE]...", "the API and its sockets, on the database of DATABASE_URL", command_backend },
 	{ "migrate", "[--contract] [--SETTING VALUE]...", "brings the database up to date, and ends", command_migrate },
 	{ "admin",
-	  "create-user (--prefix P [--count N] | --username NAME) --tokens FILE [--display-name X] [--role R]\n"
-	  "      [--channels A,B] [--SETTING VALUE]...",
-	  "makes people P1 .. PN, or one, each with an API token; the first account of a server becomes its owner",
+	  "create-user (--prefix P [--count N] | --username NAME [--password-file FILE]) [--tokens FILE]\n"
+	  "      [--display-name X] [--role R] [--channels A,B] [--SETTING VALUE]...\n"
+	  "  admin reset-password --username NAME --password-file FILE [--SETTING VALUE]...",
+	  "makes people P1 .. PN, or one, with a password or API tokens; the first account of a server becomes its owner.\n"
+	  "      Sets a new password, and ends all sessions and tokens of that person",
 	  command_admin },
 	{ "config", "[ROLE] [--SETTING VALUE]...", "prints every setting: its value, where it came from, what it is for",
 	  command_config },

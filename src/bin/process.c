@@ -28,14 +28,26 @@ static void open_log(struct process *p)
 	log_setup(least, role_name(p->pod.role), p->pod.id);
 }
 
+/* A mistyped path must not become a new database. */
+static bool file_there(struct process *p)
+{
+	struct str path = p->database_url;
+	if (!str_starts(path, STR("sqlite:"))) return true;
+	const char *file = arena_cstr(&p->config.arena, str_from(path, 7));
+	if (access(file, F_OK) == 0) return true;
+	fprintf(stderr, "linnet: %s: there is no such database\n", file);
+	return false;
+}
+
 /* serve without a URL has a file of its own. (Whoever uses an SQLite file has it alone: src/db sees to that.) */
 static bool open_data(struct process *p, enum process_use use)
 {
 	struct config *c = &p->config;
 	const char *dir = arena_cstr(&c->arena, c->data);
 	p->database_url = c->database_url;
-	if (p->pod.role != ROLE_SERVE || (use == PROCESS_TOOL && c->database_url.n)) return true;
 	if (!c->database_url.n) p->database_url = arena_printf(&c->arena, "sqlite:%s/linnet.db", dir);
+	if (use == PROCESS_TOOL_THERE && !file_there(p)) return false;
+	if (p->pod.role != ROLE_SERVE || (use != PROCESS_SERVES && c->database_url.n)) return true;
 	p->lock = data_lock(dir);
 	return p->lock >= 0;
 }
@@ -110,7 +122,7 @@ int process_open(struct process *p, enum role role, enum process_use use, int ar
 	pod->started_ms = clock_wall_ms(pod->clock);
 	ulid_make(pod->random, pod->started_ms, pod->id);
 	open_log(p);
-	return open_data(p, use) && (use == PROCESS_TOOL || open_keys(p)) && open_database(p) ? 0 : 1;
+	return open_data(p, use) && (use != PROCESS_SERVES || open_keys(p)) && open_database(p) ? 0 : 1;
 }
 
 void process_close(struct process *p)
@@ -132,7 +144,9 @@ enum err process_migrate(struct process *p, bool contract, bool tell)
 	struct db_conn *c = process_conn(p);
 	int applied = 0;
 	enum err e = (contract ? migrate_contract : migrate_up)(c, migration_list, migration_count, &applied);
-	if (!e && (applied || tell)) log_event(LOG_INFO, "process.migrated", LOG_INT("applied", applied));
+	struct str where = setting_show_text(&settings[CONFIG_database_url], p->database_url, &p->config.arena);
+	if (!e && (applied || tell))
+		log_event(LOG_INFO, "process.migrated", LOG_INT("applied", applied), LOG_STR("database", where));
 	db_conn_destroy(c);
 	return e;
 }

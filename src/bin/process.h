@@ -27,7 +27,11 @@ struct process {
 
 /* ---- process.c: settings, log, data, database; enough for `migrate` and `admin` */
 /* Says on stderr what is wrong, returns the exit status (0: go on). process_close is due in either case. */
-enum process_use { PROCESS_SERVES, PROCESS_TOOL /* no keys; with a DATABASE_URL no data directory either */ };
+enum process_use {
+	PROCESS_SERVES,
+	PROCESS_TOOL,       /* no keys; with a DATABASE_URL no data directory either */
+	PROCESS_TOOL_THERE, /* likewise, and an SQLite file must be there */
+};
 int process_open(struct process *p, enum role role, enum process_use use, int argc, char **argv);
 void process_close(struct process *p);
 enum err process_migrate(struct process *p, bool contract, bool tell); /* tell: also when there was nothing to do */

@@ -142,9 +142,9 @@ static const struct sql SQL_NAMES = {
 	NULL,
 };
 static const struct sql SQL_PEOPLE = {
-	EACH "INSERT INTO users (user_id, username, display_name, display_key, role, created_at, changed_rev) "
-		 "SELECT $2 + i, CASE WHEN $3 = 1 THEN $4 || CAST(i AS TEXT) ELSE $4 END, $5, $6, "
-		 "CASE WHEN $2 + i = 1 THEN $7 ELSE $8 END, $9, $10 + i FROM s",
+	EACH "INSERT INTO users (user_id, username, display_name, display_key, role, created_at, changed_rev, "
+		 "password_hash) SELECT $2 + i, CASE WHEN $3 = 1 THEN $4 || CAST(i AS TEXT) ELSE $4 END, $5, $6, "
+		 "CASE WHEN $2 + i = 1 THEN $7 ELSE $8 END, $9, $10 + i, $11 FROM s",
 	NULL,
 };
 static const struct sql SQL_HEADS = { EACH "INSERT INTO user_heads (user_id, rev) SELECT $2 + i, 1 FROM s", NULL };
@@ -179,7 +179,7 @@ static enum err people_write(struct db_conn *c, const struct bulk_people *p, int
 	enum err e = db_exec(c, &SQL_PEOPLE,
 						 DB_ARGS(DB_I64(p->count), DB_I64(p->base), DB_BOOL(p->numbered), DB_TEXT(p->name),
 								 DB_TEXT(p->display_name), DB_TEXT(key), DB_I64(USER_OWNER), DB_I64(p->role),
-								 DB_I64(p->now_ms), DB_I64(rev)),
+								 DB_I64(p->now_ms), DB_I64(rev), DB_TEXT(p->password_hash)),
 						 NULL);
 	arena_release(&a);
 	return e;
@@ -191,7 +191,7 @@ enum err bulk_write(struct db_conn *c, const struct bulk_people *p, const struct
 	enum err e = names_write(c, p);
 	if (!e) e = people_write(c, p, server->rev);
 	if (!e) e = db_exec(c, &SQL_HEADS, DB_ARGS(n, base), NULL);
-	if (!e)
+	if (!e && p->token_hashes.n)
 		e = db_exec(c, &SQL_TOKENS,
 					DB_ARGS(n, DB_BYTES(p->token_ids), base, DB_BYTES(p->token_hashes), DB_I64(SCOPE_ALL), now), NULL);
 	if (!e) e = db_exec(c, &SQL_USER_CHANGES, DB_ARGS(n, DB_I64(server->rev), DB_I64(server->at), base), NULL);

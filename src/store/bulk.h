@@ -11,11 +11,12 @@ struct bulk_people {
 	int64_t count;
 	struct str name; /* numbered: its beginning, before the number; else the one person's name */
 	bool numbered;
-	struct str display_name; /* STR_NONE: none */
-	enum user_role role;     /* the very first account is an owner all the same */
+	struct str display_name;  /* STR_NONE: none */
+	struct str password_hash; /* of all of them; STR_NONE: none */
+	enum user_role role;      /* the very first account is an owner all the same */
 	int64_t now_ms;
 	struct str name_hashes;  /* 32 bytes each */
-	struct str token_hashes; /* 32 bytes each: of an API token with all scopes */
+	struct str token_hashes; /* 32 bytes each: of an API token with all scopes; empty: none */
 	struct str token_ids;    /* 26 bytes each: ULIDs */
 	int64_t base;            /* out, by bulk_ids */
 };

@@ -156,6 +156,8 @@ enum err person_seen(struct db_conn *c, struct arena *a, const struct actor *who
 static const struct sql SQL_PASSWORD = {
 	"UPDATE users SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2", NULL
 };
+static const struct sql SQL_NAMED = { "SELECT user_id FROM users WHERE username = $1 AND deleted_at IS NULL", NULL };
+static const struct sql SQL_RESET = { "UPDATE users SET password_hash = $2 WHERE user_id = $1", NULL };
 static const struct sql SQL_DEFAULTS = {
 	"SELECT c.channel_id FROM channels c JOIN heads h ON h.channel_id = c.channel_id WHERE c.is_default = 1 AND "
 	"h.kind = $1 AND h.archived = 0 AND h.deleted_at IS NULL ORDER BY c.channel_id LIMIT $2",
@@ -167,6 +169,16 @@ enum err person_set_password(struct db_conn *c, int64_t user_id, struct str befo
 	int64_t changed = 0;
 	enum err e = db_exec(c, &SQL_PASSWORD, DB_ARGS(DB_I64(user_id), DB_TEXT(before), DB_TEXT(after)), &changed);
 	return !e && !changed ? ERR_CONFLICT : e;
+}
+
+enum err person_named(struct db_conn *c, struct str username, int64_t *user_id)
+{
+	return db_one(c, &SQL_NAMED, DB_ARGS(DB_TEXT(username)), i64_take, user_id);
+}
+
+enum err person_reset_password(struct db_conn *c, int64_t user_id, struct str after)
+{
+	return db_exec(c, &SQL_RESET, DB_ARGS(DB_I64(user_id), DB_TEXT(after)), NULL);
 }
 
 enum err person_defaults(struct db_conn *c, int64_t *channel_ids, size_t most, size_t *n)

@@ -41,6 +41,11 @@ enum err person_seen(struct db_conn *c, struct arena *a, const struct actor *who
 /* Only where the hash is still `before` (else ERR_CONFLICT): somebody may have changed it meanwhile. */
 enum err person_set_password(struct db_conn *c, int64_t user_id, struct str before, struct str after);
 
+/* Whose name it is, lowered: with or without a password, deactivated too. ERR_NOT_FOUND. */
+enum err person_named(struct db_conn *c, struct str username, int64_t *user_id);
+/* Whatever there was before. */
+enum err person_reset_password(struct db_conn *c, int64_t user_id, struct str after);
+
 /* Public channels that new accounts join, ascending, at most `most`. */
 enum err person_defaults(struct db_conn *c, int64_t *channel_ids, size_t most, size_t *n);
 

@@ -28,6 +28,9 @@ static const struct sql SQL_CREATE = {
 static const struct sql SQL_END = {
 	"UPDATE sessions SET revoked_at = $2 WHERE session_id = $3 AND user_id = $1 AND " ALIVE, NULL
 };
+static const struct sql SQL_END_ALL = { "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND " ALIVE
+										" RETURNING session_id",
+										NULL };
 
 /* ---- */
 
@@ -115,5 +118,16 @@ enum err token_end(struct db_conn *c, int64_t user_id, struct str id, int64_t no
 	if (!e) e = db_exec(c, &SQL_END, DB_ARGS(DB_I64(user_id), DB_I64(now_ms), DB_TEXT(id)), &changed);
 	if (!e && !changed) return ERR_NOT_FOUND;
 	if (!e) sessions_ended_note(ended, id);
+	return e ? e : session_ended(c, user_id, ended);
+}
+
+enum err token_end_all(struct db_conn *c, int64_t user_id, int64_t now_ms, struct sessions_ended *ended)
+{
+	struct db_rows rows;
+	enum err e = person_lock(c, user_id);
+	if (!e) e = db_query(c, &SQL_END_ALL, DB_ARGS(DB_I64(user_id), DB_I64(now_ms)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) sessions_ended_note(ended, db_str(&rows, 0));
+	e = db_end(&rows);
 	return e ? e : session_ended(c, user_id, ended);
 }

@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { password, person } from './lib/api.ts';
+import { type Answer, password, person } from './lib/api.ts';
 import { linnet, Program } from './lib/process.ts';
-import { startEmbedded } from './lib/server.ts';
-import type { Me } from './lib/types.ts';
+import { createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
+import type { Me, SignedIn } from './lib/types.ts';
 
 let dir: string;
 
@@ -235,8 +235,13 @@ describe('serve', () => {
     await server.api().refused(403, 'bad_setup_code', 'auth_register', { body: { ...body, setup_code: 'wrong' } });
     const none = await server.api().call('auth_register', { body });
     expect(none.status).toBe(403);
+    expect(none.text).toContain('setup_code');
+    expect(none.text).toContain('server.setup_code_made');
     await server.api().register('first', { setup_code: 'open sesame 1234567890' });
-    await server.api().refused(403, 'registration_closed', 'auth_register', { body: { ...body, username: 'second' } });
+    const second = { ...body, username: 'second' };
+    const shut = await server.api().refused(403, 'registration_closed', 'auth_register', { body: second });
+    expect(shut.detail).toMatch(/invites are not served yet.*LINNET_REGISTRATION=open.*linnet admin create-user/);
+    await server.api().refused(422, 'invalid', 'auth_register', { body: { ...second, invite: 'x' } });
     await server.stop();
   });
 
@@ -276,5 +281,76 @@ describe('admin', () => {
       expect((await api.ok<Me>('me_get')).username).toBe(name);
     }
     await server.stop();
+  });
+
+  async function secret(name: string, text: string): Promise<string> {
+    const file = `${dir}/${name}`;
+    await writeFile(file, text, { mode: 0o600 });
+    return file;
+  }
+  const signIn = (server: Server, word: string): Promise<Answer> =>
+    server.api().call('auth_login', { body: { username: 'ann', password: word, cookie: false } });
+
+  async function passwordsAreSetAndReset(where: string[], start: () => Promise<Server>): Promise<void> {
+    const [file, other] = [await secret('old', 'the first password\n'), await secret('new', 'the second password')];
+    const create = ['admin', 'create-user', ...where, '--username', 'ann', '--password-file'];
+    expect(await run([...create, await secret('short', 'short')])).toMatchObject({
+      status: 1,
+      text: expect.stringContaining('password: '),
+    });
+    const made = await run([...create, file]);
+    expect(made, made.text).toMatchObject({ status: 0 });
+    let server = await start();
+    const signed = await signIn(server, 'the first password');
+    expect(signed.status, signed.text).toBe(200);
+    await server.stop();
+    const reset = ['admin', 'reset-password', ...where, '--password-file', other, '--username'];
+    expect(await run([...reset, 'nobody'])).toMatchObject({
+      status: 1,
+      text: expect.stringContaining('there is no account nobody'),
+    });
+    const done = await run([...reset, 'ann']);
+    expect(done, done.text).toMatchObject({ status: 0, text: expect.stringContaining('sessions and tokens ended: 1') });
+    server = await start();
+    const old = server.api();
+    old.bearer = (signed.body as SignedIn).access_token;
+    await old.refused(401, 'session_revoked', 'me_get');
+    expect((await signIn(server, 'the first password')).status).toBe(401);
+    expect((await signIn(server, 'the second password')).status).toBe(200);
+    await server.stop();
+  }
+
+  test('a person made with a password signs in, and a lost one is set anew (SQLite)', () =>
+    passwordsAreSetAndReset(['--data', dir], () => startEmbedded({}, dir)));
+
+  test('a person made with a password signs in, and a lost one is set anew (PostgreSQL)', async () => {
+    const url = await createDatabase();
+    await passwordsAreSetAndReset(['--database-url', url], () => startBackend(url));
+  });
+
+  test('tokens that are there already are not written over', async () => {
+    const create = ['admin', 'create-user', '--data', dir, '--tokens', `${dir}/tokens`, '--username'];
+    expect(await run([...create, 'ann'])).toMatchObject({ status: 0 });
+    const before = await readFile(`${dir}/tokens`, 'utf8');
+    expect(await run([...create, 'bob'])).toMatchObject({ status: 1, text: expect.stringContaining('there already') });
+    expect(await readFile(`${dir}/tokens`, 'utf8')).toBe(before);
+    const empty = await secret('empty', '');
+    expect(await run([...create.slice(0, 5), empty, '--username', 'bob'])).toMatchObject({ status: 0 });
+    expect(await readFile(empty, 'utf8')).toMatch(/^bob linnet_/);
+  });
+
+  test('a mistyped place does not become a database by a reset, and is named by what makes one', async () => {
+    const reset = ['--username', 'ann', '--password-file', await secret('new', 'the second password')];
+    for (const place of [
+      ['--data', `${dir}/none`],
+      ['--database-url', `sqlite:${dir}/none`],
+    ]) {
+      const { status, text } = await run(['admin', 'reset-password', ...place, ...reset]);
+      expect(status).toBe(1);
+      expect(text).toContain(`${dir}/none`);
+      await expect(stat(`${dir}/none`)).rejects.toThrow('ENOENT');
+    }
+    const made = ['admin', 'create-user', '--data', `${dir}/none`, '--username', 'ann', '--tokens', `${dir}/t`];
+    expect((await run(made)).text).toContain(`"database":"sqlite:${dir}/none/linnet.db"`);
   });
 });
