@@ -1,6 +1,5 @@
 #include "edge/append_call.h"
 
-#include "codec/codec.h"
 #include "edge/http_conn.h"
 
 static void copy_problem(struct request *q, const struct problem *p)
@@ -65,6 +64,5 @@ enum err append_call_submit(struct append_call *c)
 
 enum err append_call_epoch(struct append_call *c, struct str epoch)
 {
-	if (!epoch.p) return OK;
-	return codec_epoch_parse(epoch, &c->change.epoch) && c->change.epoch ? OK : ERR_EPOCH_CHANGED;
+	return request_epoch(c->q, epoch, &c->change.epoch);
 }

@@ -19,9 +19,15 @@ enum err channel_list_take(struct request *q)
 	struct list_query *in = arena_new(&q->arena, struct list_query);
 	q->in = in;
 	in->q = in->cursor = STR_NONE;
-	enum err e = request_query_str(q, "q", &in->q);
-	if (!e) e = request_query_str(q, "cursor", &in->cursor);
-	if (!e) e = request_limit(q, 50, 100, &in->limit);
+	enum err e = request_query_str(q, "cursor", &in->cursor);
+	return e ? e : request_limit(q, 50, 100, &in->limit);
+}
+
+enum err channel_browse_take(struct request *q)
+{
+	enum err e = channel_list_take(q);
+	struct list_query *in = q->in;
+	if (!e) e = request_query_str(q, "q", &in->q);
 	if (!e && in->q.n > 256) e = problem_field(&q->problem, "q", "is longer than 256 bytes");
 	return e;
 }
@@ -291,8 +297,7 @@ enum err channel_mark_take(struct request *q)
 	json_in_i64(&in, "message_id", JSON_NEED, 0, (INT64_C(1) << 53) - 1, &m->message_id);
 	json_in_str(&in, "epoch", JSON_MAY, &epoch);
 	e = json_in_close(&in);
-	if (e || !epoch.p) return e;
-	return codec_epoch_parse(epoch, &m->epoch) && m->epoch ? OK : ERR_EPOCH_CHANGED;
+	return e ? e : request_epoch(q, epoch, &m->epoch);
 }
 
 /* The id is compared with the epoch of the very transaction that it is used in. */

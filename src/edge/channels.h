@@ -4,6 +4,7 @@
 #include "edge/request.h"
 
 enum err channel_list_take(struct request *q);
+enum err channel_browse_take(struct request *q);
 enum err channel_list_run(struct request *q, struct db_conn *c);
 enum err channel_browse_run(struct request *q, struct db_conn *c);
 enum err channel_create_take(struct request *q);

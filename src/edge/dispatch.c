@@ -79,6 +79,22 @@ static enum err check_body(struct request *q)
 	return OK;
 }
 
+/* ---- the query: what would be ignored is a mistake of whoever asks */
+#define NAME_SHOWN 64
+
+static enum err check_query(struct request *q)
+{
+	struct str rest = q->head->query, name;
+	enum err e = OK;
+	while (q->route->query && http_query_next(&q->arena, &rest, &name)) {
+		if (!name.p) return problem_set(&q->problem, ERR_MALFORMED, "A query parameter is badly escaped or not UTF-8");
+		if (route_takes(q->route, name)) continue;
+		const char *field = name.n && name.n <= NAME_SHOWN ? arena_cstr(&q->arena, name) : "query";
+		e = problem_field(&q->problem, field, "is no parameter of this");
+	}
+	return e;
+}
+
 /* ---- the head's verdict */
 static enum err judge(struct request *q)
 {
@@ -92,7 +108,7 @@ static enum err judge(struct request *q)
 		e = core->bad_jwt ? problem_set(&q->problem, ERR_UNAUTHENTICATED, "The access token is wrong or has expired")
 						  : ERR_UNAUTHENTICATED;
 	if (!e) e = check_body(q);
-	return e;
+	return e ? e : check_query(q);
 }
 
 /* Is the body short and surely on its way, so that the connection can live on? */

@@ -239,10 +239,10 @@ enum err changes_list_take(struct request *q)
 	if (!e) e = request_query_i64(q, "since_message_id", 0, ID_MOST, &in->since_message_id);
 	if (!e) e = request_query_str(q, "epoch", &epoch);
 	if (!e) e = request_limit(q, 100, 500, &limit);
-	if (e) return e;
+	if (!e) e = request_epoch(q, epoch, &in->epoch);
+	if (e) return e == ERR_EPOCH_CHANGED ? reset(q) : e;
 	if ((in->since_rev < 0) == (in->since_message_id < 0))
 		return problem_field(&q->problem, "since_rev", "one of since_rev and since_message_id is wanted");
-	if (epoch.p && !codec_epoch_parse(epoch, &in->epoch)) return reset(q);
 	in->limit = (size_t)limit;
 	return OK;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "codec/codec.h"
 #include "edge/http_conn.h"
 
 struct request *request_create(struct edge_reactor *here, struct http_conn *h)
@@ -56,6 +57,7 @@ enum err request_id_param(struct request *q, int i, int64_t *id)
 enum err request_query_str(struct request *q, const char *name, struct str *out)
 {
 	bool ok = true;
+	assert(route_takes(q->route, str_of(name)));
 	struct str value = http_query_get(&q->arena, q->head->query, name, &ok);
 	*out = value;
 	return ok ? OK
@@ -69,6 +71,15 @@ enum err request_query_i64(struct request *q, const char *name, int64_t min, int
 	if (e || !value.p) return e;
 	if (str_i64(value, min, max, out)) return OK;
 	return problem_field(&q->problem, name, "must be a whole number from %lld to %lld", (long long)min, (long long)max);
+}
+
+enum err request_epoch(struct request *q, struct str text, uint64_t *epoch)
+{
+	if (!text.p) return OK;
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] >= 'A' && text.p[i] <= 'F') text.n = 0; /* as the contract says */
+	if (!codec_epoch_parse(text, epoch)) return problem_field(&q->problem, "epoch", "must be 16 digits of 0-9a-f");
+	return *epoch ? OK : ERR_EPOCH_CHANGED;
 }
 
 enum err request_limit(struct request *q, int64_t dflt, int64_t most, int64_t *out)

@@ -68,7 +68,9 @@ struct request {
 enum err request_id_param(struct request *q, int i, int64_t *id); /* a path's id; ERR_NOT_FOUND when it is none */
 /* Query parameters: absent leaves *out alone; a wrong one is ERR_INVALID with the field's fault. */
 enum err request_query_i64(struct request *q, const char *name, int64_t min, int64_t max, int64_t *out);
-enum err request_query_str(struct request *q, const char *name, struct str *out);    /* decoded; STR_NONE absent */
+enum err request_query_str(struct request *q, const char *name, struct str *out); /* decoded; STR_NONE absent */
+/* STR_NONE leaves *epoch alone; ERR_EPOCH_CHANGED: none that a database ever has. */
+enum err request_epoch(struct request *q, struct str text, uint64_t *epoch);
 enum err request_limit(struct request *q, int64_t dflt, int64_t most, int64_t *out); /* ?limit= */
 /* The value lives as long as the request. Headers set here go out with an error too. */
 void reply_header(struct request *q, const char *name, struct str value);

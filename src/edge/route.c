@@ -8,6 +8,16 @@
 
 #include "base/mem.h"
 
+bool route_takes(const struct route *r, struct str parameter)
+{
+	struct str rest, one;
+	if (!r->query) return true;
+	rest = str_of(r->query);
+	while (str_split(&rest, ' ', &one))
+		if (one.n && str_eq(one, parameter)) return true;
+	return false;
+}
+
 struct node {
 	struct str segment; /* of a literal */
 	struct node *next;  /* the next child of the same parent */

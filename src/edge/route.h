@@ -14,9 +14,10 @@
  * - take: on the reactor, after the body was read; NULL where there is nothing to take
  * - run: on the lane; NULL only with start
  *
- * R_BARE has the same columns: not served under /api. R_SINK(..., run, sink) has a struct body_sink instead of `take`:
- * its lane is read or write, for `run`, which may be NULL. Prototypes stand in a header for each area, included by
- * routes.c. */
+ * R_QUERY(..., run, "limit cursor") takes these parameters in its query, R none; others are refused with their name.
+ * R_ANY has R's columns: whoever probes may add what they like. R_BARE is such a one that is not served under /api.
+ * R_SINK(..., run, sink) has a struct body_sink instead of `take`: its lane is read or write, for `run`, which may be
+ * NULL. Prototypes stand in a header for each area, included by routes.c. */
 #ifndef LINNET_EDGE_ROUTE_H
 #define LINNET_EDGE_ROUTE_H
 #include "edge/request.h"
@@ -44,9 +45,12 @@ struct route {
 	enum err (*run)(struct request *q, struct db_conn *c); /* lane */
 	const struct body_sink *sink;
 	bool bare;
+	const char *query; /* names of its parameters; NULL: whatever comes */
 };
 extern const struct route routes[];
 extern const size_t n_routes;
+
+bool route_takes(const struct route *r, struct str parameter);
 
 /* The rows as a tree of path segments. Frozen once made: any thread. The rows outlive it. */
 struct route_table;

@@ -11,23 +11,23 @@
 #include "edge/upgrade.h"
 #include "edge/users.h"
 
-const struct route routes[] = {
+#define ROW(method, path, operation, auth, scope, lane, body, rate, take, run, sink, bare, query)                      \
+	{ HTTP_##method, path, #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane, BODY_##body,                           \
+	  RATE_##rate,   take, run,        sink,        bare,          query },
+#define R_QUERY(method, path, operation, auth, scope, lane, body, rate, take, run, query)                              \
+	ROW(method, path, operation, auth, scope, lane, body, rate, take, run, NULL, false, query)
 #define R(method, path, operation, auth, scope, lane, body, rate, take, run)                                           \
-	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
-	  BODY_##body,   RATE_##rate, take,       run,         NULL,          false },
+	R_QUERY(method, path, operation, auth, scope, lane, body, rate, take, run, "")
+#define R_ANY(method, path, operation, auth, scope, lane, body, rate, take, run)                                       \
+	R_QUERY(method, path, operation, auth, scope, lane, body, rate, take, run, NULL)
 #define R_BARE(method, path, operation, auth, scope, lane, body, rate, take, run)                                      \
-	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
-	  BODY_##body,   RATE_##rate, take,       run,         NULL,          true },
+	ROW(method, path, operation, auth, scope, lane, body, rate, take, run, NULL, true, NULL)
 #define R_SINK(method, path, operation, auth, scope, lane, rate, run, sink)                                            \
-	{ HTTP_##method, path,        #operation, AUTH_##auth, SCOPE_##scope, LANE_##lane,                                 \
-	  BODY_sink,     RATE_##rate, NULL,       run,         &sink,         false },
-#define SOCKET R
+	ROW(method, path, operation, auth, scope, lane, sink, rate, NULL, run, &sink, false, "")
+
+const struct route routes[] = {
+#define SOCKET R_ANY
 #define PAGE R_BARE
 #include "edge/routes.def"
-#undef SOCKET
-#undef PAGE
-#undef R
-#undef R_BARE
-#undef R_SINK
 };
 const size_t n_routes = countof(routes);

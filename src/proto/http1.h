@@ -47,6 +47,8 @@ bool http_header_has_token(const struct http_head *h, const char *name,
 						   const char *token); /* in a comma list, any line */
 /* The decoded value of a query parameter ('+' is a blank); STR_NONE: absent. *ok false: a bad escape, NUL or UTF-8. */
 struct str http_query_get(struct arena *a, struct str query, const char *name, bool *ok);
+/* The decoded name of the next parameter, taken out of *query; STR_NONE: badly escaped. False: there is none. */
+bool http_query_next(struct arena *a, struct str *query, struct str *name);
 /* A cookie's value (RFC 6265, 4.2.1) over all Cookie headers; STR_NONE. */
 struct str http_cookie_get(const struct http_head *h, const char *name);
 

@@ -146,3 +146,15 @@ struct str http_query_get(struct arena *a, struct str query, const char *name, b
 	}
 	return STR_NONE;
 }
+
+bool http_query_next(struct arena *a, struct str *query, struct str *name)
+{
+	struct str part, key;
+	while (str_split(query, '&', &part)) {
+		if (!part.n) continue;
+		str_split(&part, '=', &key);
+		if (!percent_decode(key, true, a, name)) *name = STR_NONE;
+		return true;
+	}
+	return false;
+}

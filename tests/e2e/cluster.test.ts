@@ -51,7 +51,7 @@ test(
     let cluster = await start();
     const { ingress } = cluster;
     const page = await (await fetch(`${ingress.origin}/`)).text();
-    for (const [, path] of page.matchAll(/(?:href=|HOST)(\/[^\s>"]+)/g))
+    for (const [, path] of page.matchAll(/(?:href=|HOST)(\/[^\s<>"]+)/g))
       expect((await fetch(ingress.origin + path)).status, path).not.toBe(404);
     expect((await fetch(`${ingress.origin}/metrics`)).status).toBe(404);
     const ann: Api = ingress.api('/api');

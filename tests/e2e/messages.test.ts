@@ -259,6 +259,30 @@ describe.each(backends)('messages on $name', ({ start }) => {
     expect((await row(ann, id)).me?.read_id).toBe(0);
   });
 
+  test('an epoch that is none is no disaster of the database but a mistake', async () => {
+    const id = await room();
+    const { message_id } = await ann.api.send(id, 'here');
+    const path = { id, message_id };
+    for (const epoch of ['', 'abc', '0123456789ABCDEF', '0123456789abcdef0', 'g123456789abcdef']) {
+      const nonce = randomUUID();
+      const asked: [string, object][] = [
+        ['message_patch', { path, body: { body: 'x', epoch } }],
+        ['message_delete', { path, query: { epoch } }],
+        ['message_create', { path: { id }, body: { nonce, body: 'x', epoch } }],
+        ['channel_read', { path: { id }, body: { message_id, epoch } }],
+        ['channel_unread', { path: { id }, body: { message_id, epoch } }],
+        ['change_list', { path: { id }, query: { since_rev: 1, epoch } }],
+      ];
+      for (const [call, ask] of asked) {
+        const { errors } = await ann.api.refused(422, 'invalid', call, ask);
+        expect(errors, call).toEqual([{ field: 'epoch', detail: 'must be 16 digits of 0-9a-f' }]);
+      }
+    }
+    const zero = '0000000000000000';
+    await ann.api.refused(410, 'reset', 'change_list', { path: { id }, query: { since_rev: 1, epoch: zero } });
+    await ann.api.refused(409, 'epoch_changed', 'message_delete', { path, query: { epoch: zero } });
+  });
+
   test('read markers go forward by read, back by unread, and count what is missing', async () => {
     const id = await room();
     for (let i = 0; i < 4; i++) await ann.api.send(id, `m ${i}`);

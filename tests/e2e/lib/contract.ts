@@ -12,6 +12,7 @@ interface Operation {
   method: string;
   path: string;
   scope?: string;
+  query: string[]; // names
   responses: Tree;
 }
 
@@ -62,6 +63,12 @@ function check(schema: Json, value: unknown, what: string): void {
   throw new Error(`${what} is not as the contract says:\n  ${why.join('\n  ')}\n${JSON.stringify(value, null, 1)}`);
 }
 
+/** Of an operation, those of a reference too. */
+function queryNames(v: Json | undefined): string[] {
+  const all = Array.isArray(v) ? v.map((p) => (isTree(p) && typeof p.$ref === 'string' ? at(p.$ref) : p)) : [];
+  return all.filter(isTree).flatMap((p) => (p.in === 'query' && typeof p.name === 'string' ? [p.name] : []));
+}
+
 const operations = new Map<string, Operation>();
 for (const [path, row] of Object.entries(isTree(document.paths) ? document.paths : {}))
   for (const [method, operation] of Object.entries(isTree(row) ? row : {}))
@@ -69,6 +76,7 @@ for (const [path, row] of Object.entries(isTree(document.paths) ? document.paths
       operations.set(operation.operationId, {
         method: method.toUpperCase(),
         path,
+        query: queryNames(operation.parameters),
         ...(typeof operation['x-scope'] === 'string' ? { scope: operation['x-scope'] } : {}),
         responses: operation.responses,
       });

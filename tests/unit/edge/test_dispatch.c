@@ -116,6 +116,10 @@ static const struct route rows[] = {
 	ROW(DELETE, "/things/{id}", "thing_delete", AUTH_session, SCOPE_manage, LANE_write, BODY_none, RATE_none, NULL,
 		nothing),
 	ROW(GET, "/things/{id}", "thing_get", AUTH_none, SCOPE_read, LANE_read, BODY_none, RATE_none, NULL, page),
+	{ HTTP_GET, "/few", "few_get", AUTH_none, SCOPE_read, LANE_inline, BODY_none, RATE_none, NULL, who, NULL, false,
+	  "limit q" },
+	{ HTTP_POST, "/none", "none", AUTH_none, SCOPE_read, LANE_inline, BODY_none, RATE_none, NULL, who, NULL, false,
+	  "" },
 	ROW(GET, "/fail", "fail_get", AUTH_none, SCOPE_read, LANE_read, BODY_none, RATE_none, NULL, fail_with),
 	ROW(POST, "/login", "login", AUTH_none, SCOPE_own, LANE_read, BODY_form, RATE_login, NULL, who),
 	ROW(POST, "/hop", "hop", AUTH_none, SCOPE_own, LANE_read, BODY_none, RATE_none, NULL, hop_first),
@@ -312,6 +316,24 @@ static void paths_and_methods(void **state)
 	assert_exchange(&r, ASK("GET", "/things/7?q=%zz", ""), 400, CODE("malformed"));
 	assert_exchange(&r, ASK("GET", "/things/7?q=%00", ""), 400, CODE("malformed"));
 	assert_exchange(&r, ASK("GET", "/things/7?q=%ff", ""), 400, CODE("malformed"));
+	rig_close(&r);
+}
+
+/* What would be ignored is a mistake of whoever asks. */
+static void query_parameters_that_a_row_does_not_take_are_refused(void **state)
+{
+	struct rig r;
+	open(&r);
+	assert_exchange(&r, ASK("GET", "/few", ""), 200, "");
+	assert_exchange(&r, ASK("GET", "/few?", ""), 200, "");
+	assert_exchange(&r, ASK("GET", "/few?&limit=1&&%71=x&", ""), 200, "");
+	assert_exchange(&r, ASK("GET", "/few?limi=1", ""), 422, "\"field\":\"limi\"");
+	assert_exchange(&r, ASK("GET", "/few?limit=1&l%C3%A4rm", ""), 422, "\"field\":\"l\303\244rm\"");
+	assert_exchange(&r, ASK("GET", "/few?=1", ""), 422, "\"field\":\"query\"");
+	assert_exchange(&r, ASK("GET", "/few?limit%20q=1", ""), 422, "\"field\":\"limit q\"");
+	assert_exchange(&r, ASK("GET", "/few?%zz=1", ""), 400, CODE("malformed"));
+	assert_exchange(&r, ASK("POST", "/none?x", ""), 422, CODE("invalid"));
+	assert_exchange(&r, ASK("GET", "/open?x=1", ""), 200, "");
 	rig_close(&r);
 }
 
@@ -518,6 +540,7 @@ int main(void)
 		cmocka_unit_test(allowed_pages_may_read_answers),
 		cmocka_unit_test(proxies_tell_address_and_scheme),
 		cmocka_unit_test(paths_and_methods),
+		cmocka_unit_test(query_parameters_that_a_row_does_not_take_are_refused),
 		cmocka_unit_test(bodies_are_read_and_held_to_their_form),
 		cmocka_unit_test(errors_are_problems),
 		cmocka_unit_test(answers_carry_what_protects),
