@@ -128,6 +128,11 @@ static enum db_way way_of(const struct db_conn *c)
 	return c->use == DB_READ ? DB_READING : DB_WRITING;
 }
 
+bool db_trouble_known(const struct db_conn *c)
+{
+	return db_away_ms(c->db, way_of(c)) > 0;
+}
+
 void db_trouble(const struct db_conn *c)
 {
 	int64_t none = 0;

@@ -64,6 +64,7 @@ extern const struct db_driver db_driver_sqlite, db_driver_postgres;
 
 /* For drivers: the database is out of reach or has no room, whatever was asked of it. */
 void db_trouble(const struct db_conn *c);
+bool db_trouble_known(const struct db_conn *c); /* and that was said: why is logged once an outage */
 /* For drivers: the connection is gone. Closes it; an open transaction is lost with it. */
 void db_conn_drop(struct db_conn *c);
 /* A lost connection leaves open whether an autocommitted statement took hold, where it may have written. */

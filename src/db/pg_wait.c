@@ -56,6 +56,12 @@ static void log_error(const PGresult *res, enum err e, const char *state, const 
 			  LOG_TEXT("error", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)), LOG_TEXT("sql", text));
 }
 
+/* No room, or no disk under it. */
+static bool no_room(const char *state)
+{
+	return !strncmp(state, "53", 2) || !strncmp(state, "58", 2);
+}
+
 static enum err judge(struct db_conn *c, PGresult *res, const char *text, bool unsure)
 {
 	struct pg_conn *p = c->impl;
@@ -63,8 +69,8 @@ static enum err judge(struct db_conn *c, PGresult *res, const char *text, bool u
 	bool drop, fatal = PQstatus(p->pg) == CONNECTION_BAD;
 	if (!state || fatal) return pg_lost(c, PQresultErrorMessage(res), text, unsure);
 	enum err e = pg_state_error(c, res, &drop);
-	log_error(res, e, state, text);
-	if (!strncmp(state, "53", 2) || !strncmp(state, "58", 2)) db_trouble(c); /* no room, or no disk under it */
+	if (!no_room(state) || !db_trouble_known(c)) log_error(res, e, state, text);
+	if (no_room(state)) db_trouble(c);
 	if (drop) db_conn_drop(c);
 	return e;
 }

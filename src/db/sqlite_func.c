@@ -49,10 +49,11 @@ enum err sqlite_error(struct db_conn *c, int rc, const char *text, bool committi
 	struct sqlite_conn *s = c->impl;
 	enum err e = error_of(rc, committing);
 	if (e == ERR_CONFLICT) return e; /* the caller's business, and no news */
-	if (c->outage) return e;
-	if ((rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN) db_trouble(c);
+	bool no_room = (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
+	if (c->outage || (no_room && db_trouble_known(c))) return e;
 	const char *event = (rc & 0xff) == SQLITE_INTERRUPT ? "db.statement_timeout" : "db.statement_failed";
 	log_event(e == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, event, LOG_INT("sqlite", rc),
 			  LOG_TEXT("error", s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc)), LOG_TEXT("sql", text));
+	if (no_room) db_trouble(c);
 	return e;
 }

@@ -80,6 +80,10 @@ test('the disk under SQLite is full: reading goes on, and once there is room it 
     while ((await send()) !== 503);
     await told(server, 'db.away', 'writing');
     expect([await ready(api), await up(api)]).toEqual([['degraded', 'degraded'], { reading: '1', writing: '0' }]);
+    for (let i = 0; i < 5; i++) await send();
+    const times = (event: string): number =>
+      server.program.lines.filter((l) => l.includes(`"event":"${event}"`)).length;
+    expect(times('db.statement_failed')).toBeLessThanOrEqual(times('db.away')); // why is said once an outage
     await disk.free(server);
     await told(server, 'db.back', 'writing');
     expect([await ready(api), await up(api)]).toEqual([['ok', 'ok'], { reading: '1', writing: '1' }]);

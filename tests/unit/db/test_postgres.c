@@ -287,6 +287,33 @@ static void a_cancelled_wait_for_a_standby_is_unknown(void **state)
 	must(put(f->append, 3));
 }
 
+static int failures_said;
+
+static void count_failures(void *arg, struct str line)
+{
+	char text[4096];
+	snprintf(text, sizeof text, STR_FMT, STR_ARG(line));
+	failures_said += strstr(text, "\"db.statement_failed\"") != NULL;
+}
+
+/* No room: why is said once an outage; what is no outage's fault is said each time. */
+static void a_full_disk_is_said_once(void **state)
+{
+	struct fixture *f = *state;
+	const char *full = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$";
+	must(put(f->write, 101));
+	failures_said = 0;
+	log_capture(count_failures, NULL);
+	for (int i = 0; i < 3; i++) assert_int_equal(db_script(f->write, full), ERR_UNAVAILABLE);
+	assert_int_equal(failures_said, 1);
+	for (int i = 0; i < 2; i++) assert_int_equal(db_script(f->write, "SELECT nothing"), ERR_INTERNAL);
+	assert_int_equal(failures_said, 3);
+	must(put(f->write, 102)); /* it is back */
+	assert_int_equal(db_script(f->write, full), ERR_UNAVAILABLE);
+	assert_int_equal(failures_said, 4);
+	log_capture(hush, NULL);
+}
+
 static void states_are_judged(void **state)
 {
 	struct fixture *f = *state;
@@ -411,6 +438,7 @@ static int own_cases(void)
 		CASE(who_may_have_written_does_not_know),
 		cmocka_unit_test_setup_teardown(a_server_that_stands_still_is_left, setup_short, teardown),
 		CASE(a_cancelled_wait_for_a_standby_is_unknown),
+		CASE(a_full_disk_is_said_once),
 		CASE(states_are_judged),
 		CASE(what_was_prepared_may_be_lost),
 		CASE(other_numbers_are_read),

@@ -148,10 +148,22 @@ static void a_rested_connection_keeps_no_pages(void **state)
 	assert_int_equal(rows_in(f->c), 50000);
 }
 
+static int failures_said;
+
+static void count_failures(void *arg, struct str line)
+{
+	char text[4096];
+	snprintf(text, sizeof text, STR_FMT, STR_ARG(line));
+	failures_said += strstr(text, "\"db.statement_failed\"") != NULL;
+}
+
+/* Why is said once an outage. */
 static void a_full_disk_takes_nothing_and_harms_nothing(void **state)
 {
 	struct fixture *f = *state;
 	must(put(f->c, 1));
+	failures_said = 0;
+	log_capture(count_failures, NULL);
 	faulty.write_error = SQLITE_FULL;
 	assert_int_equal(put(f->c, 2), ERR_UNAVAILABLE);
 	for (int i = 0; i < 2; i++) {
@@ -160,12 +172,18 @@ static void a_full_disk_takes_nothing_and_harms_nothing(void **state)
 		assert_int_equal(db_commit(f->c), ERR_UNAVAILABLE);
 	}
 	assert_int_equal(rows_in(f->c), 1);
+	assert_int_equal(failures_said, 1);
 	faulty.write_error = 0;
 	must(db_begin(f->c));
 	must(put(f->c, 4));
 	must(db_commit(f->c));
 	must(put(f->c, 5));
 	assert_int_equal(rows_in(f->c), 3);
+	faulty.write_error = SQLITE_FULL;
+	assert_int_equal(put(f->c, 6), ERR_UNAVAILABLE);
+	assert_int_equal(failures_said, 2);
+	faulty.write_error = 0;
+	log_capture(hush, NULL);
 	assert_int_equal(db_conn_generation(f->c), 1);
 }
 
