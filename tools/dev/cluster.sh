@@ -1,6 +1,6 @@
 # ./dev cluster: PostgreSQL, Redis, backends and nginx as processes of this machine, as they stand on a cluster. Sourced by ./dev.
 
-cluster_usage='./dev cluster [--pods 2] [--port 8080] [--data ./data/cluster]'
+cluster_usage='./dev cluster [--pods 2] [--port 8080] [--data ./data-cluster]'
 declare -A part_of # a process: which part it is
 parts=()           # processes in the order of their start
 
@@ -133,7 +133,7 @@ cluster_settings()
 cluster_run()
 {
 	local pods=2 port=8080 i ports=() died
-	data=$PWD/data/cluster
+	data=$PWD/data-cluster # not in ./data, which `serve` keeps to its owner: Postgres runs as another
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--pods=* | --port=* | --data=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;

@@ -28,8 +28,23 @@ tally() { "$node" tools/dev/tally.mjs "$@"; }
 # The lines that hold the filter, or all.
 filtered() { grep -F -- "$filter" || true; }
 
+# Lines of SUITE:NAME, each with the name of its file, for the filter; and without again.
+with_files() { sed -E 's|^(unit):(.*/)([^/]*)$|& tests/\1/\2test_\3.c|'; }
+
 # The tests of a build, one a line: SUITE:NAME.
-meson_tests() { meson introspect "$1" --tests | "$node" tools/dev/tally.mjs list | grep -E "$2" | filtered; }
+meson_tests() { meson introspect "$1" --tests | "$node" tools/dev/tally.mjs list | grep -E "$2" | with_files | filtered | cut -d' ' -f1; }
+
+# test_known [FILTER]: ends here, before minutes of building, when nothing is named like that.
+test_known()
+{
+	local filter=${1-}
+	{
+		(cd tests/unit && find . -name 'test_*.c') | sed -E 's|^\./(.*/)test_([^/]*)\.c$|unit:\1\2|' | with_files
+		printf 'unit:fuzz/%s\n' $(fuzz_targets)
+		(cd tests/e2e && find . -name '*.test.ts' -not -path '*/node_modules/*')
+		printf '%s\n' "${!check_commands[@]}" unit tsan checks sim e2e faults
+	} | grep -qF -- "$filter" || die "test: nothing is named like '$filter'"
+}
 
 # meson_suite DIR PATTERN: the tests of DIR whose line matches, already built.
 meson_suite()
