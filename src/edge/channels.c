@@ -198,7 +198,8 @@ enum err channel_patch_take(struct request *q)
 	e = first(e, read_topic(q, &in, &topic));
 	e = first(json_in_close(&in), e);
 	if (e) return e;
-	if (!name.p == !topic.p) return problem_field(&q->problem, "name", "name or topic is wanted, one of them");
+	if (!name.p && !topic.p) return problem_field(&q->problem, "name", "name or topic is wanted");
+	if (name.p && topic.p) return problem_field(&q->problem, "topic", "is changed apart from the name: one a request");
 	struct append_call *c = append_call(q, name.p ? CHANGE_CHANNEL : CHANGE_TOPIC, id);
 	c->change.text = name.p ? name : topic;
 	if (name.p) c->change.text_key = key;
@@ -308,7 +309,9 @@ static enum err mark_in(struct request *q, struct db_conn *c, bool back, uint64_
 	enum err e = epoch_read(c, epoch);
 	if (!e && m->epoch && m->epoch != *epoch) e = ERR_EPOCH_CHANGED;
 	if (!e) e = channel_read(c, &q->arena, m->channel_id, &q->actor, true, &ch);
-	return e ? e : marker_move(c, m, back, clock_wall_ms(q->pod->clock));
+	if (e) return e;
+	e = marker_move(c, m, back, clock_wall_ms(q->pod->clock));
+	return e == ERR_NOT_FOUND ? problem_set(&q->problem, e, "There is no such message yet") : e;
 }
 
 static enum err mark(struct request *q, struct db_conn *c, bool back)

@@ -360,11 +360,13 @@ enum err dispatch_learn(struct request *q, enum err e)
 	return charge_end(q, e);
 }
 
-/* What is the same for every route that refuses a credential. */
+/* What is the same for every route that refuses a credential, or does not find what its path names. */
 static void explain(struct request *q, enum err e)
 {
 	char scope[32];
-	if (q->problem.detail.p || !q->route) return;
+	if (q->problem.detail.p) return;
+	if (e == ERR_NOT_FOUND) request_missing(q, 0);
+	if (!q->route) return;
 	if (e == ERR_UNAUTHENTICATED && q->credential.kind != CREDENTIAL_NONE)
 		problem_set(&q->problem, e, "This %s is not known, or has ended",
 					q->credential.kind == CREDENTIAL_TOKEN ? "token" : "session");

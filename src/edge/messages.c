@@ -4,6 +4,7 @@
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/send.h"
+#include "store/channel.h"
 #include "store/history.h"
 
 #define ID_MOST ((INT64_C(1) << 53) - 1)
@@ -171,12 +172,19 @@ enum err message_id_take(struct request *q)
 	return take_ids(q, ref);
 }
 
+enum err message_missing(struct request *q, struct db_conn *c, int64_t channel_id)
+{
+	struct channel ch;
+	enum err e = channel_read(c, &q->arena, channel_id, &q->actor, true, &ch);
+	return e ? e : request_missing(q, 1);
+}
+
 enum err message_get_run(struct request *q, struct db_conn *c)
 {
 	const struct message_ref *ref = q->in;
 	struct message m;
 	enum err e = message_read(c, &q->arena, &q->actor, ref->channel_id, ref->message_id, &m);
-	if (e) return e;
+	if (e) return e == ERR_NOT_FOUND ? message_missing(q, c, ref->channel_id) : e;
 	struct json_out o = reply_json(q);
 	codec_message(&o, &m);
 	return OK;

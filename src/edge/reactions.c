@@ -2,6 +2,7 @@
 
 #include "codec/codec.h"
 #include "edge/append_call.h"
+#include "edge/messages.h"
 #include "model/emoji.h"
 #include "store/history.h"
 #include "store/reaction.h"
@@ -83,7 +84,8 @@ enum err reaction_list_run(struct request *q, struct db_conn *c)
 	struct given_page page;
 	struct message m;
 	enum err e = message_read(c, &q->arena, &q->actor, r->channel_id, r->message_id, &m);
-	if (!e && m.deleted_at) e = ERR_NOT_FOUND;
+	if (e == ERR_NOT_FOUND) return message_missing(q, c, r->channel_id);
+	if (!e && m.deleted_at) return problem_set(&q->problem, ERR_NOT_FOUND, "this message was deleted");
 	if (!e) e = reaction_givers(c, &q->arena, r, &page);
 	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
 	if (!e) reply_givers(q, &page);

@@ -49,9 +49,33 @@ bool request_gone(const struct request *q)
 }
 
 /* ---- what is asked */
+/* By the segment before the i-th {parameter} of the row's path. */
+static const char *noun_of(const struct route *row, int i)
+{
+	static const struct {
+		const char *segment, *noun;
+	} nouns[] = {
+		{ "channels", "channel" }, { "messages", "message" }, { "members", "person" },
+		{ "users", "person" },     { "sessions", "session" }, { "tokens", "token" },
+	};
+	struct str rest = str_of(row->path), segment, before = STR("");
+	for (; str_split(&rest, '/', &segment); before = segment)
+		if (str_starts(segment, STR("{")) && i-- == 0) break;
+	for (size_t k = 0; k < countof(nouns); k++)
+		if (str_eq(before, str_of(nouns[k].segment))) return nouns[k].noun;
+	return "thing";
+}
+
+enum err request_missing(struct request *q, int i)
+{
+	if (!q->route || !strchr(q->route->path, '{'))
+		return problem_set(&q->problem, ERR_NOT_FOUND, "There is no such path");
+	return problem_set(&q->problem, ERR_NOT_FOUND, "There is no such %s", noun_of(q->route, i));
+}
+
 enum err request_id_param(struct request *q, int i, int64_t *id)
 {
-	return str_i64(q->params[i], 0, (INT64_C(1) << 53) - 1, id) ? OK : ERR_NOT_FOUND;
+	return str_i64(q->params[i], 0, (INT64_C(1) << 53) - 1, id) ? OK : request_missing(q, i);
 }
 
 enum err request_query_str(struct request *q, const char *name, struct str *out)

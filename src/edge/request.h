@@ -66,6 +66,9 @@ struct request {
 
 /* ---- for handlers */
 enum err request_id_param(struct request *q, int i, int64_t *id); /* a path's id; ERR_NOT_FOUND when it is none */
+/* ERR_NOT_FOUND, saying that there is no such thing as the path's i-th parameter names. Without a detail ERR_NOT_FOUND
+ * is that of the first: what one may not know of is answered by the same words as what is not there. */
+enum err request_missing(struct request *q, int i);
 /* Query parameters: absent leaves *out alone; a wrong one is ERR_INVALID with the field's fault. */
 enum err request_query_i64(struct request *q, const char *name, int64_t min, int64_t max, int64_t *out);
 enum err request_query_str(struct request *q, const char *name, struct str *out); /* decoded; STR_NONE absent */

@@ -314,13 +314,15 @@ static const struct ws_op *op_find(struct str name)
 	return NULL;
 }
 
-static bool ref_read(struct ws_request *q, json_t *root)
+/* What is wrong with it; NULL: nothing. */
+static const char *ref_read(struct ws_request *q, json_t *root)
 {
 	json_t *ref = json_object_get(root, "ref");
-	if (!ref || json_is_null(ref)) return true;
-	if (!json_is_integer(ref) && !(json_is_string(ref) && json_string_length(ref) <= REF_MOST)) return false;
+	if (!ref || json_is_null(ref)) return NULL;
+	if (!json_is_integer(ref) && !json_is_string(ref)) return "ref is no string or number";
+	if (json_is_string(ref) && json_string_length(ref) > REF_MOST) return "ref: at most 64 bytes";
 	q->ref = ref;
-	return true;
+	return NULL;
 }
 
 static void request_run(struct ws_request *q, json_t *root)
@@ -330,8 +332,9 @@ static void request_run(struct ws_request *q, json_t *root)
 	q->in.lenient = true;
 	json_in_str(&q->in, "op", JSON_NEED, &name);
 	const struct ws_op *op = name.p ? op_find(name) : NULL;
-	if (!op || !ref_read(q, root))
-		ws_fail(q->w, ERR_PROTOCOL, op ? STR("ref is no string or number") : STR("no known op"));
+	const char *bad_ref = op ? ref_read(q, root) : NULL;
+	if (!op || bad_ref)
+		ws_fail(q->w, ERR_PROTOCOL, op ? str_of(bad_ref) : STR("no known op"));
 	else if (!op->before_hello && !q->w->session->greeted)
 		ws_fail(q->w, ERR_PROTOCOL, STR("hello comes first"));
 	else if (op->scope & ~q->w->scopes)

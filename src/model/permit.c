@@ -70,25 +70,32 @@ static struct permit_answer permit_send(const struct permit *p)
 	return a;
 }
 
+static struct permit_answer message_gone(const struct permit *p)
+{
+	return no(ERR_NOT_FOUND, p->message ? "this message was deleted" : "there is no such message");
+}
+
 static struct permit_answer permit_edit(const struct permit *p)
 {
-	if (!p->message || p->message_deleted) return no(ERR_NOT_FOUND, NULL);
+	if (!p->message || p->message_deleted) return message_gone(p);
 	if (!p->own_message) return no(ERR_NOT_ALLOWED, "only its author edits a message");
 	return permit_speak(p);
 }
 
 static struct permit_answer permit_delete(const struct permit *p)
 {
-	if (!p->message) return no(ERR_NOT_FOUND, NULL);
-	bool operates = p->channel->kind != CHANNEL_DM && permit_operates(p);
-	if (!p->own_message && !operates) return no(ERR_NOT_ALLOWED, NULL);
+	if (!p->message) return message_gone(p);
+	bool dm = p->channel->kind == CHANNEL_DM, operates = !dm && permit_operates(p);
+	if (!p->own_message && !operates)
+		return no(ERR_NOT_ALLOWED,
+				  dm ? "only its author deletes a message here" : "only its author and operators delete a message");
 	return p->message_deleted ? nothing() : audited(!p->own_message);
 }
 
 /* Whoever may speak may react, whoever wrote it; slow mode slows messages only. */
 static struct permit_answer permit_react(const struct permit *p)
 {
-	if (!p->message || p->message_deleted) return no(ERR_NOT_FOUND, NULL);
+	if (!p->message || p->message_deleted) return message_gone(p);
 	return permit_speak(p);
 }
 
@@ -118,7 +125,7 @@ static struct permit_answer permit_leave(const struct permit *p)
 
 static struct permit_answer permit_kick(const struct permit *p)
 {
-	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, NULL);
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "the people of a direct message stay the same");
 	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators kick");
 	if (!p->other) return no(ERR_NOT_ALLOWED, "to go, leave");
 	if (!p->target_member) return nothing();
@@ -129,7 +136,7 @@ static struct permit_answer permit_kick(const struct permit *p)
 
 static struct permit_answer permit_role(const struct permit *p)
 {
-	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, NULL);
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "in a direct message nobody has a role");
 	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators change roles");
 	if (!p->target_member) return no(ERR_NOT_FOUND, "this person is not in the channel");
 	bool owners = p->target_role == CHANNEL_OWNER || p->new_role == CHANNEL_OWNER;
@@ -141,7 +148,7 @@ static struct permit_answer permit_role(const struct permit *p)
 static struct permit_answer permit_operate(const struct permit *p)
 {
 	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "a direct message has no name, topic or settings");
-	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, NULL);
+	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators change name, topic and settings");
 	if (p->sets_default && !admin(p)) return no(ERR_NOT_ALLOWED, "only admins choose what everybody joins");
 	return audited(p->kind == CHANGE_CHANNEL);
 }
@@ -170,7 +177,8 @@ struct permit_answer permit(const struct permit *p)
 	if (!p->channel || p->channel->deleted) return no(ERR_NOT_FOUND, NULL);
 	if (p->channel->kind == CHANNEL_SERVER && p->kind == CHANGE_USER && !p->other) return yes();
 	if (p->channel->kind == CHANNEL_SERVER)
-		return no(p->actor->role == USER_GUEST ? ERR_NOT_FOUND : ERR_NOT_ALLOWED, "only the server writes here");
+		return p->actor->role == USER_GUEST ? no(ERR_NOT_FOUND, NULL)
+											: no(ERR_NOT_ALLOWED, "only the server writes here");
 	if (p->kind == CHANGE_JOIN && !p->other) return permit_join(p);
 	if (p->member) return inside(p);
 	struct permit_answer a = outside(p);

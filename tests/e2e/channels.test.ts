@@ -155,6 +155,11 @@ describe.each(backends)('channels on $name', ({ start }) => {
     expect([named.name, named.rev]).toEqual(['other-names', rev + 2]);
     for (const body of [{ topic: 'two\nlines' }, { topic: 'x'.repeat(391) }, { name: 'a b' }, { slow: 1 }])
       await ann.api.refused(422, 'invalid', 'channel_patch', { path: { id }, body });
+    for (const [body, errors] of [
+      [{}, [{ field: 'name', detail: 'name or topic is wanted' }]],
+      [{ name: 'n', topic: 't' }, [{ field: 'topic', detail: 'is changed apart from the name: one a request' }]],
+    ] as const)
+      expect((await ann.api.refused(422, 'invalid', 'channel_patch', { path: { id }, body })).errors).toEqual(errors);
     await ann.api.channel('occupied');
     await ann.api.refused(409, 'name_taken', 'channel_patch', { path: { id }, body: { name: 'Occupied' } });
   });
@@ -185,6 +190,59 @@ describe.each(backends)('channels on $name', ({ start }) => {
       cursor = page.next;
     }
     expect(seen.sort((a, b) => a - b)).toEqual([ann, bob, owner].map((p) => p.user.id).sort((a, b) => a - b));
+  });
+
+  test('a refusal says why, and a 404 what is missing', async () => {
+    const { id } = await ann.api.channel('refusals');
+    const hidden = await ann.api.channel('hidden-refusals', { private: true });
+    await bob.api.ok('channel_join', { path: { id } });
+    const { message_id } = await ann.api.send(id, 'x');
+    await ann.api.send(hidden.id, 'x');
+    const path = { id, message_id };
+    const none = { id, message_id: 987_654 };
+    const says = async (who: Person, status: number, op: string, ask: object, detail: string): Promise<void> => {
+      const problem = await who.api.refused(status, status === 403 ? 'not_allowed' : 'not_found', op, ask);
+      expect(problem.detail, op).toBe(detail);
+    };
+    const rename = { path: { id }, body: { name: 'mine-now' } };
+    await says(bob, 403, 'channel_patch', rename, 'only operators change name, topic and settings');
+    await says(bob, 403, 'message_delete', { path }, 'only its author and operators delete a message');
+    await says(bob, 403, 'message_patch', { path, body: { body: 'y' } }, 'only its author edits a message');
+    await says(bob, 404, 'message_get', { path: none }, 'There is no such message');
+    await says(bob, 404, 'message_delete', { path: none }, 'there is no such message');
+    await says(ann, 404, 'message_patch', { path: none, body: { body: 'y' } }, 'there is no such message');
+    const mark = { path: { id }, body: { message_id: 987_654 } };
+    await says(bob, 404, 'channel_read', mark, 'There is no such message yet');
+    await ann.api.ok('message_delete', { path }, 204);
+    await says(ann, 404, 'message_patch', { path, body: { body: 'y' } }, 'this message was deleted');
+    const reaction = { path: { ...path, emoji: '👍' } };
+    const stray = { path: { ...none, emoji: '👍' } };
+    await says(bob, 404, 'reaction_put', reaction, 'this message was deleted');
+    await says(bob, 404, 'reaction_list', reaction, 'this message was deleted');
+    await says(bob, 404, 'reaction_put', stray, 'there is no such message');
+    await says(bob, 404, 'reaction_list', stray, 'There is no such message');
+    await says(bob, 404, 'user_get', { path: { id: 987_654 } }, 'There is no such person');
+    await says(bob, 404, 'session_delete', { path: { id: 'x' } }, 'There is no such session');
+    await says(bob, 404, 'token_delete', { path: { id: 'x' } }, 'There is no such token');
+    // To a stranger one that is hidden and one that is not there are the same.
+    for (const channel of [hidden.id, 987_654]) {
+      const there = { id: channel, message_id: 1, user_id: bob.user.id };
+      const asks: [string, object][] = [
+        ['channel_get', {}],
+        ['message_list', {}],
+        ['message_get', {}],
+        ['message_delete', {}],
+        ['message_patch', { body: { body: 'y' } }],
+        ['channel_read', { body: { message_id: 1 } }],
+        ['reaction_list', { path: { ...there, emoji: '👍' } }],
+        ['reaction_put', { path: { ...there, emoji: '👍' } }],
+        ['channel_join', {}],
+        ['member_put', { body: {} }],
+        ['member_delete', {}],
+      ];
+      for (const [op, ask] of asks) await says(bob, 404, op, { path: there, ...ask }, 'There is no such channel');
+    }
+    expect(await (await fetch(`${bob.api.origin}/nowhere`)).json()).toMatchObject({ detail: 'There is no such path' });
   });
 
   test('ids that are none answer 404', async () => {

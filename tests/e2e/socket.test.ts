@@ -321,6 +321,16 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     expect(await a.over()).toEqual({ code: 4002, reason });
   });
 
+  test.each([
+    ['a list', '[]', 'ref is no string or number'],
+    ['no whole number', '1.5', 'ref is no string or number'],
+    ['too long', JSON.stringify('x'.repeat(65)), 'ref: at most 64 bytes'],
+  ])('a ref that is %s closes, and is told why', async (_, ref, reason) => {
+    const a = await connect(server, on(ann));
+    a.say(`{"op":"ping","ref":${ref}}`);
+    expect(await a.over()).toEqual({ code: 4002, reason });
+  });
+
   test.each(['{"op":"send"}', '{"op":"read","channel_id":1,"message_id":1}'])(
     '%s before hello closes with 4002',
     async (text) => {

@@ -296,6 +296,8 @@ static void paths_and_methods(void **state)
 	struct rig r;
 	open(&r);
 	assert_exchange(&r, ASK("GET", "/nowhere", ""), 404, CODE("not_found"));
+	assert_exchange(&r, ASK("GET", "/nowhere", ""), 404, "\"detail\":\"There is no such path\"");
+	assert_exchange(&r, ASK("GET", "/things/x", ""), 404, "\"detail\":\"There is no such thing\"");
 	assert_header(&r, ASK("PUT", "/things/7", ""), 405, "Allow", "OPTIONS, GET, HEAD, DELETE");
 	assert_exchange(&r, ASK("PUT", "/things/7", ""), 405, CODE("method_not_allowed"));
 	assert_exchange(&r, ASK("GET", "/things/7", ""), 200, "\"id\":7,\"limit\":50,\"q\":null");
@@ -375,7 +377,8 @@ static void errors_are_problems(void **state)
 		char ask[256], code[128];
 		const struct err_row *row = err_row((enum err)i);
 		snprintf(ask, sizeof ask, ASK("GET", "/fail?code=%s", ""), row->name);
-		snprintf(code, sizeof code, "\"status\":%d,\"code\":\"%s\"}", row->status, row->code);
+		const char *detail = i == ERR_NOT_FOUND ? "\"detail\":\"There is no such path\"," : "";
+		snprintf(code, sizeof code, "\"status\":%d,%s\"code\":\"%s\"}", row->status, detail, row->code);
 		assert_exchange(&r, ask, row->status, code);
 	}
 	assert_header(&r, ASK("GET", "/fail?code=BUSY", ""), 503, "Retry-After", "1");
