@@ -13,6 +13,7 @@
 
 #define SECRET_BYTES 32
 #define PATH_MOST 4096
+#define PID_TEXT 24
 
 static int failed(const char *path, const char *what)
 {
@@ -20,13 +21,33 @@ static int failed(const char *path, const char *what)
 	return -1;
 }
 
+/* Only for telling: whose lock it is the kernel knows. */
+static void note_pid(int fd)
+{
+	if (ftruncate(fd, 0) == 0) dprintf(fd, "%ld\n", (long)getpid());
+}
+
+static const char *noted_pid(int fd, char out[PID_TEXT])
+{
+	ssize_t n = read(fd, out, PID_TEXT - 1);
+	while (n > 0 && !(out[n - 1] >= '0' && out[n - 1] <= '9')) n--;
+	if (n <= 0) return "unknown";
+	out[n] = 0;
+	return out;
+}
+
 static int file_lock(const char *path)
 {
+	char pid[PID_TEXT];
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) return failed(path, "cannot be opened");
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		note_pid(fd);
+		return fd;
+	}
 	if (errno == EWOULDBLOCK)
-		fprintf(stderr, "linnet: %s is locked: another linnet is using this data\n", path);
+		fprintf(stderr, "linnet: %s is locked: another linnet (process %s) is using this data\n", path,
+				noted_pid(fd, pid));
 	else
 		failed(path, "cannot be locked");
 	close(fd);

@@ -13,10 +13,12 @@ static void print_line(void *arg, struct str line)
 	printf(STR_FMT "\n", STR_ARG(line));
 }
 
+/* Those that there are commands for. */
 static enum role role_named(const char *name)
 {
-	for (unsigned r = 1; r < ROLE_ALL; r <<= 1)
-		if (strcmp(role_name((enum role)r), name) == 0) return (enum role)r;
+	static const enum role served[] = { ROLE_SERVE, ROLE_BACKEND };
+	for (size_t i = 0; i < countof(served); i++)
+		if (strcmp(role_name(served[i]), name) == 0) return served[i];
 	return (enum role)0;
 }
 
@@ -26,7 +28,7 @@ int command_config(int argc, char **argv)
 	const char *why = "";
 	enum role role = argc ? role_named(argv[0]) : (enum role)0;
 	if (!role && argc && argv[0][0] != '-') {
-		fprintf(stderr, "linnet: config: \"%s\" is no role; give serve, backend, storage or worker\n", argv[0]);
+		fprintf(stderr, "linnet: config: \"%s\" is no role; give serve or backend\n", argv[0]);
 		return 2;
 	}
 	if (role) argc--, argv++;

@@ -44,6 +44,9 @@ static const char *reason(const json_error_t *error)
 	case json_error_premature_end_of_input: return "the text ends too early";
 	case json_error_end_of_input_expected: return "something follows the value";
 	case json_error_numeric_overflow: return "a number is too large";
+	case json_error_invalid_syntax:
+		if (strstr(error->text, "invalid Unicode '")) return "a \\u escape is half of a pair";
+		return "this is not JSON";
 	default: return "this is not JSON";
 	}
 }

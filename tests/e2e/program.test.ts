@@ -173,16 +173,18 @@ describe('commands', () => {
     expect(text.split('\n')).toContainEqual(expect.stringMatching(/^linnet: --database-url .*backend needs it/));
     expect(await run(['config', 'fly'])).toMatchObject({
       status: 2,
-      text: expect.stringContaining('"fly" is no role'),
+      text: expect.stringContaining('"fly" is no role; give serve or backend'),
     });
+    expect(await run(['config', 'storage'])).toMatchObject({ status: 2 });
   });
 });
 
 describe('serve', () => {
   test('two cannot share a data directory', async () => {
     const first = await startEmbedded({}, dir);
-    const { status } = await run(['serve', '--listen', '127.0.0.1:0', '--data', dir]);
+    const { status, text } = await run(['serve', '--listen', '127.0.0.1:0', '--data', dir]);
     expect(status).not.toBe(0);
+    expect(text).toContain(`(process ${first.program.child.pid})`);
     await first.stop();
   });
 

@@ -99,6 +99,7 @@ cluster_postgres()
 		"$bin/psql" -h 127.0.0.1 -p "$port" -U linnet -d postgres -qc 'CREATE DATABASE linnet'
 	fi
 	export DATABASE_URL=postgresql://linnet@127.0.0.1:$port/linnet
+	say "database $DATABASE_URL"
 }
 
 # Nothing in it must survive.
@@ -109,6 +110,7 @@ cluster_redis()
 	part redis redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$data"
 	part_wait redis redis-cli -p "$port" ping
 	export REDIS_URL=redis://127.0.0.1:$port/0
+	say "redis $REDIS_URL"
 }
 
 listening() { grep -q '"event":"listening"' "$data/log/$1"; }

@@ -51,7 +51,10 @@ static void bad_texts(void **state)
 		{ "\"\xED\xA0\x80\"", "not UTF-8" },
 		{ "\"\xF4\x90\x80\x80\"", "not UTF-8" },
 		{ "\"\xFF\"", "not UTF-8" },
-		{ "\"\\ud800\"", "not JSON" },
+		{ "\"\\ud800\"", "half of a pair" },
+		{ "\"\\udc00\"", "half of a pair" },
+		{ "\"\\ud800\\ud800\"", "half of a pair" },
+		{ "\"\\u12g4\"", "not JSON" },
 		{ "\"a\nb\"", "not JSON" },
 		{ "{a:1}", "not JSON" },
 		{ "[1,]", "not JSON" },
@@ -273,10 +276,12 @@ static void many_unknown_fields(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_texts),   cmocka_unit_test(bad_texts),         cmocka_unit_test(raw_nul_and_depth),
-		cmocka_unit_test(good_texts),   cmocka_unit_test(bad_texts),         cmocka_unit_test(so_many_values_and_no_more),
-		cmocka_unit_test(fields_taken), cmocka_unit_test(faults_gathered),   cmocka_unit_test(unknown_fields),
-		cmocka_unit_test(no_object),    cmocka_unit_test(without_a_problem), cmocka_unit_test(many_unknown_fields),
+		cmocka_unit_test(good_texts),        cmocka_unit_test(bad_texts),
+		cmocka_unit_test(raw_nul_and_depth), cmocka_unit_test(good_texts),
+		cmocka_unit_test(bad_texts),         cmocka_unit_test(so_many_values_and_no_more),
+		cmocka_unit_test(fields_taken),      cmocka_unit_test(faults_gathered),
+		cmocka_unit_test(unknown_fields),    cmocka_unit_test(no_object),
+		cmocka_unit_test(without_a_problem), cmocka_unit_test(many_unknown_fields),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
