@@ -92,6 +92,7 @@ static void write_gauges(void *arg, struct buf *out)
 	metrics_line(out, METRIC_DB_UP_READING, NULL, !db_away_ms(p->pod.db, DB_READING));
 	metrics_line(out, METRIC_DB_UP_WRITING, NULL, !db_away_ms(p->pod.db, DB_WRITING));
 	metrics_line(out, METRIC_HUB_SESSIONS, NULL, (int64_t)hub_sessions(p->pod.hub));
+	metrics_line(out, METRIC_PRESENCE_WATCHES, NULL, hub_watches(p->pod.hub));
 	for (size_t i = 0; i < p->pod.n_reactors; i++) {
 		const struct conn_stats *s = conn_layer_stats(p->pod.reactors[i]);
 		metrics_line(out, METRIC_CONN_OPEN, NULL, s->open);
@@ -123,6 +124,9 @@ static void open_hub(struct process *p)
 		.bus = pod->bus,
 		.others = db_kind(pod->db) == DB_POSTGRES,
 		.sync = pod->sync,
+		.eph = pod->eph,
+		.look = pod->read,
+		.pod = pod->id,
 		.reactors = pod->reactors,
 		.n_reactors = pod->n_reactors,
 		.dialects = ws_dialects,

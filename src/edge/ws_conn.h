@@ -11,10 +11,13 @@ struct ws_conn {
 	struct conn *conn;       /* NULL once it is closed */
 	struct session *session; /* NULL until it is opened and once it is closed */
 	struct ws_parser parser;
-	struct hello_parts *hello;    /* cursors gathered from hellos that said `more` */
+	union {
+		struct hello_parts *hello; /* cursors gathered from hellos that said `more` */
+		struct ws_watch *watch;    /* ws_hints.c: when it `watches`, which is after its hello */
+	};
 	int64_t look_at_ms, heard_ms; /* look_at_ms: wall; when the session's row is read again */
 	uint8_t scopes, silent;       /* silent: heartbeats since the last byte */
-	bool deflate, closing, looking;
+	bool deflate, closing, looking, watches;
 	_Atomic bool gone;    /* conn is NULL: read by the append */
 	uint8_t kicked;       /* enum err: why it will be closed at the end of the turn */
 	uint32_t pending;     /* requests under way that know it */
@@ -41,6 +44,12 @@ void ws_keep_open(struct ws_conn *w, const struct actor *actor);
 /* With each heartbeat. Once in an hour, and when the session should have ended, its row is read: the socket is closed
  * if it has, and else the session is noted as in use. */
 void ws_keep(struct ws_conn *w);
+/* ---- ws_hints.c */
+void ws_watch_free(struct ws_conn *w);
+/* The ref of the set that is being answered, the caller's; NULL: it had none, or was answered. */
+json_t *ws_watch_answers(struct ws_conn *w);
+/* One channel less: whom a guest may watch is to be asked anew. */
+void ws_watch_left(struct ws_conn *w);
 /* ---- ws_writer.c */
 extern const struct session_ops ws_session_ops;
 #endif

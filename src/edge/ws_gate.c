@@ -261,6 +261,7 @@ static void ws_free(struct ws_conn *w)
 {
 	ws_parser_release(&w->parser);
 	ws_hello_free(w);
+	ws_watch_free(w);
 	mem_free(w);
 }
 

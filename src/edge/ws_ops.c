@@ -79,7 +79,7 @@ struct hello_parts {
 
 void ws_hello_free(struct ws_conn *w)
 {
-	if (!w->hello) return;
+	if (w->watches || !w->hello) return;
 	vec_release(&w->hello->cursors);
 	mem_free(w->hello);
 	w->hello = NULL;
@@ -293,18 +293,11 @@ static void op_ping(struct ws_request *q)
 	buf_release(&b);
 }
 
-/* Presence is known, and not served yet. */
-static void op_hint(struct ws_request *q)
-{
-	problem_set(&q->problem, ERR_NOT_IMPLEMENTED, "presence is not served yet");
-	ws_refuse(q, ERR_NOT_IMPLEMENTED);
-}
-
 static const struct ws_op ops[] = {
 	{ "hello", true, SCOPE_READ, op_hello },        { "send", false, SCOPE_WRITE, op_send },
 	{ "read", false, SCOPE_WRITE, op_read },        { "ping", true, SCOPE_READ, op_ping },
-	{ "typing", false, SCOPE_WRITE, ws_op_typing }, { "presence", false, SCOPE_WRITE, op_hint },
-	{ "watch", false, SCOPE_READ, op_hint },
+	{ "typing", false, SCOPE_WRITE, ws_op_typing }, { "presence", false, SCOPE_WRITE, ws_op_presence },
+	{ "watch", false, SCOPE_READ, ws_op_watch },
 };
 
 static const struct ws_op *op_find(struct str name)

@@ -20,4 +20,6 @@ void ws_refuse(struct ws_request *q, enum err e);
 
 /* ---- ws_hints.c */
 void ws_op_typing(struct ws_request *q);
+void ws_op_presence(struct ws_request *q);
+void ws_op_watch(struct ws_request *q);
 #endif

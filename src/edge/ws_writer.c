@@ -1,6 +1,9 @@
 /* What the hub tells a session, as JSON. */
+#include <stdio.h>
+
 #include "codec/codec.h"
-#include "edge/ws_conn.h"
+#include "edge/ws_request.h"
+#include "hub/watch.h"
 
 #define PART_BYTES 49152 /* a ready frame is cut here: the largest frame is 64 KiB */
 
@@ -98,6 +101,7 @@ static void write_gone(struct session *s, int64_t channel_id, int64_t user_rev)
 	json_field_i64(&o, "channel_id", channel_id);
 	json_field_i64(&o, "user_rev", user_rev);
 	end(s, &o);
+	ws_watch_left(s->data);
 }
 
 static void write_synced(struct session *s, int64_t channel_id, int64_t rev)
@@ -146,6 +150,27 @@ static void write_drain(struct session *s, int64_t reconnect_in_ms)
 	end(s, &o);
 }
 
+/* At most 500 people of at most 16 digits: far below a frame. */
+static void write_presence(struct session *s, const struct presence_item *items, size_t n, bool whole)
+{
+	struct buf b;
+	struct json_out o = begin(&b, "presence");
+	char id[24];
+	if (whole) {
+		json_t *ref = ws_watch_answers(s->data);
+		ws_put_ref(&o, ref);
+		json_decref(ref);
+	}
+	json_key(&o, "states");
+	json_open(&o, '{');
+	for (size_t i = 0; i < n; i++) {
+		snprintf(id, sizeof id, "%lld", (long long)items[i].user_id);
+		json_field_text(&o, id, presence_name(items[i].state));
+	}
+	json_close(&o, '}');
+	end(s, &o);
+}
+
 /* The session ends in the next turn: whoever walks the hub's lists may kick. */
 static void kick(struct session *s, enum err why)
 {
@@ -159,6 +184,6 @@ static void kick(struct session *s, enum err why)
 }
 
 const struct session_ops ws_session_ops = {
-	write_ready, write_channel, write_gone, write_synced, write_reset,
-	write_read,  write_news,    write_hint, write_drain,  kick,
+	write_ready, write_channel, write_gone,  write_synced, write_reset,    write_read,
+	write_news,  write_hint,    write_drain, kick,         write_presence,
 };

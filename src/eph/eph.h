@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/str.h"
+#include "model/presence.h"
 
 struct eph_item { /* of a hash: name and value; of a set: name; scored: name and score */
 	struct str name, value;
@@ -26,6 +27,17 @@ struct eph_items {
 };
 #define EPH_ITEMS_MOST 10000 /* of one key; what comes on top is left out */
 #define EPH_KEYS_MOST 512    /* of one eph_get */
+
+enum eph_said { EPH_SAME, EPH_CHANGED, EPH_UNKNOWN /* Redis is away */ };
+struct eph_device { /* of a person: a connection to one of the pods */
+	int64_t user_id;
+	struct str name;     /* among all pods; without a colon and what follows it, which are the implementation's */
+	enum presence state; /* PRESENCE_OFFLINE: it is gone */
+	int64_t ttl_ms;      /* then it is forgotten, if it is not put again */
+	/* Once it is done, on any thread, also within the call: is the person's presence another now? */
+	void (*told)(void *arg, enum eph_said said);
+	void *arg;
+};
 
 struct eph;
 struct eph_ops {
@@ -53,10 +65,19 @@ struct eph_ops {
 	/* Those with this score at least, by score and name; the others are forgotten. */
 	struct eph_items (*scored_get)(struct eph *e, struct str key, int64_t least, struct arena *a);
 	bool (*away)(struct eph *e); /* the state is this pod's own for now, without Redis; NULL: never. Any thread */
+
+	/* Presence: a person's devices, under presence_devices:ID by the time at which each is forgotten, and what they
+	 * come to, under presence:ID as long as there is one. Putting never waits. */
+	void (*device)(struct eph *e, const struct eph_device *d);
+	/* An enum presence each, EPH_KEYS_MOST at most. False: not known, it took too long. While Redis is known to be down
+	 * nobody is there. For lanes. */
+	bool (*presences)(struct eph *e, const int64_t *ids, size_t n, uint8_t *out);
+	uint64_t (*lives)(const struct eph *e); /* another one: what was put may have been lost. Any thread */
 	void (*destroy)(struct eph *e);
 };
 struct eph {
 	const struct eph_ops *ops;
+	bool shared; /* other pods may see what is put here */
 };
 struct clock;
 struct metrics;

@@ -1,6 +1,7 @@
 /* Ephemeral state of one process: a table of keys with a bucket, a counter and a value each, the oldest used dropped
  * past the cap. */
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/list.h"
@@ -202,6 +203,88 @@ static void local_get(struct eph *eph, const struct str *keys, size_t n, struct 
 	}
 }
 
+/* ---- presence */
+
+struct derived { /* from a person's devices */
+	enum presence state;
+	int64_t until_ms;
+};
+
+static bool is_idle(const struct value_item *i)
+{
+	return i->value_n != 0;
+}
+
+static struct derived derive(struct local_value *v)
+{
+	struct derived d = { PRESENCE_OFFLINE, 0 };
+	for (size_t i = 0; i < v->items.n; i++) {
+		enum presence state = is_idle(&v->items.p[i]) ? PRESENCE_IDLE : PRESENCE_ONLINE;
+		if (state > d.state) d.state = state;
+		if (v->items.p[i].score > d.until_ms) d.until_ms = v->items.p[i].score;
+	}
+	return d;
+}
+
+static struct str presence_key(const char *kind, int64_t user_id, char out[48])
+{
+	return (struct str){ out, (size_t)snprintf(out, 48, "%s:%lld", kind, (long long)user_id) };
+}
+
+static enum presence presence_of(struct eph_local *l, int64_t user_id)
+{
+	char text[48];
+	enum presence p = PRESENCE_OFFLINE;
+	const struct local_value *v = value_of(l, presence_key("presence", user_id, text));
+	if (v && v->items.n) presence_parse((struct str){ v->items.p[0].bytes, v->items.p[0].value_n }, &p);
+	return p;
+}
+
+/* Under the lock. True: the presence is another one. */
+static bool put_device(struct eph_local *l, const struct eph_device *d)
+{
+	char text[48];
+	int64_t now = now_ms(l);
+	enum presence was = presence_of(l, d->user_id);
+	struct local_value *v = value_for(l, presence_key("presence_devices", d->user_id, text), d->ttl_ms);
+	value_remove_below(v, now + 1);
+	value_remove(v, d->name);
+	const struct eph_item item = { d->name, d->state == PRESENCE_IDLE ? STR("idle") : STR(""), now + d->ttl_ms };
+	if (d->state != PRESENCE_OFFLINE) value_put(v, &item);
+	struct derived is = derive(v);
+	v->until_ms = is.until_ms;
+	v = value_for(l, presence_key("presence", d->user_id, text), is.until_ms - now);
+	const struct eph_item state = { STR(""), str_of(presence_name(is.state)), 0 };
+	if (is.state == PRESENCE_OFFLINE)
+		value_clear(v);
+	else
+		value_put(v, &state);
+	return is.state != was;
+}
+
+static void local_device(struct eph *eph, const struct eph_device *d)
+{
+	struct eph_local *l = container_of(eph, struct eph_local, base);
+	pthread_mutex_lock(&l->lock);
+	bool changed = put_device(l, d);
+	pthread_mutex_unlock(&l->lock);
+	d->told(d->arg, changed ? EPH_CHANGED : EPH_SAME);
+}
+
+static bool local_presences(struct eph *eph, const int64_t *ids, size_t n, uint8_t *out)
+{
+	struct eph_local *l = container_of(eph, struct eph_local, base);
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; i < n; i++) out[i] = (uint8_t)presence_of(l, ids[i]);
+	pthread_mutex_unlock(&l->lock);
+	return true;
+}
+
+static uint64_t local_lives(const struct eph *eph)
+{
+	return 1;
+}
+
 static void local_destroy(struct eph *eph)
 {
 	struct eph_local *l = container_of(eph, struct eph_local, base);
@@ -228,6 +311,9 @@ static const struct eph_ops local_ops = {
 	.scored_put = local_scored_put,
 	.scored_remove = local_remove,
 	.scored_get = local_scored_get,
+	.device = local_device,
+	.presences = local_presences,
+	.lives = local_lives,
 	.destroy = local_destroy,
 };
 

@@ -31,6 +31,20 @@ static const char *const scripts[SCRIPTS] = {
 					"return {1,spent}",
 	[SCRIPT_COUNT] =
 		"local n=redis.call('INCR',KEYS[1]) if n==1 then redis.call('PEXPIRE',KEYS[1],ARGV[1]) end return n",
+	/* name state ttl: 1 when the person's presence is another one now. */
+	[SCRIPT_DEVICE] =
+		"local t=redis.call('TIME') local now=t[1]*1000+math.floor(t[2]/1000) local f='%.0f' "
+		"redis.call('ZREMRANGEBYSCORE',KEYS[1],'-inf',string.format(f,now)) "
+		"redis.call('ZREM',KEYS[1],ARGV[1],ARGV[1]..':idle') "
+		"if ARGV[2]~='offline' then redis.call('ZADD',KEYS[1],string.format(f,now+ARGV[3]),"
+		"ARGV[2]=='idle' and ARGV[1]..':idle' or ARGV[1]) end "
+		"local all,state,last=redis.call('ZRANGEBYSCORE',KEYS[1],'-inf','+inf','WITHSCORES'),false,now "
+		"for i=1,#all,2 do last=math.max(last,tonumber(all[i+1])) "
+		"if string.sub(all[i],-5)~=':idle' then state='online' elseif not state then state='idle' end end "
+		"local was=redis.call('GET',KEYS[2]) local left=string.format(f,last-now) "
+		"if state then redis.call('SET',KEYS[2],state,'PX',left) redis.call('PEXPIRE',KEYS[1],left) "
+		"elseif was then redis.call('DEL',KEYS[2]) end "
+		"return was==state and 0 or 1",
 	[SCRIPT_KEEP] = "redis.call(ARGV[2],KEYS[1],unpack(ARGV,3)) return redis.call('PEXPIRE',KEYS[1],ARGV[1])",
 };
 
@@ -59,6 +73,7 @@ static void loaded(void *arg, const struct redisReply *reply, int64_t took_ns)
 	}
 	if (--r->loading) return;
 	redis_link_works(r->link);
+	atomic_fetch_add_explicit(&r->lives, 1, memory_order_relaxed);
 	set_up(r, true);
 }
 
@@ -201,6 +216,9 @@ static const struct eph_ops redis_ops = {
 	.scored_remove = redis_eph_scored_remove,
 	.scored_get = redis_eph_scored_get,
 	.away = redis_eph_away,
+	.device = redis_eph_device,
+	.presences = redis_eph_presences,
+	.lives = redis_eph_lives,
 	.destroy = redis_eph_destroy,
 };
 
@@ -228,6 +246,7 @@ struct eph *eph_redis_create(const struct eph_redis_options *o)
 {
 	struct eph_redis *r = mem_new(struct eph_redis);
 	r->base.ops = &redis_ops;
+	r->base.shared = true;
 	r->o = *o;
 	r->own = eph_local_create(o->clock, o->most_keys);
 	r->last = &r->first;

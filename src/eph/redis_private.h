@@ -33,10 +33,12 @@ struct call {
 	VEC(int64_t) integers; /* of an array */
 	struct buf text;       /* the answer's strings, one behind the other */
 	VEC(struct span) spans;
-	struct str key; /* of a bucket; owned */
+	struct str key;                              /* of a bucket; owned */
+	void (*told)(void *arg, enum eph_said said); /* of a device */
+	void *told_arg;
 };
 
-enum eph_script { SCRIPT_TAKE, SCRIPT_COUNT, SCRIPT_KEEP, SCRIPTS };
+enum eph_script { SCRIPT_TAKE, SCRIPT_COUNT, SCRIPT_KEEP, SCRIPT_DEVICE, SCRIPTS };
 
 struct eph_redis {
 	struct eph base;
@@ -64,6 +66,7 @@ struct eph_redis {
 	_Atomic int64_t
 		refused_ns; /* when a write was last answered with an error, and none was taken since; 0: none was */
 	_Atomic int64_t late, dropped;
+	_Atomic uint64_t lives; /* of the link */
 };
 
 /* redis.c */
@@ -94,6 +97,11 @@ bool redis_eph_take(struct eph *e, struct str key, const struct rate *rate, int6
 bool redis_eph_take_shared(struct eph *e, struct str key, const struct rate *rate, int64_t *retry_ms);
 void bucket_forget(struct eph_redis *r, struct str key);
 void buckets_release(struct eph_redis *r);
+
+/* redis_presence.c */
+void redis_eph_device(struct eph *e, const struct eph_device *d);
+bool redis_eph_presences(struct eph *e, const int64_t *ids, size_t n, uint8_t *out);
+uint64_t redis_eph_lives(const struct eph *e);
 
 /* redis_values.c: the rest */
 int64_t redis_eph_count(struct eph *e, struct str key, int64_t window_ms);

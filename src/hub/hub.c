@@ -1,8 +1,10 @@
 #include "hub/hub.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "eph/eph.h"
 #include "hub/attach.h"
 #include "hub/check.h"
 #include "hub/heads.h"
@@ -10,8 +12,10 @@
 #include "hub/local.h"
 #include "hub/owner.h"
 #include "hub/person.h"
+#include "hub/presence.h"
 #include "hub/reading.h"
 #include "hub/session.h"
+#include "hub/watch.h"
 
 #define SWEEP_MS 10000
 #define DRAIN_TICK_MS 20
@@ -29,6 +33,11 @@ void *hub_dialect_state(const struct hub_reactor *hr, int dialect)
 size_t hub_sessions(const struct hub *h)
 {
 	return (size_t)atomic_load_explicit(&h->sessions, memory_order_relaxed);
+}
+
+int64_t hub_watches(const struct hub *h)
+{
+	return atomic_load_explicit(&h->watches, memory_order_relaxed);
 }
 
 /* ---- what the bus brings, on any thread: posted to where it belongs */
@@ -74,7 +83,10 @@ static void sink_event(void *arg, struct event *e)
 static void news_arrive(struct reactor *r, struct mail *m)
 {
 	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
-	person_news(hub_here(r), hm->news);
+	if (hm->news->presence)
+		watch_news(hub_here(r), hm->news->user_id);
+	else
+		person_news(hub_here(r), hm->news);
 	user_news_unref(hm->news);
 	mem_free(hm);
 }
@@ -130,7 +142,7 @@ static void subscribed_arrives(struct reactor *r, struct mail *m)
 	if (hm->kind == TOPIC_CHANNEL)
 		owner_subscribed(hub_here(r), hm->id);
 	else
-		person_subscribed(hub_here(r), hm->id);
+		person_subscribed(hub_here(r), hm->id), watch_news(hub_here(r), hm->id);
 	mem_free(hm);
 }
 
@@ -153,12 +165,24 @@ static void sink_state(void *arg, bool away)
 
 /* ---- how many sockets a person has, over all reactors */
 
+/* Three counts in one value: sessions, and of these the idle and the online ones. */
+#define COUNT_BITS 20
+#define COUNT_ONE(field) ((uintptr_t)1 << (field)*COUNT_BITS)
+#define COUNT_OF(v, field) ((v) >> (field)*COUNT_BITS & (COUNT_ONE(1) - 1))
+enum count_field { COUNT_SESSIONS, COUNT_IDLE, COUNT_ONLINE };
+_Static_assert(sizeof(uintptr_t) * 8 >= 3 * COUNT_BITS, "three counts in a pointer");
+
+static uintptr_t counts_of(const struct hub *h, int64_t user_id)
+{
+	return (uintptr_t)id_map_get(&h->counts, user_id);
+}
+
 bool hub_person_enter(struct hub *h, int64_t user_id)
 {
 	pthread_mutex_lock(&h->lock);
-	uintptr_t n = (uintptr_t)id_map_get(&h->counts, user_id);
-	bool ok = (int64_t)n < h->config->connections_per_person;
-	if (ok) id_map_put(&h->counts, user_id, (void *)(n + 1));
+	uintptr_t n = counts_of(h, user_id);
+	bool ok = (int64_t)COUNT_OF(n, COUNT_SESSIONS) < h->config->connections_per_person;
+	if (ok) id_map_put(&h->counts, user_id, (void *)(n + COUNT_ONE(COUNT_SESSIONS)));
 	pthread_mutex_unlock(&h->lock);
 	return ok;
 }
@@ -166,12 +190,37 @@ bool hub_person_enter(struct hub *h, int64_t user_id)
 void hub_person_leave(struct hub *h, int64_t user_id)
 {
 	pthread_mutex_lock(&h->lock);
-	uintptr_t n = (uintptr_t)id_map_get(&h->counts, user_id);
-	if (n > 1)
-		id_map_put(&h->counts, user_id, (void *)(n - 1));
+	uintptr_t n = counts_of(h, user_id);
+	if (COUNT_OF(n, COUNT_SESSIONS) > 1)
+		id_map_put(&h->counts, user_id, (void *)(n - COUNT_ONE(COUNT_SESSIONS)));
 	else
 		id_map_take(&h->counts, user_id);
 	pthread_mutex_unlock(&h->lock);
+}
+
+static enum presence presence_in(uintptr_t n)
+{
+	return COUNT_OF(n, COUNT_ONLINE) ? PRESENCE_ONLINE : COUNT_OF(n, COUNT_IDLE) ? PRESENCE_IDLE : PRESENCE_OFFLINE;
+}
+
+bool hub_person_device(struct hub *h, int64_t user_id, enum presence was, enum presence is)
+{
+	static const uintptr_t one[] = {
+		[PRESENCE_IDLE] = COUNT_ONE(COUNT_IDLE), [PRESENCE_ONLINE] = COUNT_ONE(COUNT_ONLINE)
+	};
+	pthread_mutex_lock(&h->lock);
+	uintptr_t before = counts_of(h, user_id), n = before - one[was] + one[is];
+	id_map_put(&h->counts, user_id, (void *)n);
+	pthread_mutex_unlock(&h->lock);
+	return presence_in(before) != presence_in(n);
+}
+
+enum presence hub_person_presence(struct hub *h, int64_t user_id)
+{
+	pthread_mutex_lock(&h->lock);
+	enum presence p = presence_in(counts_of(h, user_id));
+	pthread_mutex_unlock(&h->lock);
+	return p;
 }
 
 /* ---- draining */
@@ -256,6 +305,7 @@ static struct hub_reactor *reactor_part(struct hub *h, struct reactor *r)
 	for (size_t d = 0; d < h->n_dialects; d++)
 		if (h->dialects[d].open) hr->dialect_state[d] = h->dialects[d].open();
 	reactor_set(r, SLOT_HUB, hr);
+	watch_open(hr);
 	hr->hook.rank = TURN_FANOUT;
 	hr->hook.run = hub_turn;
 	reactor_hook(r, &hr->hook);
@@ -284,6 +334,11 @@ struct hub *hub_create(const struct hub_options *o)
 	memcpy(h->uuid, o->epoch.uuid, sizeof h->uuid);
 	atomic_init(&h->epoch, o->epoch.hash);
 	pthread_mutex_init(&h->lock, NULL);
+	h->eph = o->eph;
+	h->shared = o->eph && o->eph->shared;
+	h->look = o->look ? o->look : o->sync;
+	snprintf(h->pod, sizeof h->pod, "%s", o->pod ? o->pod : "");
+	h->gate = presence_gate_create(h);
 	h->r = mem_zalloc(h->n * sizeof *h->r);
 	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
 	if (o->others || !h->bus->ops->certain(h->bus)) h->check = check_create(h);
@@ -296,6 +351,7 @@ struct hub *hub_create(const struct hub_options *o)
 void hub_stop(struct hub *h)
 {
 	struct id_slot slot;
+	presence_gate_close(h->gate);
 	h->bus->ops->detach(h->bus);
 	h->stopping = true;
 	if (h->check) check_stop(h->check);
@@ -305,6 +361,7 @@ void hub_stop(struct hub *h)
 		attach_drop_snapshots(hr);
 		retry_drop_all(hr);
 		for (size_t p = 0; id_map_next(&hr->people, &p, &slot);) reading_forget(slot.value);
+		watch_stop(hr);
 		timer_clear(&hr->sweep);
 		timer_clear(&hr->drain);
 	}
@@ -315,6 +372,7 @@ void hub_destroy(struct hub *h)
 	for (size_t i = 0; i < h->n; i++) {
 		struct hub_reactor *hr = h->r[i];
 		local_drop_all(hr);
+		watch_close(hr);
 		for (size_t d = 0; d < h->n_dialects; d++)
 			if (h->dialects[d].close) h->dialects[d].close(hr->dialect_state[d]);
 		id_map_release(&hr->owners);
@@ -327,6 +385,7 @@ void hub_destroy(struct hub *h)
 		mem_free(hr);
 	}
 	if (h->check) check_destroy(h->check);
+	presence_gate_unref(h->gate);
 	id_map_release(&h->counts);
 	pthread_mutex_destroy(&h->lock);
 	mem_free(h->r);

@@ -14,6 +14,7 @@
 
 struct hub;
 struct hub_reactor;
+struct eph;
 
 struct hub_options {
 	const struct config *config;
@@ -25,7 +26,10 @@ struct hub_options {
 	const struct dialect *dialects;
 	size_t n_dialects;
 	struct epoch epoch;
-	bool others; /* may write to the database without this bus: heads are checked although it is certain */
+	struct eph *eph;   /* NULL: alone */
+	struct lane *look; /* where eph may be waited for; NULL: sync */
+	const char *pod;   /* its id, for the names of devices; NULL: "" */
+	bool others;       /* may write to the database without this bus: heads are checked although it is certain */
 };
 /* Becomes the bus's sink. */
 struct hub *hub_create(const struct hub_options *o);
@@ -45,4 +49,5 @@ void hub_epoch_changed(struct hub *h, uint64_t epoch);
 /* Asks all sessions to go, spread over spread_ms; they are closed when their time has come. Any thread. */
 void hub_drain(struct hub *h, int64_t spread_ms);
 size_t hub_sessions(const struct hub *h); /* any thread */
+int64_t hub_watches(const struct hub *h); /* any thread: people watched, by each session */
 #endif

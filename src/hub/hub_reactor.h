@@ -8,10 +8,13 @@
 #include "base/vec.h"
 #include "hub/hub.h"
 #include "loop/slab.h"
+#include "model/presence.h"
 
 struct attach;
 struct check;
 struct local;
+struct presence_gate;
+struct watching;
 
 struct hub {
 	const struct config *config;
@@ -31,7 +34,14 @@ struct hub {
 	uint64_t history;     /* under the lock: counts the histories served: epochs, and heads that went back */
 	bool closing;         /* under the lock: the lanes end */
 	bool stopping;        /* set between two threads' lives */
-	struct id_map counts; /* under the lock: user_id -> sessions here */
+	struct id_map counts; /* under the lock: user_id -> sessions here, and which of them are idle or online */
+	struct eph *eph;
+	struct lane *look;
+	bool shared; /* other pods see the devices that are put in eph */
+	char pod[27];
+	struct presence_gate *gate;
+	_Atomic uint32_t devices; /* numbers given out */
+	_Atomic int64_t watches;  /* in all sets of all sessions */
 };
 /* ---- history.c */
 void hub_follow(struct hub_reactor *hr); /* the present history, if it is another: owners go, sessions are closed */
@@ -42,6 +52,9 @@ void hub_foreign(struct hub *h);            /* news of another epoch: the databa
 
 bool hub_person_enter(struct hub *h, int64_t user_id); /* false: has as many as are allowed */
 void hub_person_leave(struct hub *h, int64_t user_id);
+/* One of their sessions is another device now: does this pod see the person otherwise than before? Any thread. */
+bool hub_person_device(struct hub *h, int64_t user_id, enum presence was, enum presence is);
+enum presence hub_person_presence(struct hub *h, int64_t user_id); /* by the sessions of this pod */
 
 struct hub_reactor {
 	struct hub *hub;
@@ -49,10 +62,11 @@ struct hub_reactor {
 	uint64_t epoch, history; /* of the owners and sessions here: follow the hub's when those have been closed */
 	struct metrics_cell *cell;
 	void *dialect_state[DIALECTS_MOST];
-	struct id_map owners;           /* channel_id -> struct owner */
-	struct id_map locals;           /* channel_id -> struct local */
-	struct id_map people;           /* user_id -> struct person */
-	struct list sessions;           /* struct session.link */
+	struct id_map owners; /* channel_id -> struct owner */
+	struct id_map locals; /* channel_id -> struct local */
+	struct id_map people; /* user_id -> struct person */
+	struct list sessions; /* struct session.link */
+	size_t n_sessions;
 	struct slab subs;               /* struct sub */
 	struct list dirty_owners;       /* have ordered frames that reactors were not given yet */
 	struct list dirty_locals;       /* have frames that subscribers were not given yet */
@@ -63,8 +77,12 @@ struct hub_reactor {
 	struct turn_hook hook;
 	struct timer sweep, drain;
 	uint64_t next_gen;
-	uint64_t check; /* the head check asked last */
-	bool away;      /* the bus is: nothing is confirmed, head checks serve */
+	uint64_t check;            /* the head check asked last */
+	struct watching *watching; /* watch.h */
+	uint64_t eph_lives;        /* presence.h */
+	size_t put_all;
+	int64_t put_carry;
+	bool away; /* the bus is: nothing is confirmed, head checks serve */
 };
 
 /* In what the database did not answer, until it is asked once more. */

@@ -6,6 +6,8 @@
 #include "hub/attach.h"
 #include "hub/list.h"
 #include "hub/local.h"
+#include "hub/presence.h"
+#include "hub/watch.h"
 
 /* ---- life */
 
@@ -25,6 +27,7 @@ enum err session_open(struct reactor *r, const struct session_ops *ops, void *da
 	s->user_id = user_id;
 	memcpy(s->session_id, session_id, strnlen(session_id, SESSION_ID));
 	list_add_tail(&hr->sessions, &s->link);
+	hr->n_sessions++;
 	person_join(hr, s);
 	atomic_fetch_add_explicit(&hr->hub->sessions, 1, memory_order_relaxed);
 	*out = s;
@@ -73,12 +76,15 @@ void session_close(struct session *s)
 {
 	s->closed = true;
 	s->conn = NULL;
+	watch_end(s);
+	presence_end(s);
 	for (size_t i = 0; i < s->subs.n; i++) {
 		detach(s->subs.p[i]);
 		slab_give(&s->here->subs, s->subs.p[i]);
 	}
 	vec_release(&s->subs);
 	list_del(&s->link);
+	s->here->n_sessions--;
 	person_leave(s);
 	hub_person_leave(s->here->hub, s->user_id);
 	session_forget_hello(s);
@@ -240,6 +246,7 @@ void session_refresh(struct session *s)
 void session_hello(struct session *s, const struct hello *h)
 {
 	s->greeted = true;
+	presence_begin(s);
 	s->hello = mem_dup(h, sizeof *h);
 	s->hello->cursors = h->n ? mem_dup(h->cursors, h->n * sizeof *h->cursors) : NULL;
 	reading_want(s);

@@ -35,6 +35,8 @@ struct ready_place { /* how much of it was written */
 
 struct session;
 struct greeting;
+struct presence_item;
+struct watch;
 struct session_ops {
 	/* Writes the next part, and moves the place; true: it was the last. */
 	bool (*ready)(struct session *s, const struct ready *r, struct ready_place *at);
@@ -47,6 +49,8 @@ struct session_ops {
 	void (*hint)(struct session *s, const struct hint *h);      /* queues; closes nothing */
 	void (*drain)(struct session *s, int64_t reconnect_in_ms);
 	void (*kick)(struct session *s, enum err why); /* closes the connection with the error's close code */
+	/* whole: the answer to watch_set(); else what has changed of it since */
+	void (*presence)(struct session *s, const struct presence_item *items, size_t n, bool whole);
 };
 
 struct session {
@@ -57,6 +61,7 @@ struct session {
 	uint8_t dialect;
 	bool greeted, ready, parked, closed;
 	bool list_wanted, list_asked; /* the list is to be read for it; is being read */
+	uint8_t presence;             /* enum presence, as a device; offline: it is none yet, or no more */
 
 	struct list link;        /* hub_reactor.sessions */
 	struct list person_link; /* person.sessions */
@@ -66,6 +71,7 @@ struct session {
 	int64_t user_id;
 	char session_id[SESSION_ID + 1];
 	uint32_t busy;           /* attaches and jobs that know it */
+	uint32_t device;         /* its number among the devices of the pod */
 	uint64_t history, epoch; /* in which it was opened */
 	uint32_t next_gen;
 	int64_t user_rev; /* it was told everything up to it, */
@@ -74,6 +80,7 @@ struct session {
 	int64_t replay_left;       /* events that its hello may still replay */
 	struct hello *hello;       /* until ready */
 	struct greeting *greeting; /* the ready that is being written (list.c) */
+	struct watch *watch;       /* whom it watches; NULL: nobody */
 	struct deferred free_later;
 };
 

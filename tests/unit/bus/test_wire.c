@@ -102,14 +102,14 @@ static void news_arrive_as_they_were(void **state)
 	n->user_id = 7, n->user_rev = 12, n->epoch = 1, n->list_moved = true;
 	strcpy(n->revoked_session, "*");
 	strcpy(n->kept_session, POD);
-	n->marker_channel = 42, n->marker_at = 1764100000123;
+	n->marker_channel = 42, n->marker_at = 1764100000123, n->presence = true;
 	wire_put_news(&b, &here, n);
 	struct wire_read x = wire_read(buf_str(&b), &there, TOPIC_USER, 7);
 	assert_int_equal(x.kind, WIRE_NEWS);
 	assert_true(x.news->user_id == 7 && x.news->user_rev == 12 && x.news->epoch == 1 && x.news->list_moved);
 	assert_string_equal(x.news->revoked_session, "*");
 	assert_string_equal(x.news->kept_session, POD);
-	assert_true(x.news->marker_channel == 42 && x.news->marker_at == 1764100000123);
+	assert_true(x.news->marker_channel == 42 && x.news->marker_at == 1764100000123 && x.news->presence);
 	assert_int_equal(x.news->json_n, sizeof frame - 1);
 	assert_memory_equal(x.news->json, frame, sizeof frame - 1);
 	user_news_unref(x.news);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -113,6 +114,36 @@ static inline void eph_pod_close(struct eph_pod *p)
 	metrics_destroy(p->metrics);
 	arena_release(&p->arena);
 	config_release(&p->config);
+}
+
+/* What putting a device came to. */
+struct eph_told {
+	_Atomic int n;
+	enum eph_said said;
+};
+
+static void eph_device_told(void *arg, enum eph_said said)
+{
+	struct eph_told *t = arg;
+	t->said = said;
+	atomic_fetch_add(&t->n, 1);
+}
+
+static inline enum eph_said eph_put_device(struct eph_pod *p, int64_t user_id, const char *name, enum presence state,
+										   int64_t ttl_ms)
+{
+	struct eph_told told = { 0 };
+	const struct eph_device d = { user_id, str_of(name), state, ttl_ms, eph_device_told, &told };
+	p->eph->ops->device(p->eph, &d);
+	for (int64_t until = eph_now_ms() + 20000; !atomic_load(&told.n); eph_nap(1)) assert_true(eph_now_ms() < until);
+	return told.said;
+}
+
+static inline enum presence eph_presence(struct eph_pod *p, int64_t user_id)
+{
+	uint8_t state = 77;
+	assert_true(p->eph->ops->presences(p->eph, &user_id, 1, &state));
+	return (enum presence)state;
 }
 
 /* "name=value/score name=..." */

@@ -137,6 +137,100 @@ static void scored_members_are_forgotten_below_a_score(struct eph_pod *p)
 	assert_int_equal(ops->scored_get(p->eph, STR("nobody"), 0, &p->arena).n, 0);
 }
 
+/* ---- presence: where it can be shared */
+
+static void devices_come_to_the_best_of_them(struct eph_pod *p)
+{
+	assert_int_equal(eph_presence(p, 7), PRESENCE_OFFLINE);
+	assert_int_equal(eph_put_device(p, 7, "a-1", PRESENCE_IDLE, HOUR), EPH_CHANGED);
+	assert_int_equal(eph_presence(p, 7), PRESENCE_IDLE);
+	assert_int_equal(eph_put_device(p, 7, "a-2", PRESENCE_ONLINE, HOUR), EPH_CHANGED);
+	assert_int_equal(eph_put_device(p, 7, "b-1", PRESENCE_ONLINE, HOUR), EPH_SAME);
+	assert_int_equal(eph_put_device(p, 7, "a-2", PRESENCE_IDLE, HOUR), EPH_SAME);
+	assert_int_equal(eph_presence(p, 7), PRESENCE_ONLINE);
+	assert_int_equal(eph_put_device(p, 7, "b-1", PRESENCE_ONLINE, HOUR), EPH_SAME); /* again */
+	assert_int_equal(eph_put_device(p, 7, "b-1", PRESENCE_OFFLINE, HOUR), EPH_CHANGED);
+	assert_int_equal(eph_presence(p, 7), PRESENCE_IDLE);
+	assert_int_equal(eph_put_device(p, 7, "b-1", PRESENCE_OFFLINE, HOUR), EPH_SAME);
+	assert_int_equal(eph_put_device(p, 7, "a-1", PRESENCE_OFFLINE, HOUR), EPH_SAME);
+	assert_int_equal(eph_put_device(p, 7, "a-2", PRESENCE_OFFLINE, HOUR), EPH_CHANGED);
+	assert_int_equal(eph_presence(p, 7), PRESENCE_OFFLINE);
+}
+
+static void a_device_that_is_not_put_again_is_forgotten(struct eph_pod *p)
+{
+	assert_int_equal(eph_put_device(p, 8, "dead-1", PRESENCE_ONLINE, 60), EPH_CHANGED);
+	for (int64_t until = eph_now_ms() + 10000;; eph_nap(5)) {
+		eph_put_device(p, 8, "b-1", PRESENCE_IDLE, HOUR); /* as its pod does from time to time */
+		if (eph_presence(p, 8) == PRESENCE_IDLE) break;
+		assert_true(eph_now_ms() < until);
+	}
+	/* Also when nobody of the person's is left who would look. */
+	eph_put_device(p, 9, "dead-2", PRESENCE_ONLINE, 60);
+	for (int64_t until = eph_now_ms() + 10000; eph_presence(p, 9); eph_nap(5)) assert_true(eph_now_ms() < until);
+}
+
+static void many_are_looked_at_at_once(struct eph_pod *p)
+{
+	int64_t ids[EPH_KEYS_MOST];
+	uint8_t states[EPH_KEYS_MOST];
+	for (int64_t i = 0; i < EPH_KEYS_MOST; i++) ids[i] = 1000 + i;
+	eph_put_device(p, 1000, "a-3", PRESENCE_ONLINE, HOUR);
+	eph_put_device(p, 1000 + EPH_KEYS_MOST - 1, "a-4", PRESENCE_IDLE, HOUR);
+	assert_true(p->eph->ops->presences(p->eph, ids, EPH_KEYS_MOST, states));
+	for (size_t i = 1; i < EPH_KEYS_MOST - 1; i++) assert_int_equal(states[i], PRESENCE_OFFLINE);
+	assert_int_equal(states[0], PRESENCE_ONLINE);
+	assert_int_equal(states[EPH_KEYS_MOST - 1], PRESENCE_IDLE);
+	assert_true(p->eph->ops->presences(p->eph, ids, 0, states));
+}
+
+static void (*const presence_cases[])(struct eph_pod *) = {
+	devices_come_to_the_best_of_them,
+	a_device_that_is_not_put_again_is_forgotten,
+	many_are_looked_at_at_once,
+};
+
+static void presence(const char *url)
+{
+	struct eph_pod p;
+	eph_pod_start(&p, url, "linnet:");
+	if (url) eph_pod_until(&p, "linnet_eph_away", 0);
+	assert_true(p.eph->shared == (url != NULL));
+	for (size_t i = 0; i < sizeof presence_cases / sizeof presence_cases[0]; i++) presence_cases[i](&p);
+	eph_pod_close(&p);
+}
+
+static void presence_over_itself(void **state)
+{
+	presence(NULL);
+}
+
+static void presence_over_redis(void **state)
+{
+	redis_do(*state, "FLUSHALL");
+	presence(redis_url(*state));
+	assert_string_equal(redis_do(*state, "GET linnet:presence:1000"), "online");
+	assert_string_equal(redis_do(*state, "GET linnet:presence:8"), "idle");
+	assert_string_equal(redis_do(*state, "ZRANGE linnet:presence_devices:8 0 -1"), "b-1:idle");
+	assert_string_equal(redis_do(*state, "EXISTS linnet:presence:7 linnet:presence_devices:7"), "0");
+	assert_true(atoll(redis_do(*state, "PTTL linnet:presence:8")) > HOUR - 60000);
+	assert_true(atoll(redis_do(*state, "PTTL linnet:presence_devices:8")) > HOUR - 60000);
+}
+
+/* Nobody is there but who is here, which the hub knows; and nobody waits. */
+static void presence_over_a_redis_that_is_not_there(void **state)
+{
+	struct eph_pod p;
+	eph_pod_start(&p, "redis://127.0.0.1:1", "");
+	int64_t began = eph_now_ms();
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(eph_put_device(&p, 7, "a-1", PRESENCE_ONLINE, HOUR), EPH_UNKNOWN);
+		assert_int_equal(eph_presence(&p, 7), PRESENCE_OFFLINE);
+	}
+	assert_true(eph_now_ms() - began < 10000); /* one that waited would have taken as long */
+	eph_pod_close(&p);
+}
+
 static void (*const cases[])(struct eph_pod *) = {
 	a_bucket_gives_its_burst_and_fills_again,
 	a_shared_bucket_gives_its_burst_and_fills_again,
@@ -188,6 +282,9 @@ int main(void)
 		cmocka_unit_test(over_itself),
 		cmocka_unit_test_prestate(over_redis, redis),
 		cmocka_unit_test(over_a_redis_that_is_not_there),
+		cmocka_unit_test(presence_over_itself),
+		cmocka_unit_test_prestate(presence_over_redis, redis),
+		cmocka_unit_test(presence_over_a_redis_that_is_not_there),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	redis_destroy(redis);

@@ -56,7 +56,7 @@ static inline void hand_start_on(struct hand *h, struct bus *bus)
 		conn_layer_open(w->r[i], 65536);
 	}
 	w->hub = hub_create(&(struct hub_options){ &w->config, w->metrics, w->bus, w->sync, w->r, WORLD_REACTORS,
-											   w->dialects, 1, w->epoch });
+											   w->dialects, 1, w->epoch, .eph = w->eph, .pod = w->pod });
 }
 
 static inline void hand_start(struct hand *h)

@@ -37,6 +37,8 @@ struct world {
 	struct bus_ops bus_ops; /* of an uncertain one */
 	bool uncertain;         /* the hub must look at heads, as behind Redis */
 	const struct dialect *dialects;
+	struct eph *eph; /* NULL: alone */
+	const char *pod;
 	struct lane *sync;
 	struct reactor *r[WORLD_REACTORS];
 	struct hub *hub;
