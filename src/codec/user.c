@@ -11,6 +11,8 @@ void codec_user_fields(struct json_out *o, const struct user *u)
 	json_field_bool(o, "deactivated", u->deactivated);
 	json_field_bool(o, "deleted", u->deleted);
 	json_field_i64(o, "changed_rev", u->changed_rev);
+	json_field_str(o, "status", u->status);
+	json_field_bool(o, "do_not_disturb", u->do_not_disturb);
 }
 
 void codec_user(struct json_out *o, const struct user *u)

@@ -118,24 +118,29 @@ static void may_patch(struct request *q, enum err e)
 	if (e) request_finish(q, e);
 }
 
+/* A text, or null where there is to be none any more. */
+static enum err text_take(struct request *q, struct json_in *in, const char *name,
+						  enum err (*check)(struct arena *, struct str *, struct problem *), bool *has,
+						  struct str *text)
+{
+	*text = STR_NONE;
+	*has = json_in_null(in, name) || json_in_str(in, name, JSON_MAY, text);
+	return text->p ? check(&q->arena, text, &q->problem) : OK;
+}
+
 enum err me_patch_take(struct request *q)
 {
 	struct append_call *call = append_call(q, CHANGE_USER, 0);
 	struct person_patch *p = arena_new(&q->arena, struct person_patch);
 	struct json_in in;
-	enum err e = OK;
-	p->display_name = STR_NONE;
 	json_in_open(&in, q->json, &q->problem);
-	if (json_in_null(&in, "display_name")) {
-		p->has_display_name = true;
-	} else if (json_in_str(&in, "display_name", JSON_MAY, &p->display_name)) {
-		p->has_display_name = true;
-		e = display_name_check(&q->arena, &p->display_name, &q->problem);
-	}
+	enum err e = text_take(q, &in, "display_name", display_name_check, &p->has_display_name, &p->display_name);
+	enum err f = text_take(q, &in, "status", status_check, &p->has_status, &p->status);
+	p->has_disturb = json_in_bool(&in, "do_not_disturb", JSON_MAY, &p->do_not_disturb);
 	enum err closed = json_in_close(&in);
-	if (closed || e) return closed ? closed : e;
+	if (closed || e || f) return closed ? closed : ERR_INVALID;
 	call->run = me_run;
-	if (p->has_display_name) call->change.person = p;
+	if (p->has_display_name || p->has_status || p->has_disturb) call->change.person = p;
 	dispatch_job(q, LANE_read, NULL, may_patch);
 	return OK;
 }

@@ -92,18 +92,29 @@ enum err username_check(struct arena *a, struct str given, struct str *name, str
 	return OK;
 }
 
-enum err display_name_check(struct arena *a, struct str *name, struct problem *p)
+/* One line that people read. */
+static enum err line_check(struct arena *a, const char *field, size_t most, struct str *line, struct problem *p)
 {
-	if (name->n > 1024) return problem_field(p, "display_name", "at most 64 characters");
-	struct str s = text_nfc(a, text_trim(*name)), rest = s;
-	if (!s.p) return problem_field(p, "display_name", "is no UTF-8");
-	if (text_blank(s)) return problem_field(p, "display_name", "must not be blank");
-	if (str_codepoints(s) > 64) return problem_field(p, "display_name", "at most 64 characters");
+	if (line->n > 16 * most) return problem_field(p, field, "at most %zu characters", most);
+	struct str s = text_nfc(a, text_trim(*line)), rest = s;
+	if (!s.p) return problem_field(p, field, "is no UTF-8");
+	if (text_blank(s)) return problem_field(p, field, "must not be blank");
+	if (str_codepoints(s) > most) return problem_field(p, field, "at most %zu characters", most);
 	for (int32_t c; (c = text_next(&rest)) >= 0;)
 		if (text_control(c) || text_bidi(c) || c == 0x2028 || c == 0x2029)
-			return problem_field(p, "display_name", "character U+%04X is not allowed", (unsigned)c);
-	*name = s;
+			return problem_field(p, field, "character U+%04X is not allowed", (unsigned)c);
+	*line = s;
 	return OK;
+}
+
+enum err display_name_check(struct arena *a, struct str *name, struct problem *p)
+{
+	return line_check(a, "display_name", 64, name, p);
+}
+
+enum err status_check(struct arena *a, struct str *status, struct problem *p)
+{
+	return line_check(a, "status", 100, status, p);
 }
 
 enum err password_check(struct str password, struct problem *p)

@@ -16,7 +16,9 @@ struct user {
 	int64_t id;
 	struct str username, display_name, avatar; /* display_name and avatar STR_NONE when unset */
 	enum user_role role;
+	struct str status; /* a line in their own words; STR_NONE: none */
 	bool bot, deactivated, deleted;
+	bool do_not_disturb;
 	int64_t changed_rev; /* of channel 0 */
 };
 
@@ -49,5 +51,6 @@ struct actor {
 /* Lowered into *name. ERR_INVALID with the field's fault: form, reserved. */
 enum err username_check(struct arena *a, struct str given, struct str *name, struct problem *p);
 enum err display_name_check(struct arena *a, struct str *name, struct problem *p);
+enum err status_check(struct arena *a, struct str *status, struct problem *p);
 enum err password_check(struct str password, struct problem *p); /* 10 to 256 bytes of UTF-8 */
 #endif

@@ -7,7 +7,9 @@
 
 static const struct sql SQL_READ = { "SELECT " USER_COLUMNS " FROM users u WHERE u.user_id = $1", NULL };
 static const struct sql SQL_WRITE = {
-	"UPDATE users SET display_name = $2, display_key = $3, changed_rev = $4 WHERE user_id = $1", NULL
+	"UPDATE users SET display_name = $2, display_key = $3, changed_rev = $4, status = $5, do_not_disturb = $6 "
+	"WHERE user_id = $1",
+	NULL
 };
 
 struct reading {
@@ -27,14 +29,24 @@ static bool joins(const struct tx_ask *q, const struct user *u)
 	return q->c->person->settle && u->role != USER_GUEST && !q->target.member;
 }
 
+/* True: it was another text, or none. */
+static bool take_text(bool has, struct str text, struct str *mine)
+{
+	bool same = (mine->p != NULL) == (text.p != NULL) && str_eq(*mine, text);
+	if (!has || same) return false;
+	*mine = text;
+	return true;
+}
+
 /* False: it is so already. */
 static bool apply(const struct tx_ask *q, struct user *u)
 {
 	const struct person_patch *p = q->c->person;
-	bool renamed = p->has_display_name && (u->display_name.p != NULL) != (p->display_name.p != NULL);
-	renamed = renamed || (p->has_display_name && !str_eq(u->display_name, p->display_name));
-	if (renamed) u->display_name = p->display_name;
-	return renamed || joins(q, u) || (p->settle && !u->changed_rev);
+	bool changed = take_text(p->has_display_name, p->display_name, &u->display_name);
+	changed |= take_text(p->has_status, p->status, &u->status);
+	changed |= p->has_disturb && u->do_not_disturb != p->do_not_disturb;
+	if (p->has_disturb) u->do_not_disturb = p->do_not_disturb;
+	return changed || joins(q, u) || (p->settle && !u->changed_rev);
 }
 
 static enum err person_write(struct tx_ask *q, struct user *u)
@@ -48,7 +60,9 @@ static enum err person_write(struct tx_ask *q, struct user *u)
 	c->user_rev = tx_person_rev(q->tx, u->id);
 	struct str key = u->display_name.p ? text_fold(q->tx->a, u->display_name) : STR_NONE;
 	e = db_exec(q->tx->c, &SQL_WRITE,
-				DB_ARGS(DB_I64(u->id), DB_TEXT(u->display_name), DB_TEXT(key), DB_I64(u->changed_rev)), NULL);
+				DB_ARGS(DB_I64(u->id), DB_TEXT(u->display_name), DB_TEXT(key), DB_I64(u->changed_rev),
+						DB_TEXT(u->status), DB_BOOL(u->do_not_disturb)),
+				NULL);
 	if (e || !joining) return e;
 	q->ch->row.member_count++;
 	return tx_member_add(q, u->id, u->changed_rev, c->user_rev);

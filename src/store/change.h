@@ -33,6 +33,9 @@ struct person_patch {
 	bool settle; /* a new account: a member of channel 0 from now on, unless a guest */
 	bool has_display_name;
 	struct str display_name; /* STR_NONE: none any more */
+	bool has_status;
+	struct str status; /* likewise */
+	bool has_disturb, do_not_disturb;
 };
 
 struct change {

@@ -102,6 +102,8 @@ void user_take(const struct db_rows *r, int at, struct arena *a, struct user *ou
 	out->deactivated = !db_is_null(r, at + 6);
 	out->deleted = !db_is_null(r, at + 7);
 	out->changed_rev = db_i64(r, at + 8);
+	out->status = arena_str(a, db_str(r, at + 9));
+	out->do_not_disturb = db_i64(r, at + 10) != 0;
 }
 
 struct db_value ids_param(const struct db_conn *c, struct arena *a, const int64_t *ids, size_t n)

@@ -39,8 +39,9 @@ void channel_me_take(const struct db_rows *r, int at, struct arena *a, struct ch
 
 /* ---- people: of `users u` */
 #define USER_COLUMNS                                                                                                   \
-	"u.user_id, u.username, u.display_name, u.avatar, u.role, u.bot, u.deactivated_at, u.deleted_at, u.changed_rev"
-#define USER_COLUMN_COUNT 9
+	"u.user_id, u.username, u.display_name, u.avatar, u.role, u.bot, u.deactivated_at, u.deleted_at, u.changed_rev, "  \
+	"u.status, u.do_not_disturb"
+#define USER_COLUMN_COUNT 11
 void user_take(const struct db_rows *r, int at, struct arena *a, struct user *out);
 
 /* ---- many ids in one parameter: {1,2,3} for Postgres (`= ANY($1::bigint[])`), [1,2,3] for SQLite

@@ -194,6 +194,27 @@ describe.each(backends)('accounts on $name', ({ start }) => {
     await api.refused(422, 'invalid', 'me_patch', { body: { username: 'other' } });
   });
 
+  test('a status and do not disturb are parts of the profile, each by itself', async () => {
+    const { api, user } = await person(server.api(), 'statuses');
+    const other = await person(server.api(), 'sees-them');
+    expect(await api.ok<Me>('me_get')).toMatchObject({ status: null, do_not_disturb: false });
+    const away = await api.ok<Me>('me_patch', { body: { status: ' at the lake ', do_not_disturb: true } }, 200);
+    expect(away).toMatchObject({ status: 'at the lake', do_not_disturb: true, display_name: null });
+    const seen = await other.api.ok<Me>('user_get', { path: { id: user.id } });
+    expect(seen).toMatchObject({ status: 'at the lake', do_not_disturb: true, changed_rev: away.changed_rev });
+    const same = await api.ok<Me>('me_patch', { body: { status: 'at the lake', do_not_disturb: true } }, 200);
+    expect(same.changed_rev).toBe(away.changed_rev);
+    expect(await api.ok<Me>('me_patch', { body: { do_not_disturb: false } }, 200)).toMatchObject({
+      status: 'at the lake',
+      do_not_disturb: false,
+    });
+    expect((await api.ok<Me>('me_patch', { body: { status: null } }, 200)).status).toBeNull();
+    for (const bad of ['', ' ', 'x'.repeat(101), 'a\nb', 'a\u202eb', 7, false, ['x']])
+      await api.refused(422, 'invalid', 'me_patch', { body: { status: bad } });
+    for (const bad of ['true', 1, [true]])
+      await api.refused(422, 'invalid', 'me_patch', { body: { do_not_disturb: bad } });
+  });
+
   test('a password change ends the other sessions and keeps tokens', async () => {
     const { api } = await person(server.api(), 'changer');
     const other = server.api();

@@ -17,7 +17,7 @@ const bodies: { [id: string]: Fields } = {
   auth_register: { username: 'newcomer', password, display_name: 'N', invite: 'x', setup_code: 'x', cookie: false },
   auth_login: { username: 'ann', password, cookie: false },
   auth_refresh: { refresh_token: 'none' },
-  me_patch: { display_name: 'Ann' },
+  me_patch: { display_name: 'Ann', status: 'here', do_not_disturb: false },
   auth_password: { old_password: 'a wrong password', new_password: password },
   token_create: { name: 'a token', scopes: ['read'], expires_at: '2099-01-01T00:00:00.000Z' },
   channel_create: { name: 'walked', topic: 't', private: true, history: 'all' },

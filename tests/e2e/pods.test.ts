@@ -6,7 +6,7 @@ import { person, type Person } from './lib/api.ts';
 import { Redis } from './lib/redis.ts';
 import { createDatabase, type Server, startBackend } from './lib/server.ts';
 import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
-import type { Channel, List, Member } from './lib/types.ts';
+import type { Channel, List, Member, Message } from './lib/types.ts';
 
 describe('two backends', () => {
   let redis: Redis;
@@ -47,7 +47,7 @@ describe('two backends', () => {
   test('a read marker moves on one’s device on the other pod, forward by value and back as what it is', async () => {
     const id = await room(bob);
     const [one, two] = [await on(here, bob), await on(there, bob)] as [Socket, Socket];
-    const sent = [];
+    const sent: Message[] = [];
     for (let i = 0; i < 4; i++) sent.push(await ann.api.send(id, `m ${i}`));
     await Promise.all([one, two].map((s) => s.reach(id, sent[3]?.rev as number)));
     one.say({ op: 'read', channel_id: id, message_id: 2 });
@@ -107,6 +107,17 @@ describe('two backends', () => {
       expect((await socket.request({ op: 'ping' })).op).toBe('pong');
       expect(socket.events(id).some((e) => e.rev === after.rev)).toBe(false);
     }
+  });
+
+  test('a status and do not disturb reach everybody by one rev of the server’s log', async () => {
+    const [a, b] = [await on(here, ann), await on(there, bob)] as [Socket, Socket];
+    const before = b.cursors.get(0) as number;
+    const body = { status: `at the lake ${++made}`, do_not_disturb: true };
+    await ann.api.ok('me_patch', { body });
+    for (const socket of [a, b])
+      expect(await socket.nextEvent(0, 'user')).toMatchObject({ rev: before + 1, user_id: ann.user.id, user: body });
+    await ann.api.ok('me_patch', { body: { status: null, do_not_disturb: false } });
+    expect((await b.nextEvent(0, 'user')).rev).toBe(before + 2);
   });
 
   test('typing is told on the other pod, not to oneself, and to nobody who is not in the channel', async () => {

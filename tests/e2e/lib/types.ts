@@ -11,6 +11,8 @@ export interface User {
   deactivated: boolean;
   deleted: boolean;
   changed_rev: number;
+  status?: string | null;
+  do_not_disturb?: boolean;
 }
 
 export interface Me extends User {
@@ -113,6 +115,7 @@ export interface Event {
   given?: boolean;
   topic?: string;
   name?: string;
+  user?: User;
 }
 
 export interface MessagePage {

@@ -83,6 +83,37 @@ static void a_profile_travels_with_its_event_not_its_row(void **state)
 	rig_check_dense(g, 0);
 }
 
+/* Each part by itself leaves the others as they are; what changes nothing takes no rev. */
+static void a_status_and_do_not_disturb_are_parts_of_the_profile(void **state)
+{
+	struct rig *g = *state;
+	const struct person_patch all = { .has_display_name = true,
+									  .display_name = STR("Zoë"),
+									  .has_status = true,
+									  .status = STR("at the lake"),
+									  .has_disturb = true,
+									  .do_not_disturb = true },
+							  loud = { .has_disturb = true }, none = { .has_status = true, .status = STR_NONE },
+							  quiet = { .has_disturb = true, .do_not_disturb = true };
+	int64_t rev = rig_number(g, "SELECT rev FROM heads WHERE channel_id = 0");
+	assert_int_equal(ask_once(ask_person(g, 9, &all)), OK);
+	assert_int_equal(ask_once(ask_person(g, 9, &all)), OK);
+	assert_int_equal(ask_once(ask_person(g, 9, &quiet)), OK);
+	assert_int_equal(rig_number(g, "SELECT rev FROM heads WHERE channel_id = 0"), rev + 1);
+	assert_int_equal(ask_once(ask_person(g, 9, &loud)), OK);
+	const struct event *e = rig_event(g, 0, rev + 2);
+	assert_true(holds(e, "\"status\":\"at the lake\"") && holds(e, "\"do_not_disturb\":false") &&
+				holds(e, "\"display_name\":\"Zoë\""));
+	assert_int_equal(ask_once(ask_person(g, 9, &none)), OK);
+	assert_int_equal(ask_once(ask_person(g, 9, &none)), OK);
+	assert_true(holds(rig_event(g, 0, rev + 3), "\"status\":null"));
+	assert_int_equal(rig_number(g, "SELECT rev FROM heads WHERE channel_id = 0"), rev + 3);
+	assert_int_equal(rig_number(g, "SELECT count(*) FROM users WHERE user_id = 9 AND status IS NULL AND "
+								   "do_not_disturb = 0 AND display_key = 'zoë'"),
+					 1);
+	rig_check_dense(g, 0);
+}
+
 /* Who missed the event reads the person as they are now. */
 static void the_log_tells_of_the_present_person(void **state)
 {
@@ -124,6 +155,7 @@ int main(void)
 		cmocka_unit_test(settling_joins_channel_0_once),
 		cmocka_unit_test(a_guest_takes_a_rev_but_joins_nothing),
 		cmocka_unit_test(a_profile_travels_with_its_event_not_its_row),
+		cmocka_unit_test(a_status_and_do_not_disturb_are_parts_of_the_profile),
 		cmocka_unit_test(the_log_tells_of_the_present_person),
 		cmocka_unit_test(only_oneself),
 	};

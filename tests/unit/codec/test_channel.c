@@ -60,11 +60,13 @@ static void users(void **state)
 {
 	struct buf b;
 	struct json_out o;
-	struct user u = { .id = 9, .username = STR("bob"), .role = USER_ADMIN, .bot = true, .changed_rev = 3 };
+	struct user u = {
+		.id = 9, .username = STR("bob"), .role = USER_ADMIN, .bot = true, .changed_rev = 3, .do_not_disturb = true
+	};
 	buf_init(&b), json_out_init(&o, &b);
 	codec_user(&o, &u);
 	expect(&b, "{\"id\":9,\"username\":\"bob\",\"display_name\":null,\"avatar\":null,\"role\":\"admin\",\"bot\":true,"
-			   "\"deactivated\":false,\"deleted\":false,\"changed_rev\":3}");
+			   "\"deactivated\":false,\"deleted\":false,\"changed_rev\":3,\"status\":null,\"do_not_disturb\":true}");
 }
 
 int main(void)

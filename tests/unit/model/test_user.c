@@ -54,6 +54,20 @@ static void display_names(void **state)
 	for (size_t i = 0; i < countof(bad); i++) assert_int_equal(display(bad[i], &out), ERR_INVALID);
 }
 
+static void statuses(void **state)
+{
+	char most[102];
+	struct str out = STR("  at the lake "), bad[] = { STR(""), STR(" "), STR("a\nb"), STR("a\x7f"), STR("\xff") };
+	memset(most, 'x', sizeof most);
+	assert_int_equal(status_check(&arena, &out, NULL), OK);
+	assert_true(str_eq(out, STR("at the lake")));
+	out = (struct str){ most, 100 };
+	assert_int_equal(status_check(&arena, &out, NULL), OK);
+	out = (struct str){ most, 101 };
+	assert_int_equal(status_check(&arena, &out, NULL), ERR_INVALID);
+	for (size_t i = 0; i < countof(bad); i++) assert_int_equal(status_check(&arena, &bad[i], NULL), ERR_INVALID);
+}
+
 static void passwords(void **state)
 {
 	char most[257];
@@ -100,9 +114,9 @@ static int end(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(usernames), cmocka_unit_test(display_names),
-										cmocka_unit_test(passwords), cmocka_unit_test(scope_lists),
-										cmocka_unit_test(roles) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(usernames),   cmocka_unit_test(display_names),
+										cmocka_unit_test(statuses),    cmocka_unit_test(passwords),
+										cmocka_unit_test(scope_lists), cmocka_unit_test(roles) };
 	arena_init(&arena);
 	return cmocka_run_group_tests(tests, NULL, end);
 }
