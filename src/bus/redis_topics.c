@@ -178,22 +178,29 @@ void topics_left(struct bus_redis *b)
 	if (more) topics_send(b);
 }
 
-/* The answer to the last of several SUBSCRIBEs counts: one in between may have been undone. */
+/* The answer to the last of several SUBSCRIBEs counts: one in between may have been undone. It counts also while nobody
+ * wants the topic: who comes before it was left finds it subscribed to, and no other answer follows. */
+static bool confirm(struct bus_redis *b, struct topic *t)
+{
+	bool waited_for = is_off(t);
+	t->awaiting--;
+	b->awaiting--;
+	if (!t->sent || t->awaiting) {
+		drop_if_done(b, t);
+		return false;
+	}
+	t->on = true;
+	if (!waited_for) return false;
+	t->told = true;
+	b->off--;
+	return true;
+}
+
 void topics_confirmed(struct bus_redis *b, enum topic_kind kind, int64_t id)
 {
-	bool confirmed = false;
 	pthread_mutex_lock(&b->lock);
 	struct topic *t = topic_of(b, kind, id);
-	if (t && t->awaiting) {
-		t->awaiting--;
-		b->awaiting--;
-		if (t->sent && !t->awaiting && is_off(t)) {
-			t->on = t->told = confirmed = true;
-			b->off--;
-		} else {
-			drop_if_done(b, t);
-		}
-	}
+	bool confirmed = t && t->awaiting && confirm(b, t);
 	bool more = has_room(b);
 	pthread_mutex_unlock(&b->lock);
 	if (confirmed) b->sink.subscribed(b->sink.arg, kind, id);

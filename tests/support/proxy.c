@@ -28,7 +28,7 @@ struct proxy {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stop, ruled, struck, refuse;
+	bool stop, ruled, struck, refuse, hold;
 	enum proxy_rule rule;
 	char word[64];
 	struct line lines[LINES];
@@ -129,7 +129,7 @@ static void turn(struct proxy *p, const struct pollfd *fds, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct line *l = &p->lines[i];
 		if (fds[2 + 2 * i].revents && l->client == fds[2 + 2 * i].fd) from_client(p, l);
-		if (fds[3 + 2 * i].revents && l->server >= 0 && l->server == fds[3 + 2 * i].fd) from_server(l);
+		if (!p->hold && fds[3 + 2 * i].revents && l->server >= 0 && l->server == fds[3 + 2 * i].fd) from_server(l);
 	}
 	if (fds[1].revents) accept_line(p);
 }
@@ -143,7 +143,7 @@ static void *run(void *arg)
 		size_t n = p->n;
 		for (size_t i = 0; i < n; i++) {
 			fds[2 + 2 * i] = (struct pollfd){ p->lines[i].client, POLLIN, 0 };
-			fds[3 + 2 * i] = (struct pollfd){ p->lines[i].server, POLLIN, 0 };
+			fds[3 + 2 * i] = (struct pollfd){ p->hold ? -1 : p->lines[i].server, POLLIN, 0 };
 		}
 		pthread_mutex_unlock(&p->lock);
 		poll(fds, 2 + 2 * n, -1);
@@ -252,6 +252,14 @@ void proxy_deafen(struct proxy *p)
 	pthread_mutex_lock(&p->lock);
 	for (size_t i = 0; i < p->n; i++) p->lines[i].swallow = true;
 	pthread_mutex_unlock(&p->lock);
+}
+
+void proxy_hold_answers(struct proxy *p, bool hold)
+{
+	pthread_mutex_lock(&p->lock);
+	p->hold = hold;
+	pthread_mutex_unlock(&p->lock);
+	wake(p);
 }
 
 void proxy_refuse(struct proxy *p, bool refuse)

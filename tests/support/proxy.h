@@ -25,5 +25,7 @@ void proxy_release(struct proxy *p);     /* what was kept back reaches the serve
 void proxy_silence(struct proxy *p);
 /* From now on nothing comes back on the connections that are open, though all arrives. */
 void proxy_deafen(struct proxy *p);
+/* The server's bytes wait, in order, until they may go on. */
+void proxy_hold_answers(struct proxy *p, bool hold);
 void proxy_refuse(struct proxy *p, bool refuse); /* new connections end at once */
 #endif

@@ -52,6 +52,8 @@ struct ear {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	VEC(struct word) words;
+	void (*confirmed)(void *arg, int64_t channel_id); /* called in the bus's thread as well; may be NULL */
+	void *arg;
 };
 
 struct bus_pod {
@@ -98,7 +100,9 @@ static inline void ear_behind(void *arg, int64_t channel_id, int64_t rev, int64_
 
 static inline void ear_subscribed(void *arg, enum topic_kind kind, int64_t id)
 {
-	ear_write(arg, (struct word){ kind == TOPIC_CHANNEL ? TOLD_CHANNEL : TOLD_PERSON, .id = id, .event = NULL });
+	struct ear *e = arg;
+	ear_write(e, (struct word){ kind == TOPIC_CHANNEL ? TOLD_CHANNEL : TOLD_PERSON, .id = id, .event = NULL });
+	if (e->confirmed && kind == TOPIC_CHANNEL) e->confirmed(e->arg, id);
 }
 
 static inline void ear_state(void *arg, bool away)

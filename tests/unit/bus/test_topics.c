@@ -53,6 +53,36 @@ static void many_leave_while_redis_answers_nothing(void **state)
 	proxy_destroy(proxy);
 }
 
+static void comes_again(void *arg, int64_t channel_id)
+{
+	if (channel_id == 2) bus_pod_subscribe(arg, TOPIC_CHANNEL, 1);
+}
+
+/* Left before Redis had confirmed it, and wanted again after that, while the UNSUBSCRIBE still waits. */
+static void one_is_confirmed_while_nobody_wants_it(void **state)
+{
+	struct redis_server *redis = *state;
+	struct proxy *proxy = proxy_start(redis_port(redis));
+	struct bus_pod p;
+	char url[64];
+	snprintf(url, sizeof url, "redis://127.0.0.1:%d", proxy_port(proxy));
+	bus_pod_open(&p, url);
+	p.ear.confirmed = comes_again, p.ear.arg = &p;
+	proxy_hold_answers(proxy, true);
+	for (int64_t id = 1; id <= ON_ITS_WAY; id++) bus_pod_subscribe(&p, TOPIC_CHANNEL, id);
+	until(redis, ON_ITS_WAY);
+	p.bus->ops->unsubscribe(p.bus, TOPIC_CHANNEL, 1); /* waits, since as much as may be is on its way */
+	proxy_hold_answers(proxy, false);
+	ear_wait(&p.ear, TOLD_CHANNEL, ON_ITS_WAY, 1);
+	ear_wait(&p.ear, TOLD_CHANNEL, 1, 1);
+	until(redis, ON_ITS_WAY);
+	redis_do(redis, "CLIENT KILL TYPE pubsub");
+	ear_wait(&p.ear, TOLD_BACK, 0, 2); /* which is said only with all that is wanted */
+	ear_wait(&p.ear, TOLD_CHANNEL, 1, 2);
+	bus_pod_close(&p);
+	proxy_destroy(proxy);
+}
+
 /* In several commands, the next ones when the first were answered. */
 static void many_leave_and_come_again(void **state)
 {
@@ -75,6 +105,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_prestate(f, redis)
 	const struct CMUnitTest tests[] = {
 		TEST(many_leave_while_redis_answers_nothing),
+		TEST(one_is_confirmed_while_nobody_wants_it),
 		TEST(many_leave_and_come_again),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
