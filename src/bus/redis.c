@@ -20,6 +20,7 @@
 #define READ_BUFFER 65536
 #define SUB_QUEUE_MOST (1u << 20)
 #define PUB_QUEUE_MOST (256u << 10)
+#define ANSWER_MOST (1u << 20) /* what pods publish is far smaller */
 
 struct str redis_bus_name(const struct bus_redis *b, const char *topic, size_t n, char *out, size_t cap)
 {
@@ -299,6 +300,7 @@ static struct redis_link *open_link(struct bus_redis *b, const char *name, const
 		.timeout_ms = (int)c->redis_timeout_ms,
 		.retry_ms = (int)c->redis_retry_ms,
 		.queue_most = sub ? SUB_QUEUE_MOST : PUB_QUEUE_MOST,
+		.answer_most = ANSWER_MOST,
 		.subscriber = sub,
 		.handler = h,
 		.data = b,

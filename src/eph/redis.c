@@ -13,6 +13,7 @@
 #define REACTOR 901 /* its number, which no client's has */
 #define READ_BUFFER 65536
 #define LINK_QUEUE_MOST (1u << 20)
+#define ANSWER_MOST (16u << 20)
 
 static const char *const scripts[SCRIPTS] = {
 	/* tokens count per_ms burst strict: {1, spent} or, strict and not to be had, {0, milliseconds}. What is told and
@@ -135,6 +136,7 @@ static void begin_arrives(struct reactor *reactor, struct mail *m)
 		.timeout_ms = (int)c->redis_timeout_ms,
 		.retry_ms = (int)c->redis_retry_ms,
 		.queue_most = LINK_QUEUE_MOST,
+		.answer_most = ANSWER_MOST,
 		.handler = &handler,
 		.data = r,
 	};

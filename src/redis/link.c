@@ -292,7 +292,7 @@ static void connect_next(struct redis_link *l)
 	l->next_address = a->ai_next;
 	l->state = LINK_CONNECTING;
 	l->why[0] = 0, l->untold = false;
-	redis_reader_init(&l->reader);
+	redis_reader_init(&l->reader, l->o.answer_most);
 	l->conn = conn_connect(l->o.reactor, a->ai_addr, a->ai_addrlen, l->o.tls, l->o.address->host, &handler, l);
 	conn_setup(l->conn, &handler, l, &limits);
 }

@@ -29,6 +29,7 @@ struct redis_link_options {
 	int timeout_ms;        /* a connection on which an answer takes longer is given up */
 	int retry_ms;          /* at most, between two tries */
 	size_t queue_most;     /* unsent bytes past which it is full; a command may come on top */
+	size_t answer_most;    /* bytes of one answer; a connection on which more come is given up */
 	bool subscriber;       /* what comes is pushed, nothing is waited for */
 	resolve_lookup lookup; /* NULL: the system's */
 	const struct redis_link_handler *handler;

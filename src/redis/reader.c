@@ -21,9 +21,9 @@ static void *create_array(const redisReadTask *task, array_size n)
 	return r->why ? NULL : r->create_array(task, n);
 }
 
-void redis_reader_init(struct redis_reader *r)
+void redis_reader_init(struct redis_reader *r, size_t most)
 {
-	*r = (struct redis_reader){ .hi = redisReaderCreate() };
+	*r = (struct redis_reader){ .hi = redisReaderCreate(), .most = most };
 	if (!r->hi) abort(); /* out of memory */
 	r->fn = *r->hi->fn;
 	r->create_array = r->fn.createArray;
@@ -49,7 +49,7 @@ void redis_reader_feed(struct redis_reader *r, const char *p, size_t n)
 static void look_at_rest(struct redis_reader *r)
 {
 	size_t n = r->hi->len - r->hi->pos;
-	if (r->taken > REDIS_ANSWER_MOST) r->why = "an answer is too long";
+	if (r->taken > r->most) r->why = "an answer is too long";
 	if (n > REDIS_LINE_MOST && !memmem(r->hi->buf + r->hi->pos, REDIS_LINE_MOST, "\r\n", 2))
 		r->why = "a line is too long";
 }

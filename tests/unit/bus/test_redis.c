@@ -319,7 +319,7 @@ static void ends_while_it_is_paused(void **state)
 	for (int64_t rev = 1; rev <= 1000; rev++) bus_pod_say(&p, 1, rev, 5000);
 	int64_t from_ns = clock_monotonic_ns(&clock_real);
 	p.bus->ops->detach(p.bus);
-	assert_true(clock_monotonic_ns(&clock_real) - from_ns < 5000000000);
+	assert_true(clock_monotonic_ns(&clock_real) - from_ns < 20000000000); /* it stands until it is resumed */
 	bus_pod_close(&p);
 	redis_resume(redis);
 }

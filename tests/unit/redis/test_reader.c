@@ -12,6 +12,8 @@
 
 #include "base/buf.h"
 
+#define ANSWER_MOST (1u << 20)
+
 /* Fed in pieces of `step` bytes: how many whole answers there were, and why no more; the last is the caller's. */
 static size_t feed(struct redis_reader *r, const char *p, size_t n, size_t step, redisReply **last)
 {
@@ -32,7 +34,7 @@ static void take(const char *text, size_t step, size_t whole, int type)
 {
 	struct redis_reader r;
 	redisReply *last = NULL;
-	redis_reader_init(&r);
+	redis_reader_init(&r, ANSWER_MOST);
 	assert_int_equal(feed(&r, text, strlen(text), step, &last), whole);
 	assert_null(r.why);
 	assert_int_equal(last->type, type);
@@ -59,11 +61,11 @@ static void as_much_as_is_allowed_is_read(void **state)
 	buf_init(&b);
 	buf_printf(&b, "*%d\r\n", REDIS_ELEMENTS_MOST);
 	for (int i = 0; i < REDIS_ELEMENTS_MOST; i++) buf_add_str(&b, STR(":1\r\n"));
-	redis_reader_init(&r);
+	redis_reader_init(&r, ANSWER_MOST);
 	assert_int_equal(feed(&r, b.p, b.n, 65536, &last), 1);
 	assert_int_equal(last->elements, REDIS_ELEMENTS_MOST);
 	b.n = 0;
-	size_t n = REDIS_ANSWER_MOST - 16; /* with what stands around it */
+	size_t n = ANSWER_MOST - 16; /* with what stands around it */
 	buf_printf(&b, "$%zu\r\n", n);
 	memset(buf_reserve(&b, n), 'x', n);
 	b.n += n;
@@ -85,7 +87,7 @@ static void refuse(const char *text, const char *again, size_t most, const char 
 	size_t fed = strlen(text);
 	buf_init(&b);
 	while (again && b.n < 65536) buf_add_str(&b, str_of(again));
-	redis_reader_init(&r);
+	redis_reader_init(&r, ANSWER_MOST);
 	assert_int_equal(feed(&r, text, fed, 3, &last), 0);
 	for (; !r.why && again && fed <= most; fed += b.n) assert_int_equal(feed(&r, b.p, b.n, b.n, &last), 0);
 	assert_non_null(r.why);
@@ -112,10 +114,10 @@ static void what_is_no_redis_is_refused(void **state)
 	refuse("*1\r\n*1\r\n:1\r\n", NULL, 100, "an array in an array");
 	refuse("*2\r\n:1\r\n*0\r\n", NULL, 100, "an array in an array");
 	refuse("", "*1\r\n", 100000, "an array in an array");
-	refuse("$100000000\r\n", "x", REDIS_ANSWER_MOST + 65536, "an answer is too long");
-	static char large[1100]; /* 65,536 of them are allowed, but not as large as these */
+	refuse("$100000000\r\n", "x", ANSWER_MOST + 65536, "an answer is too long");
+	static char large[1100]; /* as many are allowed, but not as large as these */
 	snprintf(large, sizeof large, "$1000\r\n%1000d\r\n", 7);
-	refuse("*65536\r\n", large, REDIS_ANSWER_MOST + 2 * 65536, "an answer is too long");
+	refuse("*65536\r\n", large, ANSWER_MOST + 2 * 65536, "an answer is too long");
 	refuse("+", "x", REDIS_LINE_MOST + 2 * 65536, "a line is too long");
 	refuse("$", "1", REDIS_LINE_MOST + 2 * 65536, "a line is too long");
 	refuse("*2\r\n-", "x", REDIS_LINE_MOST + 2 * 65536, "a line is too long");
