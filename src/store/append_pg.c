@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/random.h"
 #include "model/mention.h"
+#include "store/account.h"
 #include "store/append_tx.h"
 
 /* What linnet_send() says. */
@@ -58,6 +59,7 @@ enum column {
 	COLUMNS
 };
 _Static_assert(COLUMNS == APPEND_COLUMNS, "appender.columns");
+_Static_assert(PERSON == WHO + CREDENTIAL_ARRAYS - 1, "credential_put()");
 static const enum db_type column_types[COLUMNS] = {
 	[CHANNEL] = DB_T_I64, [KIND] = DB_T_I64,  [REPLY] = DB_T_I64,    [NONCE] = DB_T_BYTES,  [HASH] = DB_T_BYTES,
 	[BODY] = DB_T_TEXT,   [WHO] = DB_T_I64,   [SECRET] = DB_T_BYTES, [SESSION] = DB_T_TEXT, [PERSON] = DB_T_I64,
@@ -67,15 +69,6 @@ static const enum db_type column_types[COLUMNS] = {
 static struct str bytes_of(const uint8_t *p, size_t n)
 {
 	return (struct str){ (const char *)p, n };
-}
-
-static void put_credential(struct db_array *to, const struct credential *k)
-{
-	bool secret = k->kind == CREDENTIAL_COOKIE || k->kind == CREDENTIAL_TOKEN;
-	db_array_i64(&to[WHO], k->kind == CREDENTIAL_COOKIE ? 1 : k->kind == CREDENTIAL_TOKEN ? 2 : 0);
-	db_array_str(&to[SECRET], secret ? bytes_of(k->hash, sizeof k->hash) : STR(""));
-	db_array_str(&to[SESSION], k->kind == CREDENTIAL_JWT ? str_of(k->session_id) : STR(""));
-	db_array_i64(&to[PERSON], k->kind == CREDENTIAL_JWT ? k->user_id : 0);
 }
 
 /* The names of mentions, joined by commas, which no name has in it. */
@@ -119,7 +112,7 @@ static void put_change(struct appender *w, const struct change *c, uint64_t epoc
 	put_nonce(&to[NONCE], w, s);
 	db_array_str(&to[HASH], bytes_of(s->request_hash, sizeof s->request_hash));
 	db_array_str(&to[BODY], s->body);
-	put_credential(to, &c->credential);
+	credential_put(&to[WHO], &c->credential);
 	db_array_i64(&to[SCOPE], c->need_scope);
 	db_array_i64(&to[FAULT], s->thread_id ? THREAD_FAULT : other ? EPOCH_FAULT : 0);
 	put_names(to, s->body);

@@ -1,6 +1,6 @@
 /* Reactions: a row for who has given which, and beside the message what its readers are shown. */
 #include "codec/codec.h"
-#include "store/append_tx.h"
+#include "store/append_react.h"
 
 static const struct sql SQL_MINE = {
 	"SELECT emoji FROM reactions WHERE channel_id = $1 AND user_id = $2 AND message_id = $3", NULL
@@ -33,22 +33,43 @@ static enum err read_mine(struct tx_ask *q, int64_t *n, bool *given)
 	return db_end(&rows);
 }
 
-/* False: c->err has the verdict. */
-static bool has_room(struct tx_ask *q, int64_t mine)
+/* ---- what both ways share */
+
+bool react_permitted(struct tx_ask *q)
+{
+	bool audit;
+	return tx_permitted(q, &audit);
+}
+
+static bool has_room(struct tx_ask *q, const struct reactions *shown, int64_t mine)
 {
 	struct change *c = q->c;
 	const struct config *most = q->tx->w->config;
-	const struct reactions *r = &c->message.reactions;
 	if (mine >= most->reactions_per_person)
 		c->err = problem_set(&c->problem, ERR_LIMIT_REACHED, "at most %lld reactions of one person to a message",
 							 (long long)most->reactions_per_person);
-	else if ((int64_t)r->n >= most->reaction_kinds && !reactions_find(r, c->text))
+	else if ((int64_t)shown->n >= most->reaction_kinds && !reactions_find(shown, c->text))
 		c->err = problem_set(&c->problem, ERR_LIMIT_REACHED, "at most %lld different reactions to a message",
 							 (long long)most->reaction_kinds);
 	return !c->err;
 }
 
-static enum err read_first(struct tx_ask *q, struct reaction *x)
+bool react_judge(struct tx_ask *q, const struct reactions *shown, int64_t mine, bool given)
+{
+	return given != q->c->on && (!q->c->on || has_room(q, shown, mine));
+}
+
+struct reaction *react_apply(struct tx_ask *q, struct reactions *shown, bool *more)
+{
+	struct change *c = q->c;
+	*more = false;
+	if (c->on) return reactions_add(&c->arena, shown, c->text, c->actor_id);
+	struct reaction *x = reactions_find(shown, c->text);
+	if (x) reactions_remove(x, c->actor_id, more);
+	return x;
+}
+
+enum err react_read_first(struct tx_ask *q, struct reaction *x)
 {
 	const struct change *c = q->c;
 	struct db_rows rows;
@@ -60,49 +81,44 @@ static enum err read_first(struct tx_ask *q, struct reaction *x)
 	return db_end(&rows);
 }
 
-static enum err give(struct tx_ask *q, struct reaction **x)
+/* What one emoji is worth now, and which way it was moved. */
+void react_event(struct tx_ask *q, const struct reaction *x)
 {
-	struct change *c = q->c;
-	*x = reactions_add(&c->arena, &c->message.reactions, c->text, c->actor_id);
+	struct tx_json j;
+	tx_json_open(&j);
+	codec_reaction_fields(&j.out, x);
+	json_field_bool(&j.out, "given", q->c->on);
+	tx_event(q, CHANGE_REACTION, q->c->message_id, 0, tx_json_close(&j, q->tx->a));
+}
+
+/* ---- one by one */
+
+static enum err own_write(struct tx_ask *q)
+{
+	const struct change *c = q->c;
+	if (!c->on)
+		return db_exec(q->tx->c, &SQL_TAKE,
+					   DB_ARGS(DB_I64(c->channel_id), DB_I64(c->message_id), DB_TEXT(c->text), DB_I64(c->actor_id)),
+					   NULL);
 	return db_exec(
 		q->tx->c, &SQL_GIVE,
 		DB_ARGS(DB_I64(c->channel_id), DB_I64(c->message_id), DB_TEXT(c->text), DB_I64(c->actor_id), DB_I64(q->ch->at)),
 		NULL);
 }
 
-static enum err take(struct tx_ask *q, struct reaction **x)
-{
-	struct change *c = q->c;
-	bool more;
-	*x = reactions_find(&c->message.reactions, c->text);
-	if (!*x) return ERR_INTERNAL; /* the two have parted */
-	reactions_remove(*x, c->actor_id, &more);
-	enum err e =
-		db_exec(q->tx->c, &SQL_TAKE,
-				DB_ARGS(DB_I64(c->channel_id), DB_I64(c->message_id), DB_TEXT(c->text), DB_I64(c->actor_id)), NULL);
-	return e || !more ? e : read_first(q, *x);
-}
-
-/* What one emoji is worth now, and who has moved it which way. */
-static struct str value_of(struct tx_ask *q, const struct reaction *x)
-{
-	struct tx_json j;
-	tx_json_open(&j);
-	codec_reaction_fields(&j.out, x);
-	json_field_bool(&j.out, "given", q->c->on);
-	return tx_json_close(&j, q->tx->a);
-}
-
 static enum err reaction_write(struct tx_ask *q)
 {
-	struct change *c = q->c;
-	struct message *m = &c->message;
-	struct reaction *x;
-	enum err e = c->on ? give(q, &x) : take(q, &x);
-	if (!e) e = tx_change(q, CHANGE_REACTION, m->message_id, 0, value_of(q, x));
+	struct message *m = &q->c->message;
+	bool more;
+	struct reaction *x = react_apply(q, &m->reactions, &more);
+	enum err e = x ? own_write(q) : ERR_INTERNAL;
+	if (!e && more) e = react_read_first(q, x);
 	if (e) return e;
+	react_event(q, x);
 	reactions_tidy(&m->reactions);
-	m->changed_rev = c->fields->rev;
+	m->changed_rev = q->c->fields->rev;
+	e = tx_change_write(q);
+	if (e) return e;
 	return db_exec(q->tx->c, &SQL_SHOW,
 				   DB_ARGS(DB_I64(m->channel_id), DB_I64(m->message_id),
 						   DB_TEXT(reactions_text(q->tx->a, &m->reactions)), DB_I64(m->changed_rev)),
@@ -112,12 +128,11 @@ static enum err reaction_write(struct tx_ask *q)
 enum err write_reaction(struct tx_ask *q)
 {
 	int64_t mine;
-	bool audit, given;
+	bool given;
 	if (tx_other_epoch(q)) return OK;
 	enum err e = tx_ask_message(q);
 	if (!e) e = tx_ask_speech(q);
-	if (e || !tx_permitted(q, &audit)) return e;
+	if (e || !react_permitted(q)) return e;
 	e = read_mine(q, &mine, &given);
-	if (e || given == q->c->on || (q->c->on && !has_room(q, mine))) return e;
-	return reaction_write(q);
+	return e || !react_judge(q, &q->c->message.reactions, mine, given) ? e : reaction_write(q);
 }

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/random.h"
 #include "store/account.h"
+#include "store/append_react.h"
 #include "store/epoch.h"
 #include "store/rows.h"
 
@@ -14,9 +15,11 @@
 static const struct kind {
 	enum err (*write)(struct tx_ask *q); /* NULL: not by a person */
 	bool moves_person;                   /* the own list of whom it is about */
+	/* several in a row at once; NULL: one by one */
+	enum err (*run)(struct append_tx *tx, struct change **changes, const struct actor *actors, size_t n);
 } kinds[CHANGE_KIND_COUNT] = {
 	[CHANGE_MESSAGE] = { write_send, false },  [CHANGE_EDIT] = { write_edit, false },
-	[CHANGE_DELETE] = { write_delete, false }, [CHANGE_REACTION] = { write_reaction, false },
+	[CHANGE_DELETE] = { write_delete, false }, [CHANGE_REACTION] = { write_reaction, false, react_run },
 	[CHANGE_JOIN] = { write_join, true },      [CHANGE_LEAVE] = { write_leave, true },
 	[CHANGE_KICK] = { write_leave, true },     [CHANGE_ROLE] = { write_role, true },
 	[CHANGE_TOPIC] = { write_topic, false },   [CHANGE_CHANNEL] = { write_channel, false },
@@ -233,21 +236,25 @@ static enum err person_write(struct append_tx *tx, const struct tx_person *p)
 /* ---- one change */
 
 static const struct sql SQL_MEMBER = {
-	"SELECT m.role, m.voice, m.silenced_until, m.sent_at, m.first_id, m.left_rev FROM members m "
+	"SELECT " TX_MEMBER_COLUMNS " FROM members m "
 	"WHERE m.channel_id = $1 AND m.user_id = $2",
 	NULL,
 };
 
+void tx_member_take(const struct db_rows *r, int at, struct tx_member *m)
+{
+	m->row = true;
+	m->role = (enum channel_role)db_i64(r, at);
+	m->voice = db_i64(r, at + 1) != 0;
+	m->silenced_until = db_i64(r, at + 2);
+	m->sent_at = db_i64(r, at + 3);
+	m->first_id = db_i64(r, at + 4);
+	m->member = db_is_null(r, at + 5);
+}
+
 static void member_take(const struct db_rows *r, void *arg)
 {
-	struct tx_member *m = arg;
-	m->row = true;
-	m->member = db_is_null(r, 5);
-	m->role = (enum channel_role)db_i64(r, 0);
-	m->voice = db_i64(r, 1) != 0;
-	m->silenced_until = db_i64(r, 2);
-	m->sent_at = db_i64(r, 3);
-	m->first_id = db_i64(r, 4);
+	tx_member_take(r, 0, arg);
 }
 
 enum err tx_member_read(struct append_tx *tx, int64_t channel_id, int64_t user_id, struct tx_member *out)
@@ -269,26 +276,34 @@ bool tx_permitted(struct tx_ask *q, bool *audit)
 	return !a.err && !a.nothing;
 }
 
-static enum err change_run(struct append_tx *tx, struct change *c, const struct actor *actor)
+void tx_ask_begin(struct tx_ask *q, struct append_tx *tx, struct change *c, const struct actor *actor,
+				  const struct tx_member *me)
 {
-	struct tx_ask q = { .tx = tx, .c = c, .actor = actor };
-	enum err e = OK;
 	c->actor_id = actor->user_id;
-	q.ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
-	if (q.ch && q.ch->there) e = tx_member_read(tx, c->channel_id, actor->user_id, &q.me);
-	q.permit = (struct permit){
+	*q = (struct tx_ask){ .tx = tx, .c = c, .actor = actor, .me = *me };
+	q->ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
+	q->permit = (struct permit){
 		.kind = c->kind,
 		.actor = actor,
 		.need_scope = c->need_scope,
-		.channel = q.ch && q.ch->there ? &q.ch->row : NULL,
-		.left = q.me.row && !q.me.member,
-		.member = q.me.member,
-		.role = q.me.role,
-		.voice = q.me.voice,
-		.silenced_until = q.me.silenced_until,
+		.channel = q->ch && q->ch->there ? &q->ch->row : NULL,
+		.left = me->row && !me->member,
+		.member = me->member,
+		.role = me->role,
+		.voice = me->voice,
+		.silenced_until = me->silenced_until,
 		.now_ms = tx->now_ms,
 	};
+}
+
+static enum err change_run(struct append_tx *tx, struct change *c, const struct actor *actor)
+{
+	const struct tx_channel *ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
+	struct tx_member me = { 0 };
+	struct tx_ask q;
+	enum err e = ch && ch->there ? tx_member_read(tx, c->channel_id, actor->user_id, &me) : OK;
 	if (e) return e;
+	tx_ask_begin(&q, tx, c, actor, &me);
 	if (c->create) return write_create(&q);
 	if (kinds[c->kind].write) return kinds[c->kind].write(&q);
 	c->err = ERR_NOT_ALLOWED;
@@ -300,8 +315,25 @@ static bool is_verdict(enum err e)
 	return e == ERR_UNAUTHENTICATED || e == ERR_SESSION_REVOKED;
 }
 
+static enum err read_sessions(struct append_tx *tx, const struct credential *const *creds, const size_t *of, size_t n)
+{
+	struct actor *actors = arena_array(tx->a, struct actor, n + 1);
+	enum err *verdicts = arena_array(tx->a, enum err, n + 1), e = OK;
+	if (n > 1 && db_conn_kind(tx->c) == DB_POSTGRES)
+		e = session_actors(tx->c, tx->a, creds, n, tx->now_ms, actors, verdicts);
+	else
+		for (size_t i = 0; i < n && !e; i++) {
+			verdicts[i] = session_actor(tx->c, creds[i], tx->now_ms, &actors[i]);
+			if (verdicts[i] && !is_verdict(verdicts[i])) e = verdicts[i];
+		}
+	for (size_t i = 0; i < n && !e; i++) tx->actors[of[i]] = actors[i], tx->b->changes[of[i]]->err = verdicts[i];
+	return e;
+}
+
 static enum err read_actors(struct append_tx *tx)
 {
+	const struct credential **creds = arena_array(tx->a, const struct credential *, tx->b->n);
+	size_t *of = arena_array(tx->a, size_t, tx->b->n), n = 0;
 	tx->actors = arena_array(tx->a, struct actor, tx->b->n);
 	for (size_t i = 0; i < tx->b->n; i++) {
 		struct change *c = tx->b->changes[i];
@@ -311,11 +343,9 @@ static enum err read_actors(struct append_tx *tx)
 			c->err = ERR_SKIPPED;
 			continue;
 		}
-		c->err = session_actor(tx->c, &c->credential, tx->now_ms, &tx->actors[i]);
-		if (c->err && !is_verdict(c->err)) return c->err;
-		if (c->err) tx->actors[i].user_id = 0;
+		creds[n] = &c->credential, of[n++] = i;
 	}
-	return OK;
+	return read_sessions(tx, creds, of, n);
 }
 
 static enum err write_heads(struct append_tx *tx)
@@ -328,6 +358,30 @@ static enum err write_heads(struct append_tx *tx)
 	for (size_t i = 0; i < tx->person_ids.n && !e; i++) {
 		struct tx_person *p = id_map_get(&tx->people, tx->person_ids.p[i]);
 		if (p->moved) e = person_write(tx, p);
+	}
+	return e;
+}
+
+/* How many changes from here on are of a kind that knows how to write several at once; 1: this one goes alone. */
+static size_t run_length(const struct append_tx *tx, size_t from)
+{
+	size_t n = from;
+	enum change_kind kind = tx->b->changes[from]->kind;
+	if (!kinds[kind].run || db_conn_kind(tx->c) != DB_POSTGRES) return 1;
+	while (n < tx->b->n && tx->b->changes[n]->kind == kind && tx->actors[n].user_id) n++;
+	return n - from > 1 ? n - from : 1;
+}
+
+static enum err run_changes(struct append_tx *tx)
+{
+	enum err e = OK;
+	for (size_t i = 0, n; i < tx->b->n && !e; i += n) {
+		struct change **c = &tx->b->changes[i];
+		n = run_length(tx, i);
+		if (n > 1)
+			e = kinds[c[0]->kind].run(tx, c, &tx->actors[i], n);
+		else if (tx->actors[i].user_id)
+			e = change_run(tx, c[0], &tx->actors[i]);
 	}
 	return e;
 }
@@ -346,8 +400,7 @@ enum err append_tx_run(struct append_tx *tx)
 	if (e) return e;
 	gather_people(tx);
 	e = people_lock(tx);
-	for (size_t i = 0; i < tx->b->n && !e; i++)
-		if (tx->actors[i].user_id) e = change_run(tx, tx->b->changes[i], &tx->actors[i]);
+	if (!e) e = run_changes(tx);
 	return e ? e : write_heads(tx);
 }
 
@@ -372,7 +425,7 @@ static const struct sql SQL_AUDIT = {
 	NULL,
 };
 
-enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data)
+void tx_event(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data)
 {
 	struct tx_channel *ch = q->ch;
 	struct change *c = q->c;
@@ -390,10 +443,22 @@ enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, 
 		.changed_rev = message_id ? rev : 0,
 		.data = arena_str(&c->arena, data),
 	};
+}
+
+enum err tx_change_write(struct tx_ask *q)
+{
+	const struct event_fields *f = q->c->fields;
 	return db_exec(q->tx->c, &SQL_CHANGE,
-				   DB_ARGS(DB_I64(ch->row.id), DB_I64(rev), DB_TEXT(str_of(change_row(kind)->kind)), DB_I64(ch->at),
-						   db_opt(message_id), db_opt(user_id), DB_I64(c->actor_id), DB_TEXT(data)),
+				   DB_ARGS(DB_I64(f->channel_id), DB_I64(f->rev), DB_TEXT(str_of(change_row(f->kind)->kind)),
+						   DB_I64(f->at), db_opt(f->message_id), db_opt(f->user_id), DB_I64(f->actor_id),
+						   DB_TEXT(f->data)),
 				   NULL);
+}
+
+enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data)
+{
+	tx_event(q, kind, message_id, user_id, data);
+	return tx_change_write(q);
 }
 
 enum err tx_audit(struct tx_ask *q, const char *action, struct str target, struct str before, struct str after)

@@ -65,6 +65,11 @@ enum err write_person(struct tx_ask *q);
 /* Asks permit(); false: c->err has the verdict, or there is nothing to do. */
 bool tx_permitted(struct tx_ask *q, bool *audit);
 enum err tx_member_read(struct append_tx *tx, int64_t channel_id, int64_t user_id, struct tx_member *out);
+#define TX_MEMBER_COLUMNS "m.role, m.voice, m.silenced_until, m.sent_at, m.first_id, m.left_rev" /* of `members m` */
+void tx_member_take(const struct db_rows *r, int at, struct tx_member *out);
+/* What the change is judged by, but what its kind has to read for itself; c->actor_id is set. */
+void tx_ask_begin(struct tx_ask *q, struct append_tx *tx, struct change *c, const struct actor *actor,
+				  const struct tx_member *me);
 /* Takes the channel's next rev. */
 int64_t tx_rev(struct append_tx *tx, struct tx_channel *ch);
 /* Moves a person's head; the rev. */
@@ -72,6 +77,9 @@ int64_t tx_person_rev(struct append_tx *tx, int64_t user_id);
 /* Writes a row of `changes` at the channel's next rev, and lets the event be made from it. data: the members of a JSON
  * object, or STR_NONE. */
 enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data);
+/* The same in two steps: the rev and the event, the row. */
+void tx_event(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data);
+enum err tx_change_write(struct tx_ask *q);
 enum err tx_audit(struct tx_ask *q, const char *action, struct str target, struct str before, struct str after);
 /* Reads the message into the change; ERR_NOT_FOUND. */
 enum err message_of_change(struct db_conn *conn, struct change *c, int64_t message_id);

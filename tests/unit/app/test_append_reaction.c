@@ -286,6 +286,125 @@ static void many(void **state)
 	rig_check_dense(g, ch);
 }
 
+/* ---- in one batch */
+
+struct wish {
+	int64_t who, ch, id;
+	const char *emoji;
+	bool on;
+	enum err want;
+	const char *value; /* of its event; NULL: there is none */
+};
+
+/* Each is judged by what those before it in the batch have left, whether one by one or all at once. */
+static void in_one_batch(struct rig *g, const struct wish *w, size_t n)
+{
+	struct ask *q[64];
+	assert_true(n <= countof(q));
+	rig_hold(g);
+	for (size_t i = 0; i < n; i++) {
+		q[i] = react(g, w[i].who, w[i].ch, w[i].id, w[i].emoji, w[i].on);
+		must(ask_submit(q[i]));
+	}
+	rig_let_go(g);
+	for (size_t i = 0; i < n; i++) {
+		ask_wait(q[i]);
+		const struct event *e = q[i]->change.event;
+		if (q[i]->change.err != w[i].want) fail_msg("%zu: %s", i, err_row(q[i]->change.err)->name);
+		if (!e != !w[i].value) fail_msg("%zu: %s", i, e ? "an event" : "no event");
+		if (e && !memmem(e->json, e->json_n, w[i].value, strlen(w[i].value)))
+			fail_msg("%zu: %.*s, not %s", i, (int)e->json_n, e->json, w[i].value);
+		ask_free(q[i]);
+	}
+}
+
+static void one_after_the_other(void **state)
+{
+	struct rig *g = *state;
+	int64_t a = place(g, CHANNEL_PUBLIC, 3), b = place(g, CHANNEL_PUBLIC, 2), secret = place(g, CHANNEL_PRIVATE, 1);
+	struct ask *dm = ask_new(g, 2, CHANGE_CHANNEL, 0);
+	dm->create.kind = CHANNEL_DM, dm->create.dm_key = STR("2,8");
+	dm->create.user_ids[0] = 2, dm->create.user_ids[1] = 8, dm->create.n_users = 2;
+	dm->change.create = &dm->create;
+	must(ask_do(dm));
+	int64_t d = dm->change.new_channel_id;
+	ask_free(dm);
+	must(ask_once(ask_send(g, 2, d, "one")));
+	must(ask_once(ask_send(g, 3, a, "two")));
+	must(ask_once(ask_send(g, 3, a, "three")));
+	struct ask *gone = ask_new(g, 3, CHANGE_DELETE, a);
+	gone->change.message_id = 3;
+	must(ask_once(gone));
+	must(give(g, 4, a, "z"));
+	rig_sql(g, "INSERT INTO blocks (user_id, blocked_id, at) VALUES (2, 8, 1)");
+	g->config.reaction_kinds = 3, g->config.reactions_per_person = 2;
+	const struct wish wishes[] = {
+		{ 2, a, 1, "x", true, OK, "\"emoji\":\"x\",\"count\":1,\"user_ids\":[2],\"given\":true" },
+		{ 3, a, 1, "x", true, OK, "\"count\":2,\"user_ids\":[2,3]" },
+		{ 3, a, 1, "x", true, OK, NULL },
+		{ 2, a, 1, "x", false, OK, "\"count\":1,\"user_ids\":[3],\"given\":false" },
+		{ 2, a, 1, "x", false, OK, NULL },
+		{ 2, a, 1, "x", true, OK, "\"count\":2,\"user_ids\":[3,2]" },
+		{ 9, a, 1, "x", true, ERR_NOT_MEMBER, NULL },
+		{ 9, secret, 1, "x", true, ERR_NOT_FOUND, NULL },
+		{ 9, 999999, 1, "x", true, ERR_NOT_FOUND, NULL },
+		{ 3, a, 3, "x", true, ERR_NOT_FOUND, NULL },
+		{ 3, a, 4, "x", true, ERR_NOT_FOUND, NULL },
+		{ 3, a, 2, "x", true, OK, "\"count\":1,\"user_ids\":[3]" },
+		{ 2, b, 1, "x", true, OK, "\"count\":1,\"user_ids\":[2]" },
+		{ 2, b, 1, "x", false, OK, "\"count\":0,\"user_ids\":[]" },
+		{ 4, a, 1, "z", false, OK, "\"emoji\":\"z\",\"count\":0" },
+		{ 4, a, 1, "z", true, OK, "\"emoji\":\"z\",\"count\":1" },
+		{ 2, a, 1, "y", true, OK, "\"emoji\":\"y\",\"count\":1" },
+		{ 2, a, 1, "z", true, ERR_LIMIT_REACHED, NULL },
+		{ 3, a, 1, "w", true, ERR_LIMIT_REACHED, NULL },
+		{ 8, d, 1, "x", true, ERR_NOT_ALLOWED, NULL },
+		{ 2, d, 1, "x", true, OK, "\"count\":1,\"user_ids\":[2]" },
+		{ 1, 0, 1, "x", true, ERR_NOT_ALLOWED, NULL },
+	};
+	int64_t before = head(g, a);
+	in_one_batch(g, wishes, countof(wishes));
+	g->config.reaction_kinds = 64, g->config.reactions_per_person = 20;
+	rig_sql(g, "DELETE FROM blocks");
+	assert_int_equal(head(g, a), before + 8);
+	shown(g, a, "x 2 3,2;z 1 4;y 1 2");
+	shown(g, b, "");
+	shown(g, d, "x 1 2");
+	assert_int_equal(rig_count(g,
+							   "SELECT count(*) FROM messages m WHERE channel_id = %lld AND changed_rev = (SELECT "
+							   "max(c.rev) FROM changes c WHERE c.channel_id = m.channel_id AND c.message_id = "
+							   "m.message_id AND c.kind = 'reaction')",
+							   (long long)a),
+					 2);
+	assert_int_equal(rig_count(g, "SELECT count(*) FROM reactions WHERE channel_id = %lld", (long long)a), 5);
+	rig_check_dense(g, a), rig_check_dense(g, b), rig_check_dense(g, d);
+}
+
+/* What else happens to the message in between is seen by those that come after it. */
+static void among_others(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = place(g, CHANNEL_PUBLIC, 4), before = head(g, ch);
+	struct ask *q[7];
+	q[0] = react(g, 3, ch, 1, "x", true), q[1] = react(g, 4, ch, 1, "x", true);
+	q[2] = ask_new(g, 2, CHANGE_KICK, ch), q[2]->change.user_id = 4;
+	q[3] = react(g, 4, ch, 1, "x", false), q[4] = react(g, 5, ch, 1, "x", true);
+	q[5] = ask_new(g, 2, CHANGE_DELETE, ch), q[5]->change.message_id = 1;
+	q[6] = react(g, 3, ch, 1, "x", false);
+	rig_hold(g);
+	for (size_t i = 0; i < countof(q); i++) must(ask_submit(q[i]));
+	rig_let_go(g);
+	for (size_t i = 0; i < countof(q); i++) {
+		ask_wait(q[i]);
+		assert_int_equal(q[i]->change.err, i == 3 ? ERR_NOT_MEMBER : i == 6 ? ERR_NOT_FOUND : OK);
+		if (i == 4) assert_non_null(memmem(q[i]->change.event->json, q[i]->change.event->json_n, "[3,4,5]", 7));
+		ask_free(q[i]);
+	}
+	shown(g, ch, "");
+	assert_int_equal(head(g, ch), before + 5);
+	rig_check_dense(g, ch);
+}
+
 /* ---- what readers get */
 
 /* The log says again what was told, byte by byte, whatever has come since; clipped or not. */
@@ -392,6 +511,8 @@ int main(void)
 		cmocka_unit_test(edited),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(many),
+		cmocka_unit_test(one_after_the_other),
+		cmocka_unit_test(among_others),
 		cmocka_unit_test(replayed),
 		cmocka_unit_test(paged),
 		cmocka_unit_test(givers),
