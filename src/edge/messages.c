@@ -86,6 +86,16 @@ static void put_mine(struct json_out *o, const struct page *p)
 	json_close(o, ']');
 }
 
+void message_page_named(struct json_out *o, const struct page *p)
+{
+	put_messages(o, "refs", p->refs, p->n_refs);
+	json_key(o, "users");
+	json_open(o, '[');
+	for (size_t i = 0; i < p->n_users; i++) codec_user(o, &p->users[i]);
+	json_close(o, ']');
+	put_mine(o, p);
+}
+
 static void reply_page(struct request *q, const struct page *p)
 {
 	struct json_out o = reply_json(q);
@@ -94,12 +104,7 @@ static void reply_page(struct request *q, const struct page *p)
 	json_field_bool(&o, "before", p->before);
 	json_field_bool(&o, "after", p->after);
 	put_events(&o, "changes", p->changes, p->n_changes);
-	put_messages(&o, "refs", p->refs, p->n_refs);
-	json_key(&o, "users");
-	json_open(&o, '[');
-	for (size_t i = 0; i < p->n_users; i++) codec_user(&o, &p->users[i]);
-	json_close(&o, ']');
-	put_mine(&o, p);
+	message_page_named(&o, p);
 	put_position(&o, p->epoch, p->channel.rev, p->channel.rev_at);
 	json_close(&o, '}');
 }

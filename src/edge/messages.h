@@ -2,6 +2,10 @@
 #ifndef LINNET_EDGE_MESSAGES_H
 #define LINNET_EDGE_MESSAGES_H
 #include "edge/request.h"
+#include "store/history.h"
+
+/* The members `refs`, `users` and `mine`: what the messages of a page name. */
+void message_page_named(struct json_out *o, const struct page *p);
 
 enum err message_list_take(struct request *q);
 enum err message_list_run(struct request *q, struct db_conn *c);

@@ -5,6 +5,7 @@
 #include "edge/me.h"
 #include "edge/messages.h"
 #include "edge/ops.h"
+#include "edge/pins.h"
 #include "edge/reactions.h"
 #include "edge/route.h"
 #include "edge/typing.h"

@@ -99,6 +99,15 @@ static struct permit_answer permit_react(const struct permit *p)
 	return permit_speak(p);
 }
 
+/* In a direct message there is nobody above the others. */
+static struct permit_answer permit_pin(const struct permit *p)
+{
+	if (!p->message || p->message_deleted) return no(ERR_NOT_FOUND, NULL);
+	if (p->channel->kind != CHANNEL_DM && !permit_operates(p))
+		return no(ERR_NOT_ALLOWED, "only operators pin messages");
+	return permit_speak(p);
+}
+
 static struct permit_answer permit_join(const struct permit *p)
 {
 	if (p->member) return nothing();
@@ -160,6 +169,7 @@ static struct permit_answer inside(const struct permit *p)
 	case CHANGE_EDIT: return permit_edit(p);
 	case CHANGE_DELETE: return permit_delete(p);
 	case CHANGE_REACTION: return permit_react(p);
+	case CHANGE_PIN: return permit_pin(p);
 	case CHANGE_JOIN: return permit_add(p);
 	case CHANGE_LEAVE: return permit_leave(p);
 	case CHANGE_KICK: return permit_kick(p);

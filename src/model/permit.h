@@ -25,7 +25,7 @@ struct permit {
 	bool blocked; /* who is concerned (the person, the other one of a DM) has blocked the actor */
 	bool target_member;
 	enum channel_role target_role, new_role; /* new_role: CHANGE_ROLE */
-	/* the message: edit, delete, reaction */
+	/* the message: edit, delete, reaction, pin */
 	bool message, own_message, message_deleted; /* message: there is one that the actor may see */
 	/* send */
 	int64_t now_ms, slow_at; /* slow_at: when the actor last sent in slow mode; 0: never */

@@ -18,12 +18,12 @@ static const struct kind {
 	/* several in a row at once; NULL: one by one */
 	enum err (*run)(struct append_tx *tx, struct change **changes, const struct actor *actors, size_t n);
 } kinds[CHANGE_KIND_COUNT] = {
-	[CHANGE_MESSAGE] = { write_send, false },  [CHANGE_EDIT] = { write_edit, false },
-	[CHANGE_DELETE] = { write_delete, false }, [CHANGE_REACTION] = { write_reaction, false, react_run },
-	[CHANGE_JOIN] = { write_join, true },      [CHANGE_LEAVE] = { write_leave, true },
-	[CHANGE_KICK] = { write_leave, true },     [CHANGE_ROLE] = { write_role, true },
-	[CHANGE_TOPIC] = { write_topic, false },   [CHANGE_CHANNEL] = { write_channel, false },
-	[CHANGE_USER] = { write_person, true },
+	[CHANGE_MESSAGE] = { write_send, false },    [CHANGE_EDIT] = { write_edit, false },
+	[CHANGE_DELETE] = { write_delete, false },   [CHANGE_REACTION] = { write_reaction, false, react_run },
+	[CHANGE_PIN] = { write_pin, false },         [CHANGE_JOIN] = { write_join, true },
+	[CHANGE_LEAVE] = { write_leave, true },      [CHANGE_KICK] = { write_leave, true },
+	[CHANGE_ROLE] = { write_role, true },        [CHANGE_TOPIC] = { write_topic, false },
+	[CHANGE_CHANNEL] = { write_channel, false }, [CHANGE_USER] = { write_person, true },
 };
 
 /* ---- heads */

@@ -54,6 +54,7 @@ enum err write_send(struct tx_ask *q);
 enum err write_edit(struct tx_ask *q);
 enum err write_delete(struct tx_ask *q);
 enum err write_reaction(struct tx_ask *q);
+enum err write_pin(struct tx_ask *q);
 enum err write_join(struct tx_ask *q);
 enum err write_leave(struct tx_ask *q); /* and kick */
 enum err write_role(struct tx_ask *q);

@@ -8,7 +8,7 @@
 #include "model/user.h"
 
 /* CHANGE_MESSAGE: send. CHANGE_EDIT, CHANGE_DELETE: message_id (+ body, if_body_rev). CHANGE_REACTION: message_id, text
- * (the emoji, as emoji_check() leaves it), on. CHANGE_JOIN: actor == user: join;
+ * (the emoji, as emoji_check() leaves it), on. CHANGE_PIN: message_id, on. CHANGE_JOIN: actor == user: join;
  * else the actor adds the user. CHANGE_LEAVE, CHANGE_KICK (reason in text), CHANGE_ROLE (role, voice), CHANGE_TOPIC
  * (text), CHANGE_CHANNEL (name / flags). Creation of a channel or DM: `create`. */
 struct channel_create {
@@ -50,7 +50,7 @@ struct change {
 	int64_t message_id, if_body_rev;   /* if_body_rev 0: whatever */
 	uint64_t epoch;                    /* of the history that message_id belongs to; 0: the present */
 	struct str text;                   /* the new body, emoji, topic, name or the kick's reason */
-	bool on;                           /* CHANGE_REACTION: given, else taken back */
+	bool on;                           /* CHANGE_REACTION, CHANGE_PIN: given, pinned; else taken back */
 	struct str text_key;               /* of a name */
 	int role, voice;                   /* CHANGE_ROLE: enum channel_role; -1: as it is */
 	const struct channel_patch *patch; /* CHANGE_CHANNEL: flags; NULL: only the name */

@@ -200,15 +200,13 @@ static enum err read_mine(struct db_conn *c, struct arena *a, int64_t user_id, s
 	return e;
 }
 
-static enum err read_users(struct db_conn *c, struct arena *a, struct page *p)
+/* And those in *more, to which the others are added. */
+static enum err read_users(struct db_conn *c, struct arena *a, struct page *p, struct ids *more)
 {
-	struct ids ids = { 0 };
-	for (size_t i = 0; i < p->n; i++) name_message(&ids, &p->items[i]);
-	for (size_t i = 0; i < p->n_refs; i++) name_message(&ids, &p->refs[i]);
-	for (size_t i = 0; i < p->n_changes; i++) need(&ids, p->changes[i]->actor_id), need(&ids, p->changes[i]->user_id);
-	enum err e = users_by_id(c, a, ids.p, ids.n, &p->users, &p->n_users);
-	vec_release(&ids);
-	return e;
+	for (size_t i = 0; i < p->n; i++) name_message(more, &p->items[i]);
+	for (size_t i = 0; i < p->n_refs; i++) name_message(more, &p->refs[i]);
+	for (size_t i = 0; i < p->n_changes; i++) need(more, p->changes[i]->actor_id), need(more, p->changes[i]->user_id);
+	return users_by_id(c, a, more->p, more->n, &p->users, &p->n_users);
 }
 
 static int by_number(const void *a, const void *b)
@@ -265,7 +263,10 @@ static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *
 	if (!e) e = read_changes(c, a, p);
 	if (!e) e = read_refs(c, a, p);
 	if (!e) e = read_mine(c, a, who->user_id, p);
-	if (!e) e = read_users(c, a, p);
+	if (e) return e;
+	struct ids ids = { 0 };
+	e = read_users(c, a, p, &ids);
+	vec_release(&ids);
 	return e;
 }
 
@@ -284,6 +285,76 @@ void page_release(struct page *p)
 {
 	for (size_t i = 0; i < p->n_changes; i++) event_unref(p->changes[i]);
 	p->n_changes = 0;
+}
+
+/* ---- pins */
+
+/* Those of one moment by their ids, so that a cursor has one meaning. */
+#define PINNED_FROM                                                                                                    \
+	", t.pinned_by FROM messages t WHERE t.channel_id = $1 AND t.pinned_at IS NOT NULL AND t.message_id >= $2 AND "    \
+	"(t.pinned_at < $3 OR (t.pinned_at = $3 AND t.message_id < $4)) ORDER BY t.pinned_at DESC, t.message_id DESC "     \
+	"LIMIT $5"
+static const struct sql SQL_PINNED = {
+	"SELECT " MESSAGE_COLUMNS PINNED_FROM,
+	"SELECT " MESSAGE_COLUMNS_SQLITE PINNED_FROM,
+};
+
+static bool cursor_read(struct str cursor, int64_t *at, int64_t *id)
+{
+	struct str part;
+	*at = *id = INT64_MAX;
+	if (!cursor.p) return true;
+	return str_split(&cursor, '-', &part) && str_i64(part, 1, INT64_MAX, at) && str_i64(cursor, 1, INT64_MAX, id);
+}
+
+static enum err read_pinned(struct db_conn *c, struct arena *a, const struct pins_query *q, struct pins *out)
+{
+	struct page *p = &out->page;
+	struct db_rows rows;
+	int64_t at, id;
+	if (!cursor_read(q->cursor, &at, &id)) return ERR_INVALID;
+	p->items = arena_array(a, struct message, q->limit + 1);
+	out->pins = arena_zalloc(a, mem_times(q->limit + 1, sizeof *out->pins));
+	enum err e = db_query(c, &SQL_PINNED,
+						  DB_ARGS(DB_I64(q->channel_id), DB_I64(first_readable(&p->channel)), DB_I64(at), DB_I64(id),
+								  DB_I64((int64_t)q->limit + 1)),
+						  &rows);
+	if (e) return e;
+	for (; p->n <= q->limit && db_next(&rows); p->n++) {
+		message_take(&rows, 0, a, &p->items[p->n]);
+		out->pins[p->n].at = db_i64(&rows, MESSAGE_PINNED_AT);
+		out->pins[p->n].user_id = db_i64(&rows, MESSAGE_COLUMN_COUNT);
+	}
+	if (p->n > q->limit) {
+		p->n--;
+		out->next =
+			arena_printf(a, "%lld-%lld", (long long)out->pins[p->n - 1].at, (long long)p->items[p->n - 1].message_id);
+	}
+	return db_end(&rows);
+}
+
+static enum err pins_in(struct db_conn *c, struct arena *a, const struct actor *who, const struct pins_query *q,
+						struct pins *out)
+{
+	struct page *p = &out->page;
+	enum err e = channel_read(c, a, q->channel_id, who, true, &p->channel);
+	if (!e) e = read_pinned(c, a, q, out);
+	if (!e) e = read_refs(c, a, p);
+	if (!e) e = read_mine(c, a, who->user_id, p);
+	if (e) return e;
+	struct ids ids = { 0 };
+	for (size_t i = 0; i < p->n; i++) need(&ids, out->pins[i].user_id);
+	e = read_users(c, a, p, &ids);
+	vec_release(&ids);
+	return e;
+}
+
+enum err pins_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct pins_query *q,
+				   struct pins *out)
+{
+	*out = (struct pins){ .next = STR_NONE };
+	enum err e = db_begin_snapshot(c);
+	return e ? e : end_snapshot(c, pins_in(c, a, who, q, out));
 }
 
 /* ---- one message */

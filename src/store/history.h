@@ -35,6 +35,23 @@ enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, 
 				   struct page *out);
 void page_release(struct page *p); /* the references */
 
+/* The pinned ones that the person may read, those pinned last first. */
+struct pins_query {
+	int64_t channel_id;
+	struct str cursor; /* STR_NONE: from the beginning */
+	size_t limit;
+};
+struct pins {
+	struct page page; /* items, refs, mine, users, epoch */
+	struct {
+		int64_t user_id, at; /* who has pinned it, and when */
+	} * pins;                /* of each item */
+	struct str next;         /* STR_NONE: that was all */
+};
+/* ERR_INVALID: the cursor is none of ours. */
+enum err pins_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct pins_query *q,
+				   struct pins *out);
+
 enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id,
 					  int64_t message_id, struct message *out);
 

@@ -34,7 +34,7 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 	out->thread_id = db_i64(r, at + 14);
 	out->thread_seq = db_i64(r, at + 15);
 	out->mention_all = db_i64(r, at + 16) != 0;
-	out->pinned = !db_is_null(r, at + 17);
+	out->pinned = !db_is_null(r, at + MESSAGE_PINNED_AT);
 	out->thread.count = db_i64(r, at + 18);
 	out->thread.last_id = db_i64(r, at + 19);
 	out->thread.last_at = db_i64(r, at + 20);

@@ -21,6 +21,7 @@
 	MESSAGE_PLAIN_COLUMNS ", (SELECT string_agg(q.user_id::text, ',' ORDER BY q.user_id) " MESSAGE_MENTIONS_FROM ")"
 #define MESSAGE_COLUMNS_SQLITE MESSAGE_PLAIN_COLUMNS ", (SELECT group_concat(q.user_id, ',') " MESSAGE_MENTIONS_FROM ")"
 #define MESSAGE_COLUMN_COUNT 23
+#define MESSAGE_PINNED_AT 17
 /* From column `at` on; strings go to the arena. */
 void message_take(const struct db_rows *r, int at, struct arena *a, struct message *out);
 

@@ -225,13 +225,14 @@ static bool message_in(const char *payload, size_t n, struct held *m)
 		size_t len = strcspn(body, "\"");
 		memcpy(m->body, body, len < BODY_TEXT ? len : BODY_TEXT - 1);
 	}
+	m->pinned = strstr(p, "\"pinned\":true") != NULL;
 	held_reactions(m, p);
 	return true;
 }
 
-static void reaction_in(const char *payload, size_t n, char value[VALUE_TEXT])
+static void value_in(const char *payload, size_t n, const char *key, char value[VALUE_TEXT])
 {
-	const char *p = memmem(payload, n, "\"emoji\":", 8);
+	const char *p = memmem(payload, n, key, strlen(key));
 	if (!p) abort();
 	n -= (size_t)(p - payload);
 	memcpy(value, p, n < VALUE_TEXT ? n : VALUE_TEXT - 1);
@@ -269,7 +270,8 @@ static void event(struct client *k, const struct wire *h, const char *payload, s
 	s->rev = h->rev, s->at = h->at;
 	if (h->kind == CHANGE_RETAIN) shelf_retain(s, payload, n);
 	struct early e = { .held = m, .is_new = is_new, .rev = h->rev, .message_id = h->message_id };
-	if (h->kind == CHANGE_REACTION) reaction_in(payload, n, e.value);
+	if (h->kind == CHANGE_REACTION) value_in(payload, n, "\"emoji\":", e.value);
+	if (h->kind == CHANGE_PIN) value_in(payload, n, "\"pinned\":", e.value);
 	if (h->message_id) shelf_told(k, slot, &e);
 }
 
@@ -364,19 +366,29 @@ void client_edit(struct client *k, int64_t channel_id, bool removes)
 	vec_release(&own);
 }
 
-/* Gives one of three, or takes it back. */
-void client_react(struct client *k, int64_t channel_id, bool on)
+static void mark(struct client *k, enum change_kind kind, int64_t channel_id, bool on)
 {
 	struct shelf *s = &k->shelves[channel_slot(channel_id)];
 	if (!s->cache.n || !k->ready) return;
-	struct request r = { .kind = CHANGE_REACTION,
+	struct request r = { .kind = kind,
 						 .channel_id = channel_id,
 						 .message_id = s->cache.p[world_pick(k->world, s->cache.n)].message_id,
 						 .number = ++k->world->next_nonce,
 						 .epoch = s->epoch,
 						 .on = on };
-	r.text[0] = (char)('a' + world_pick(k->world, 3));
+	if (kind == CHANGE_REACTION) r.text[0] = (char)('a' + world_pick(k->world, 3));
 	link_request(k->link, &r);
+}
+
+/* Gives one of three, or takes it back. */
+void client_react(struct client *k, int64_t channel_id, bool on)
+{
+	mark(k, CHANGE_REACTION, channel_id, on);
+}
+
+void client_pin(struct client *k, int64_t channel_id, bool on)
+{
+	mark(k, CHANGE_PIN, channel_id, on);
 }
 
 /* ---- life */

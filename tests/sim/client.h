@@ -15,6 +15,7 @@ struct held { /* a message in the cache */
 	bool deleted;
 	char body[BODY_TEXT];
 	char reactions[REACTIONS_TEXT];
+	bool pinned;
 	int64_t outdated; /* it has changed at this rev, and is being read again; 0: it is as of changed_rev */
 };
 struct letter {         /* a message of one's own */
@@ -29,7 +30,7 @@ struct early {        /* an event about a message; kept when it came while a pag
 	struct held held; /* message_id 0: it carried none */
 	bool is_new;
 	int64_t rev, message_id;
-	char value[VALUE_TEXT]; /* of a reaction */
+	char value[VALUE_TEXT]; /* of a reaction or a pin */
 };
 struct shelf { /* what a client has of one channel */
 	bool has;  /* it is in it, with a cursor */
@@ -68,7 +69,8 @@ void client_say(struct client *k, int64_t channel_id);
 void client_command(struct client *k, enum change_kind kind, int64_t channel_id,
 					int64_t user_id);                                /* of members, topic */
 void client_edit(struct client *k, int64_t channel_id, bool remove); /* one of one's own messages */
-void client_react(struct client *k, int64_t channel_id, bool on);    /* to any */
+void client_pin(struct client *k, int64_t channel_id, bool on);
+void client_react(struct client *k, int64_t channel_id, bool on); /* to any */
 void client_cut(struct client *k);
 void client_slow(struct client *k, bool slow);
 

@@ -9,7 +9,7 @@
 
 struct row { /* of the log */
 	int64_t rev, at, user_id, message_id, author_id, nonce, changed_rev;
-	bool is_message, joins, leaves, reacts, deleted;
+	bool is_message, joins, leaves, reacts, deleted, pinned;
 	char text[BODY_TEXT * 2]; /* a message's body, or a change's data */
 	char reactions[REACTIONS_TEXT];
 };
@@ -41,8 +41,9 @@ struct judge {
 
 static const struct sql SQL_LOG = {
 	"SELECT channel_id, rev, created_at, 0, message_id, author_id, nonce, changed_rev, 1, '', body, deleted_at, "
-	"CASE WHEN deleted_at IS NULL THEN reactions END FROM messages UNION ALL SELECT channel_id, rev, at, user_id, "
-	"message_id, actor_id, NULL, 0, 0, kind, data, NULL, NULL FROM "
+	"CASE WHEN deleted_at IS NULL THEN reactions END, pinned_at FROM messages UNION ALL SELECT channel_id, rev, at, "
+	"user_id, "
+	"message_id, actor_id, NULL, 0, 0, kind, data, NULL, NULL, NULL FROM "
 	"changes ORDER BY 1, 2",
 	NULL,
 };
@@ -77,6 +78,7 @@ static void row_take(const struct db_rows *r, struct row *row)
 	if (text.n) memcpy(row->text, text.p, text.n);
 	row->reacts = str_eq(db_str(r, 9), STR("reaction"));
 	row->deleted = !db_is_null(r, 11);
+	row->pinned = !db_is_null(r, 13);
 	const struct str reactions = db_str(r, 12);
 	if (reactions.n >= sizeof row->reactions) abort();
 	if (reactions.n) memcpy(row->reactions, reactions.p, reactions.n);
@@ -391,6 +393,9 @@ static void judge_cache(struct judge *j, const struct lineage *l, const struct c
 				 (m->nonce != r->nonce || m->changed_rev != r->changed_rev || strncmp(m->body, r->text, BODY_TEXT)))
 			fault(j->world, "stale: c%d %lld-%lld is %s, not %s", k->index, (long long)channel_at(slot),
 				  (long long)r->message_id, m->body, r->text);
+		else if (m && m->pinned != r->pinned)
+			fault(j->world, "pinned or not: c%d %lld-%lld", k->index, (long long)channel_at(slot),
+				  (long long)r->message_id);
 		else if (m && strcmp(m->reactions, r->reactions) != 0)
 			fault(j->world, "other reactions: c%d %lld-%lld has %s, not %s", k->index, (long long)channel_at(slot),
 				  (long long)r->message_id, m->reactions, r->reactions);

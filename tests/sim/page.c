@@ -56,6 +56,7 @@ static struct held held_of(const struct message *m)
 	struct held h = { .message_id = m->message_id, .rev = m->rev, .changed_rev = m->changed_rev };
 	h.author_id = m->author_id;
 	h.deleted = m->deleted_at != 0;
+	h.pinned = m->pinned;
 	for (int i = 0; i < 4; i++) h.nonce = h.nonce << 8 | m->nonce[i];
 	for (size_t i = 0; i < m->reactions.n; i++) held_reaction(&h, &m->reactions.items[i]);
 	memcpy(h.body, m->body.p ? m->body.p : "", m->body.n < BODY_TEXT ? m->body.n : BODY_TEXT - 1);

@@ -69,6 +69,11 @@ static void do_react(struct world *w, const struct step *s)
 	client_react(client_of(w, s), s->channel, !s->flag);
 }
 
+static void do_pin(struct world *w, const struct step *s)
+{
+	client_pin(w->clients[0], s->channel, !s->flag);
+}
+
 static void do_join(struct world *w, const struct step *s)
 {
 	client_command(client_of(w, s), CHANGE_JOIN, s->channel, 0);
@@ -285,13 +290,19 @@ static void do_copy_back(struct world *w, const struct step *s)
 
 /* ---- the tables */
 
-enum { SAY, EDIT, REACT, TOPIC, RENAME, JOIN, ADD, LEAVE, KICK, RETAIN };
+enum { SAY, EDIT, REACT, PIN, TOPIC, RENAME, JOIN, ADD, LEAVE, KICK, RETAIN };
 static const struct action work[] = {
-	[SAY] = { "say", do_say, 0, 0 },          [EDIT] = { "edit", do_edit, 0, 0 },
-	[REACT] = { "react", do_react, 0, 0 },    [TOPIC] = { "topic", do_topic, 0, 0 },
-	[RENAME] = { "rename", do_rename, 0, 0 }, [JOIN] = { "join", do_join, 0, 0 },
-	[ADD] = { "add", do_add, 0, 0 },          [LEAVE] = { "leave", do_leave, 0, 0 },
-	[KICK] = { "kick", do_kick, 0, 0 },       [RETAIN] = { "retain", do_retain, 0, SECOND },
+	[SAY] = { "say", do_say, 0, 0 },
+	[EDIT] = { "edit", do_edit, 0, 0 },
+	[REACT] = { "react", do_react, 0, 0 },
+	[PIN] = { "pin", do_pin, 0, 0 },
+	[TOPIC] = { "topic", do_topic, 0, 0 },
+	[RENAME] = { "rename", do_rename, 0, 0 },
+	[JOIN] = { "join", do_join, 0, 0 },
+	[ADD] = { "add", do_add, 0, 0 },
+	[LEAVE] = { "leave", do_leave, 0, 0 },
+	[KICK] = { "kick", do_kick, 0, 0 },
+	[RETAIN] = { "retain", do_retain, 0, SECOND },
 };
 static const struct action wrongs[] = {
 	{ "redis_down", do_redis_down, 300 * MS, 4 * SECOND },
@@ -338,9 +349,10 @@ static const struct action *draw_work(struct plan *p, double churn)
 	}
 	if (k < churn + 0.1) return &work[EDIT];
 	if (k < churn + 0.19) return &work[REACT];
-	if (k < churn + 0.22) return &work[TOPIC];
-	if (k < churn + 0.24) return &work[RENAME];
-	return k < churn + 0.26 ? &work[RETAIN] : &work[SAY];
+	if (k < churn + 0.21) return &work[PIN];
+	if (k < churn + 0.24) return &work[TOPIC];
+	if (k < churn + 0.26) return &work[RENAME];
+	return k < churn + 0.28 ? &work[RETAIN] : &work[SAY];
 }
 
 static void draw_people(struct plan *p)

@@ -79,25 +79,30 @@ static void react(struct held *m, const char *item, long count)
 	memcpy(m->reactions, out, sizeof out);
 }
 
-static void apply_reaction(struct held *m, const struct early *e)
+static void apply_value(struct held *m, const struct early *e)
 {
+	static const char pinned[] = "\"pinned\":";
 	char item[REACTIONS_TEXT];
 	long count;
-	if (!item_of(e->value, item, &count)) abort();
-	react(m, item, count);
+	if (!strncmp(e->value, pinned, sizeof pinned - 1))
+		m->pinned = e->value[sizeof pinned - 1] == 't';
+	else if (item_of(e->value, item, &count))
+		react(m, item, count);
+	else
+		abort();
 	m->changed_rev = e->rev;
 }
 
 /* ---- events about a message that do not carry it */
 
-/* A reaction says its value as of its rev. Whatever else has happened to a message makes it be read again; until it is,
- * no reaction is applied to it: it would look newer than it is. */
+/* A reaction or a pin says its value as of its rev. Whatever else has happened to a message makes it be read again;
+ * until it is, none is applied to it: it would look newer than it is. */
 static void apply_told(struct client *k, int slot, const struct early *e)
 {
 	struct held *m = (struct held *)shelf_held(&k->shelves[slot], e->message_id);
 	if (!m || m->changed_rev >= e->rev) return;
 	if (e->value[0] && !m->outdated) {
-		apply_reaction(m, e);
+		apply_value(m, e);
 		return;
 	}
 	m->outdated = e->rev;
