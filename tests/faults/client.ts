@@ -224,6 +224,7 @@ export class Client {
       this.read({ method: 'GET', path: `/channels/${id}/messages?limit=100&threads=true` }, stream, (body) => {
         const page = body as MessagePage;
         stream.page_from = page.items[0]?.message_id;
+        stream.mine(page.mine ?? [], page.rev); // an old pod knows of none
         for (const message of page.items) {
           stream.merge(message);
           this.again(stream, message.message_id); // its change may have come before the page

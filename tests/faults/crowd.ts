@@ -27,6 +27,10 @@ interface Room {
 }
 
 const members_of_room = 22;
+/** Of what people do. */
+const reacting = 0.1;
+const emojis = ['👍', '🎉', '👀', '🏴󠁧󠁢󠁷󠁬󠁳󠁿'];
+
 /** Of the loud room: who stops to read, who speaks, and how much at once. */
 const loud_readers = 2;
 const loud_talkers = 5;
@@ -205,6 +209,7 @@ export class Crowd {
     const there = this.clients.filter((c) => c.streams.has(room.id));
     if (there.length === 0) return;
     const client = random.pick(there);
+    if (what > 1 - reacting) return this.react(random, room, client, random.pick(there));
     const own = this.mine.get(`${client.person.id} ${room.id}`) ?? [];
     const one = own.length ? random.pick(own) : undefined;
     const key = one?.nonce ?? '';
@@ -221,8 +226,28 @@ export class Crowd {
       return;
     }
     const length = random.chance(0.02) ? random.below(6000) : random.below(200);
-    const more = one?.message && what > 0.95 ? { reply_to: one.message.message_id } : {};
+    const more = one?.message && what > 0.85 ? { reply_to: one.message.message_id } : {};
     void this.outbox.send(client, room.id, `${client.person.name} ${++this.said} ${'x'.repeat(length)}`, due, more);
+  }
+
+  /** To something that the other has said, which may be gone, or not to be seen by this one. */
+  private react(random: Random, room: Room, client: Client, other: Client): void {
+    const said = this.mine.get(`${other.person.id} ${room.id}`) ?? [];
+    const message_id = said.length ? random.pick(said).message?.message_id : undefined;
+    if (!message_id) return;
+    const emoji = random.pick(emojis);
+    const given = random.chance(0.7);
+    const path = `/channels/${room.id}/messages/${message_id}/reactions/${encodeURIComponent(emoji)}`;
+    const deed = {
+      kind: 'react' as const,
+      channel_id: room.id,
+      user_id: client.person.id,
+      message_id,
+      emoji,
+      given,
+      done: false,
+    };
+    void this.outbox.do(client, deed, { method: given ? 'PUT' : 'DELETE', path });
   }
 
   /** Put out, and back after a while. */

@@ -16,6 +16,15 @@ interface MessageRow {
   created_at: number;
   deleted_at: number | null;
   thread_count: number;
+  /** `EMOJI COUNT ID,...` joined by `;` */
+  reactions: string | null;
+}
+
+interface ReactionRow {
+  channel_id: number;
+  message_id: number;
+  emoji: string;
+  user_id: number;
 }
 
 interface ChangeRow {
@@ -26,6 +35,7 @@ interface ChangeRow {
   message_id: number | null;
   user_id: number | null;
   actor_id: number;
+  data: string | null;
 }
 
 interface MemberRow {
@@ -44,6 +54,8 @@ interface Row {
   message_id: number | null;
   user_id: number | null;
   actor_id: number | null;
+  /** of a reaction: what the event must say */
+  value?: string;
 }
 
 /** From the join to the removal, whose rev is the last that is seen. */
@@ -70,6 +82,10 @@ export class Judge {
   private readonly by_nonce = new Map<string, MessageRow[]>();
   private readonly members = new Map<string, Membership[]>();
   private readonly history_joined = new Set<number>();
+  /** channel, message, emoji and person */
+  private readonly given = new Set<string>();
+  /** its pods show reactions with messages: none of them is of a version that does not */
+  shows_reactions = true;
 
   private constructor(fault: Fault) {
     this.fault = fault;
@@ -85,14 +101,18 @@ export class Judge {
       if (history) judge.history_joined.add(channel_id);
     }
     const messages = await db.rows<MessageRow>(
-      'SELECT channel_id, message_id, rev, changed_rev, body_rev, nonce, author_id, body, created_at, deleted_at, thread_count FROM messages',
+      'SELECT channel_id, message_id, rev, changed_rev, body_rev, nonce, author_id, body, created_at, deleted_at, thread_count, reactions FROM messages',
     );
     const changes = await db.rows<ChangeRow>(
-      'SELECT channel_id, rev, kind, at, message_id, user_id, actor_id FROM changes ORDER BY channel_id, rev',
+      'SELECT channel_id, rev, kind, at, message_id, user_id, actor_id, data FROM changes ORDER BY channel_id, rev',
     );
     for (const row of messages) judge.message(row);
     for (const row of changes) judge.change(row);
     judge.dense();
+    judge.reactions(
+      changes,
+      await db.rows<ReactionRow>('SELECT channel_id, message_id, emoji, user_id FROM reactions'),
+    );
     judge.memberships(
       changes,
       await db.rows<MemberRow>('SELECT channel_id, user_id, joined_rev, joined_at, left_rev FROM members'),
@@ -116,6 +136,54 @@ export class Judge {
 
   private change({ channel_id, rev, kind, at, message_id, user_id, actor_id }: ChangeRow): void {
     this.put(channel_id, rev, { type: type_of(kind), kind, at, message_id, user_id, actor_id });
+  }
+
+  /** Counted anew from who did what when: the values of the log, the rows, and what the message shows must be those. */
+  private reactions(changes: ChangeRow[], rows: ReactionRow[]): void {
+    const given = new Map<string, Set<number>>();
+    for (const row of changes) {
+      if (row.kind !== 'reaction') continue;
+      const data = JSON.parse(`{${row.data ?? ''}}`) as {
+        emoji: string;
+        count: number;
+        user_ids: number[];
+        given: boolean;
+      };
+      const key = `${row.channel_id} ${row.message_id} ${data.emoji}`;
+      const who = given.get(key) ?? new Set();
+      given.set(key, who);
+      const moved = data.given ? !who.has(row.actor_id) && who.add(row.actor_id) : who.delete(row.actor_id);
+      if (!moved || data.count !== who.size || !data.user_ids.every((id) => who.has(id)))
+        this.fault('log', `rev ${row.rev} of channel ${row.channel_id} says ${row.data}; given by ${[...who]}`);
+      const at = this.logs.get(row.channel_id)?.rows[row.rev - 1];
+      if (at) at.value = reactionText(data);
+    }
+    for (const row of rows) this.given.add(`${row.channel_id} ${row.message_id} ${row.emoji} ${row.user_id}`);
+    const counted = [...given].flatMap(([key, who]) => [...who].map((id) => `${key} ${id}`));
+    for (const one of counted)
+      if (!this.given.has(one) && !this.gone(one))
+        this.fault('lost', `a reaction in the log, and not in its table: ${one}`);
+    for (const one of this.given) {
+      const [channel_id, message_id, emoji, id] = one.split(' ');
+      if (!given.get(`${channel_id} ${message_id} ${emoji}`)?.has(Number(id)))
+        this.fault('forged', `nobody gave ${one}`);
+    }
+    for (const [channel_id, log] of this.logs)
+      for (const row of log.messages.values()) {
+        if (row.deleted_at !== null) continue;
+        for (const part of (row.reactions ?? '').split(';').filter(Boolean)) {
+          const [emoji, count] = part.split(' ');
+          if (given.get(`${channel_id} ${row.message_id} ${emoji}`)?.size !== Number(count))
+            this.fault('log', `message ${row.message_id} of channel ${channel_id} shows ${row.reactions}`);
+        }
+      }
+  }
+
+  /** Of a deleted message. */
+  private gone(one: string): boolean {
+    const [channel_id, message_id] = one.split(' ').map(Number) as [number, number];
+    const row = this.logs.get(channel_id)?.messages.get(message_id);
+    return !row || row.deleted_at !== null;
   }
 
   private put(channel_id: number, rev: number, row: Row): void {
@@ -223,6 +291,16 @@ export class Judge {
     }
   }
 
+  /** The last that was acknowledged holds; unless another was tried after it whose outcome is not known. */
+  reacted(all: Deed[]): void {
+    const last = new Map<string, Deed>();
+    for (const deed of all)
+      if (deed.kind === 'react') last.set(`${deed.channel_id} ${deed.message_id} ${deed.emoji} ${deed.user_id}`, deed);
+    for (const [key, deed] of last)
+      if (deed.done && !this.gone(key) && this.given.has(key) !== deed.given)
+        this.fault('lost', `acknowledged as ${deed.given ? 'given' : 'taken back'}, and is not: ${key}`);
+  }
+
   private deed(deed: Deed): void {
     const log = this.logs.get(deed.channel_id);
     const what = `${deed.kind} in channel ${deed.channel_id} of ${deed.message_id ?? deed.user_id}`;
@@ -265,7 +343,8 @@ export class Judge {
       row.at === Date.parse(event.at) &&
       (event.message_id ?? null) === row.message_id &&
       (event.user_id ?? null) === row.user_id;
-    if (!same)
+    const said = event.type === 'reaction' ? reactionText(event) : undefined;
+    if (!same || said !== row.value)
       this.fault(
         'forged',
         `rev ${event.rev} of channel ${stream.channel_id} was ${JSON.stringify(event)} for person ${stream.user_id}, the database has ${JSON.stringify(row)}`,
@@ -288,17 +367,32 @@ export class Judge {
     );
   }
 
+  /** One's own reactions to what one holds. */
+  private own(stream: Stream, log: Log): void {
+    for (const [key, { given }] of stream.own) {
+      const [message_id, emoji] = key.split(' ') as [string, string];
+      const held = stream.messages.has(Number(message_id)) && log.messages.get(Number(message_id))?.deleted_at === null;
+      const is = this.given.has(`${stream.channel_id} ${message_id} ${emoji} ${stream.user_id}`);
+      if (held && is !== given)
+        this.fault(
+          'stale',
+          `person ${stream.user_id} has ${given ? '' : 'not '}given ${key} in channel ${stream.channel_id}`,
+        );
+    }
+  }
+
   /** What the client holds is what the database holds, and nothing between is missing. */
   private state(stream: Stream, log: Log): void {
     const segment = stream.last;
     for (const message of stream.messages.values()) {
       const row = log.messages.get(message.message_id);
-      if (!row || !same(message, row))
+      if (!row || !same(message, row) || (this.shows_reactions && shownOf(message) !== shownOf(row)))
         this.fault(
           'stale',
           `person ${stream.user_id} has message ${message.message_id} of channel ${stream.channel_id} as ${JSON.stringify(message)}, the database as ${JSON.stringify(row)}`,
         );
     }
+    if (this.shows_reactions) this.own(stream, log);
     for (const row of log.messages.values())
       if (
         (row.rev > segment.after || row.message_id >= (stream.page_from ?? Number.POSITIVE_INFINITY)) &&
@@ -310,6 +404,16 @@ export class Judge {
         );
   }
 }
+
+/** A tombstone shows none, whatever stands there. */
+function shownOf(m: Message | MessageRow): string {
+  if (m.deleted_at) return '';
+  if (typeof m.reactions === 'string' || m.reactions === null) return m.reactions ?? '';
+  return m.reactions.map((r) => `${r.emoji} ${r.count} ${r.user_ids.join(',')}`).join(';');
+}
+
+type Value = { emoji?: string; count?: number; user_ids?: number[]; given?: boolean };
+const reactionText = (v: Value): string => `${v.emoji} ${v.count} ${v.user_ids?.join(',')} ${v.given}`;
 
 function same(m: Message, row: MessageRow): boolean {
   return (

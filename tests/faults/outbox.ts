@@ -25,12 +25,15 @@ export interface Sent {
 
 /** An edit, a deletion, a kick or a way back in: until it is answered, all of them may be asked for twice. */
 export interface Deed {
-  kind: 'edit' | 'delete' | 'kick' | 'join';
+  kind: 'edit' | 'delete' | 'kick' | 'join' | 'react';
   channel_id: number;
   /** whom a kick or a join is about; else the author */
   user_id: number;
   message_id?: number;
   body?: string;
+  emoji?: string;
+  /** a reaction is given, or taken back */
+  given?: boolean;
   message?: Message;
   done: boolean;
   refused?: string;

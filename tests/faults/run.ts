@@ -281,6 +281,8 @@ export class Run implements World {
     const judge = await Judge.read(this.rig.database, fault);
     judge.sent(this.crowd.outbox.sent);
     judge.deeds(this.crowd.outbox.deeds, this.crowd.outbox.sent);
+    judge.reacted(this.crowd.outbox.deeds);
+    judge.shows_reactions = !this.options.binary;
     for (const client of this.crowd.clients)
       for (const stream of [...client.past, ...client.streams.values()]) judge.stream(stream);
     for (const text of this.rig.faults()) this.fault('crash', text);
@@ -298,6 +300,7 @@ export class Run implements World {
       unanswered: outbox.stats.lost,
       edits: outbox.deeds.filter((d) => d.kind === 'edit' && d.done).length,
       deletions: outbox.deeds.filter((d) => d.kind === 'delete' && d.done).length,
+      reactions: outbox.deeds.filter((d) => d.kind === 'react' && d.done).length,
       kicks: outbox.deeds.filter((d) => d.kind === 'kick' && d.done).length,
       received: sum((c) =>
         [...c.past, ...c.streams.values()].reduce((n, s) => n + s.segments.reduce((m, g) => m + g.events.length, 0), 0),

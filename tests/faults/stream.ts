@@ -18,6 +18,8 @@ export class Stream {
   messages = new Map<number, Message>();
   /** since the last reset: messages of which only that they changed was told, and their last change */
   changed = new Map<number, number>();
+  /** since the last reset: whether one has given a reaction, by message and emoji, as of a rev */
+  own = new Map<string, { given: boolean; rev: number }>();
   /** the first message of the page that was read after a reset; undefined: no page, only what came by the stream */
   page_from: number | undefined;
   /** it has begun by itself, by a `channel` or `ready` frame, and ended by `channel_gone` */
@@ -45,6 +47,7 @@ export class Stream {
   reset(rev: number): void {
     this.messages = new Map();
     this.changed = new Map();
+    this.own = new Map();
     this.page_from = undefined;
     this.segments.push({ after: rev, events: [], times: [] });
   }
@@ -56,7 +59,8 @@ export class Stream {
     if (wrong) this.segments.push({ after: event.rev - 1, events: [], times: [] });
     this.last.events.push(event);
     this.last.times.push(now);
-    if (event.message) this.merge(event.message);
+    if (event.type === 'reaction') this.react(event);
+    else if (event.message) this.merge(event.message);
     else if (event.message_id && event.changed_rev) this.changed.set(event.message_id, event.changed_rev);
     return wrong ? `rev ${event.rev} after ${before}` : undefined;
   }
@@ -65,6 +69,33 @@ export class Stream {
   outdated(message_id: number): boolean {
     const have = this.messages.get(message_id);
     return have !== undefined && have.changed_rev < (this.changed.get(message_id) ?? 0);
+  }
+
+  /**
+   * One emoji's value as of its rev. It makes a message that is known to be out of date no newer, and is of no use where the message
+   * is not held: both are read, whole.
+   */
+  private react(event: Event): void {
+    const { message_id = 0, rev, emoji = '', count = 0, user_ids = [], actor_id } = event;
+    if (actor_id === this.user_id) this.own.set(`${message_id} ${emoji}`, { given: event.given === true, rev });
+    const have = this.messages.get(message_id);
+    if (!have || this.outdated(message_id)) {
+      this.changed.set(message_id, event.changed_rev ?? rev);
+      return;
+    }
+    if (have.changed_rev >= rev) return;
+    const value = { emoji, count, user_ids };
+    const others = (have.reactions ?? []).map((r) => (r.emoji === emoji ? value : r)); // an old pod's message has none
+    if (!others.includes(value)) others.push(value);
+    this.messages.set(message_id, { ...have, changed_rev: rev, reactions: others.filter((r) => r.count > 0) });
+  }
+
+  /** One's own reactions to a page's messages, as of its rev. */
+  mine(page: { message_id: number; emoji: string }[], rev: number): void {
+    for (const { message_id, emoji } of page) {
+      const key = `${message_id} ${emoji}`;
+      if ((this.own.get(key)?.rev ?? 0) <= rev) this.own.set(key, { given: true, rev });
+    }
   }
 
   merge(message: Message): void {
