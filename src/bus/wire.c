@@ -201,18 +201,20 @@ static bool frame_says(const struct reading *r, const char *name, int64_t v)
 	return json_is_integer(field) && json_integer_value(field) == v;
 }
 
-static bool take_kind(struct reading *r, enum change_kind *out)
+/* *known: else it is of a later version, and its frame may be of any form. */
+static bool take_kind(struct reading *r, enum change_kind *out, bool *known)
 {
 	struct str kind = STR_NONE, type = STR_NONE;
 	json_in_str(&r->in, "kind", JSON_NEED, &kind);
 	json_in_str(&r->in, "type", JSON_NEED, &type);
-	return kind.p && type.p && change_kind_parse(kind, out) && str_eq(type, str_of(change_row(*out)->type));
+	*known = kind.p && change_kind_parse(kind, out);
+	return kind.p && type.p && (!*known || str_eq(type, str_of(change_row(*out)->type)));
 }
 
 static struct wire_read read_event(struct reading *r, int64_t channel_id)
 {
 	struct event e = { .channel_id = channel_id };
-	bool ok = take_epoch(r, &e.epoch) && take_kind(r, &e.kind);
+	bool known = false, ok = take_epoch(r, &e.epoch) && take_kind(r, &e.kind, &known);
 	json_in_i64(&r->in, "rev", JSON_NEED, 1, ID_MOST, &e.rev);
 	json_in_i64(&r->in, "at", JSON_NEED, 0, ID_MOST, &e.at);
 	take_id(r, "message_id", &e.message_id);
@@ -220,7 +222,7 @@ static struct wire_read read_event(struct reading *r, int64_t channel_id)
 	take_id(r, "user_id", &e.user_id);
 	take_id(r, "joined_rev", &e.joined_rev);
 	if (json_in_close(&r->in) || !ok) return (struct wire_read){ WIRE_MALFORMED };
-	if (!r->frame.p) return (struct wire_read){ WIRE_BEHIND, .behind = { e.rev, e.at, e.epoch } };
+	if (!r->frame.p || !known) return (struct wire_read){ WIRE_BEHIND, .behind = { e.rev, e.at, e.epoch } };
 	if (!frame_is_event(r) || !frame_says(r, "channel_id", channel_id) || !frame_says(r, "rev", e.rev))
 		return (struct wire_read){ WIRE_MALFORMED };
 	struct event *made = event_create(r->frame.n);

@@ -43,7 +43,7 @@ struct wire_read {
 		struct event *event;
 		struct user_news *news;
 		struct hint *hint;
-		struct { /* an event without its frame */
+		struct { /* an event without its frame, or of a kind that only a newer pod knows: read from the database */
 			int64_t rev, at;
 			uint64_t epoch;
 		} behind;

@@ -169,6 +169,18 @@ static void what_is_not_ours_is_told_apart(void **state)
 	assert_int_equal(kind_of("{\"pod\":\"x\",\"db\":\"another\"," EVENT FRAME, TOPIC_CHANNEL, 42), WIRE_FOREIGN);
 }
 
+/* A pod of a newer version beside this one: that something has changed is known at once, what it was is read. */
+static void a_kind_of_later_is_read_again(void **state)
+{
+	static const char text[] =
+		HEAD "\"channel_id\":42,\"rev\":9,\"type\":\"later\",\"kind\":\"of later\",\"at\":5" FRAME;
+	struct wire_read x = wire_read(str_of(text), &here, TOPIC_CHANNEL, 42);
+	assert_int_equal(x.kind, WIRE_BEHIND);
+	assert_int_equal(x.behind.rev, 9);
+	assert_int_equal(x.behind.at, 5);
+	assert_true(x.behind.epoch == 0xfedcba9876543210);
+}
+
 static void what_is_wrong_is_dropped(void **state)
 {
 	static const char *const wrong[] = {
@@ -191,7 +203,8 @@ static void what_is_wrong_is_dropped(void **state)
 		HEAD "\"channel_id\":42,\"rev\":-1,\"type\":\"message\",\"kind\":\"message\",\"at\":1}",
 		HEAD "\"channel_id\":42,\"rev\":9.5,\"type\":\"message\",\"kind\":\"message\",\"at\":1}",
 		HEAD "\"channel_id\":42,\"rev\":\"9\",\"type\":\"message\",\"kind\":\"message\",\"at\":1}",
-		HEAD "\"channel_id\":42,\"rev\":9,\"type\":\"message\",\"kind\":\"nothing\",\"at\":1}",
+		HEAD "\"channel_id\":42,\"rev\":9,\"type\":\"message\",\"kind\":1,\"at\":1}",
+		HEAD "\"channel_id\":42,\"rev\":9,\"kind\":\"of later\",\"at\":1}",
 		HEAD "\"channel_id\":42,\"rev\":9,\"type\":\"member\",\"kind\":\"message\",\"at\":1}",
 		HEAD "\"channel_id\":42,\"rev\":9,\"type\":\"message\",\"kind\":\"message\"}",
 		HEAD "\"channel_id\":42,\"rev\":9,\"rev\":9,\"type\":\"message\",\"kind\":\"message\",\"at\":1}",
@@ -252,6 +265,7 @@ int main(void)
 		cmocka_unit_test(news_too_large_to_be_told_are_read_again),
 		cmocka_unit_test(hints_arrive_as_they_were),
 		cmocka_unit_test(what_is_not_ours_is_told_apart),
+		cmocka_unit_test(a_kind_of_later_is_read_again),
 		cmocka_unit_test(what_is_wrong_is_dropped),
 		cmocka_unit_test(topics_have_one_form),
 		cmocka_unit_test(an_echo_is_known_by_its_pod),
