@@ -47,7 +47,7 @@ const attacks: { [kind: string]: Do } = {
    * said, and then some more, so that they cannot go on where they were.
    */
   async stall(rig, crowd, step) {
-    const { readers } = crowd.loud;
+    const { readers, talkers } = crowd.loud;
     const from = Date.now();
     const late = (): boolean => Date.now() - from > stall_most_ms;
     const hellos = readers.map((client) => client.stats.hellos);
@@ -55,10 +55,12 @@ const attacks: { [kind: string]: Do } = {
     while (!readers.every((client, i) => client.ready && client.stats.hellos > (hellos[i] as number)) && !late())
       await pause(20);
     const before = rig.count(parked);
-    const slow = [...picked(crowd, step), ...readers].filter((client) => client.stall());
+    // Who waits for answers must read them.
+    const others = picked(crowd, step).filter((client) => !talkers.includes(client));
+    const slow = [...others, ...readers].filter((client) => client.stall());
     const stalled = readers.filter((client) => client.absent).length;
     for (let more = 0; more < shouts_more && !late(); await rig.scrape()) {
-      await crowd.shout();
+      await Promise.race([crowd.shout(), pause(stall_most_ms)]);
       if (rig.count(parked) >= before + stalled) more++;
     }
     await pause(Math.max(0, from + step.for_ms - Date.now()));

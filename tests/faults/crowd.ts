@@ -16,6 +16,9 @@ export interface CrowdOptions {
   /** of the people: come while it runs */
   late: number;
   cut_after: number;
+  pods: number;
+  /** of them: not there at the beginning */
+  spare?: number;
 }
 
 interface Room {
@@ -100,7 +103,8 @@ export class Crowd {
     const owner = talkers[0] as Client;
     const { id } = (await this.must(owner, 'POST', '/channels', { name: 'loud' })) as Channel;
     for (const who of members) if (who !== owner) await this.must(who, 'POST', `/channels/${id}/join`);
-    readers.forEach((client, i) => (client.direct = i));
+    const pods = this.options.pods - (this.options.spare ?? 0);
+    readers.forEach((client, i) => (client.direct = i % pods));
     this.loud = { id, readers, talkers };
   }
 

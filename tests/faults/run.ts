@@ -73,6 +73,7 @@ export class Run implements World {
   private readonly dues = new Map<string, number>();
   private healing: Healing | undefined;
   private untold = 0;
+  private over = false;
   private broken: () => void = () => {};
   private readonly first: Promise<void>;
   /** of each channel: the first that was told of each rev beyond the last one looked at, and when */
@@ -174,6 +175,16 @@ export class Run implements World {
     return healing;
   }
 
+  /** What is in the database twice, while it goes on. */
+  private async doubles(): Promise<void> {
+    const sql = 'SELECT channel_id, author_id, body FROM messages GROUP BY 1, 2, 3 HAVING count(*) > 1 LIMIT 1';
+    while (!this.over) {
+      for (const row of await this.rig.database.rows(sql).catch(() => []))
+        if (!this.over) this.fault('double', `twice in the database: ${JSON.stringify(row)}`);
+      await pause(500);
+    }
+  }
+
   // ---- the run
 
   async run(): Promise<Result> {
@@ -189,6 +200,7 @@ export class Run implements World {
       const scraping = setInterval(() => void this.rig.scrape(), 1000);
       const limit = this.options.first_behind_ms;
       const watching = limit ? setInterval(() => this.watch(limit), 200) : undefined;
+      if (limit) void this.doubles();
       const whole = this.whole(from, seconds, steps);
       whole.catch(() => {}); // left alone when the first fault comes before
       const to = (await Promise.race([whole, this.first])) ?? Date.now();
@@ -208,6 +220,7 @@ export class Run implements World {
         to,
       };
     } finally {
+      this.over = true;
       this.crowd?.close();
       await this.rig.stop();
     }
