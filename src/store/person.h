@@ -33,6 +33,10 @@ struct person_key {
 /* By the lowered name. Nobody (deleted, deactivated, without a password, none): user_id 0 and OK. */
 enum err person_by_name(struct db_conn *c, struct arena *a, struct str username, struct person_key *out);
 enum err person_by_id(struct db_conn *c, struct arena *a, int64_t user_id, struct person_key *out);
+/* Somebody's password hash, to be checked (and found wrong) where nobody has the name: so that the time is one that a
+ * name of this server may take, also while hashes of two costs are about. For one name it is as good as always the same
+ * person's. STR_NONE: hardly anybody has a password. */
+enum err person_stand_in(struct db_conn *c, struct arena *a, struct str username, struct str *password_hash);
 /* ERR_NOT_FOUND. */
 enum err person_read(struct db_conn *c, struct arena *a, int64_t user_id, struct user *out);
 /* As this person may know of them: a guest only those of common channels. ERR_NOT_FOUND. */

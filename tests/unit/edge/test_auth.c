@@ -264,6 +264,20 @@ static void an_account_under_attack_knows_its_addresses(void **state)
 	rig_close(&r);
 }
 
+/* Who has no name here has somebody else's password checked: they are nobody all the same. */
+static void nobody_signs_in_by_the_password_of_another(void **state)
+{
+	struct rig r;
+	open_local(&r);
+	assert_int_equal(login(&r, "nobody", PASSWORD, "203.0.113.1"), 401);
+	registered(&r, "ann");
+	static const char *const names[] = { "nobody", "bob", "eve", "x", "" };
+	for (size_t i = 0; i < countof(names); i++) assert_int_equal(login(&r, names[i], PASSWORD, "203.0.113.1"), 401);
+	assert_int_equal(login(&r, "ann", PASSWORD, "203.0.113.1"), 200);
+	assert_int_equal(RIG_NUMBER(&r, "SELECT count(*) FROM sessions"), 2);
+	rig_close(&r);
+}
+
 /* ---- use */
 
 static struct str cookie_of(const struct answer *a)
@@ -406,6 +420,7 @@ int main(void)
 		cmocka_unit_test(an_address_guesses_twenty_times),
 		cmocka_unit_test(a_network_of_ipv6_is_one_address),
 		cmocka_unit_test(an_account_under_attack_knows_its_addresses),
+		cmocka_unit_test(nobody_signs_in_by_the_password_of_another),
 		cmocka_unit_test(use_is_noted_once_an_hour),
 		cmocka_unit_test(one_that_has_ended_stays_so),
 		cmocka_unit_test(open_sockets_hear_of_a_new_password),

@@ -26,6 +26,39 @@ static struct person_new named(const char *name)
 								.now_ms = NOW };
 }
 
+/* Hashes of two costs are about while the setting is new: a name that is none takes the time of one or the other, and
+ * of the same each time. */
+static void nobody_is_like_anybody(struct both *b, struct db_conn *c)
+{
+	struct str hash, again;
+	char name[16];
+	int old = 0, new = 0;
+	both_must(person_stand_in(c, &b->arena, STR("nobody"), &hash));
+	assert_null(hash.p);
+	for (int i = 0; i < 16; i++) {
+		struct person_new p = named("");
+		snprintf(name, sizeof name, "name%d", i);
+		p.username = str_of(name);
+		p.password_hash = i % 4 == 1 ? STR_NONE : i % 2 ? STR("new") : STR("old");
+		both_must(create(c, &p));
+	}
+	for (int i = 0; i < 64; i++) {
+		snprintf(name, sizeof name, "other%d", i);
+		both_must(person_stand_in(c, &b->arena, str_of(name), &hash));
+		both_must(person_stand_in(c, &b->arena, str_of(name), &again));
+		assert_true(str_eq(hash, again));
+		if (str_eq(hash, STR("old"))) old++;
+		if (str_eq(hash, STR("new"))) new ++;
+	}
+	assert_int_equal(old + new, 64);
+	assert_true(old > 10 && new > 10);
+	both_must(person_stand_in(c, &b->arena, STR("other0"), &hash));
+	struct person_new more = named("more");
+	both_must(create(c, &more));
+	both_must(person_stand_in(c, &b->arena, STR("other0"), &again));
+	assert_true(str_eq(hash, again));
+}
+
 static void the_first_is_owner(struct both *b, struct db_conn *c)
 {
 	struct person_new ann = named("ann"), bob = named("bob");
@@ -142,6 +175,7 @@ int main(void)
 {
 	static const struct both_case cases[] = {
 		BOTH_FRESH(the_first_is_owner),           BOTH_FRESH(what_was_taken_back_was_not_first),
+		BOTH_FRESH(nobody_is_like_anybody),       BOTH_FRESH(what_was_taken_back_was_not_first),
 		BOTH_FRESH(two_at_once_make_one_first),   BOTH_FRESH(a_name_is_given_once),
 		BOTH_FRESH(by_name_only_who_may_sign_in), BOTH_FRESH(a_password_changes_from_what_was_seen),
 		BOTH(both_each_moved_head_was_noted),
