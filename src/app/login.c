@@ -22,7 +22,7 @@ static int64_t count_of(struct eph *e, const char *kind, struct str what)
 static bool too_many_here(const struct login_try *t, int64_t *retry_ms)
 {
 	char text[KEY];
-	if (count_of(t->eph, "address", t->address) < LOGIN_ADDRESS_FAILURES) return false;
+	if (count_of(t->eph, "address", t->address) < t->config->login_failures_address) return false;
 	int64_t left = t->eph->ops->left_ms(t->eph, key(text, "address", t->address, STR_NONE));
 	*retry_ms = left < 1 ? 1 : left > LOGIN_ADDRESS_MS ? LOGIN_ADDRESS_MS : left;
 	return true;
@@ -30,7 +30,7 @@ static bool too_many_here(const struct login_try *t, int64_t *retry_ms)
 
 static bool under_attack(const struct login_try *t)
 {
-	return !t->known && count_of(t->eph, "name", t->name) >= LOGIN_NAME_FAILURES;
+	return !t->known && count_of(t->eph, "name", t->name) >= t->config->login_failures_name;
 }
 
 enum err login_admit(const struct login_try *t, int64_t *retry_ms)

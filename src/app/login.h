@@ -6,18 +6,17 @@
 #include "base/err.h"
 #include "eph/eph.h"
 
-#define LOGIN_ADDRESS_FAILURES 20
 #define LOGIN_ADDRESS_MS (15 * 60000)
-#define LOGIN_NAME_FAILURES 50
 #define LOGIN_NAME_MS (60 * 60000)
 #define LOGIN_WAIT_MS (15 * 60000)
 #define LOGIN_KNOWN_MS (INT64_C(30) * 86400 * 1000) /* an address is known by a session of the last 30 days */
 
 struct login_try {
 	struct eph *eph;
-	struct str address; /* as limits count it: an IPv4 address, or the /64 of another */
-	struct str name;    /* lowered, whether there is such a name or not */
-	bool known;         /* the person of this name had a session from this address lately */
+	const struct config *config; /* how many are too many */
+	struct str address;          /* as limits count it: an IPv4 address, or the /64 of another */
+	struct str name;             /* lowered, whether there is such a name or not */
+	bool known;                  /* the person of this name had a session from this address lately */
 };
 /* Before the password is looked at. ERR_RATE_LIMITED with *retry_ms. */
 enum err login_admit(const struct login_try *t, int64_t *retry_ms);

@@ -16,6 +16,7 @@ enum err known_guess(struct request *q, struct db_conn *c, int64_t user_id, stru
 	struct str *addresses;
 	size_t n = 0;
 	out->eph = q->pod->eph;
+	out->config = q->pod->config;
 	out->address = arena_str(&q->arena, address_limit_key(&q->core->address, text));
 	out->known = false;
 	int64_t since = clock_wall_ms(q->pod->clock) - LOGIN_KNOWN_MS;

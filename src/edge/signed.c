@@ -19,6 +19,7 @@ struct session_new signed_session(struct request *q, bool cookie)
 	return (struct session_new){
 		.kind = cookie ? SESSION_COOKIE : SESSION_CLIENT,
 		.address = q->address,
+		.most_alive = q->pod->config->sessions_per_person,
 		.agent = http_header_get(q->head, "user-agent"),
 		.now_ms = clock_wall_ms(q->pod->clock),
 	};

@@ -96,8 +96,10 @@ static enum err write_run(struct request *q, struct db_conn *c)
 {
 	struct token_new *n = q->in;
 	n->user_id = q->actor.user_id;
+	n->most_alive = q->pod->config->tokens_per_person;
 	enum err e = sessions_new_token(c, n);
-	if (e == ERR_LIMIT_REACHED) return problem_set(&q->problem, e, "One person has at most %d tokens", TOKENS_MOST);
+	if (e == ERR_LIMIT_REACHED)
+		return problem_set(&q->problem, e, "One person has at most %lld tokens", (long long)n->most_alive);
 	if (e) return e;
 	const struct token_row row = { str_of(n->session_id), n->name, n->scopes, n->now_ms, 0, n->expires_at };
 	struct json_out o = reply_json(q);

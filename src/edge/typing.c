@@ -1,19 +1,15 @@
 #include "edge/typing.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "edge/limit.h"
 #include "store/channel.h"
 
 #define ID_MOST ((INT64_C(1) << 53) - 1)
 
-static const struct rate rate = { .count = 1, .per_ms = 1000, .burst = 5 }; /* of one person */
-
 enum err typing_rate(struct pod *pod, int64_t user_id, int64_t *retry_ms)
 {
-	char key[32];
-	int n = snprintf(key, sizeof key, "t:%lld", (long long)user_id);
-	return eph_take(pod->eph, (struct str){ key, (size_t)n }, &rate, retry_ms) ? OK : ERR_RATE_LIMITED;
+	return limit_person(pod->eph, &pod->config->rate_typing, "typing", user_id, retry_ms) ? OK : ERR_RATE_LIMITED;
 }
 
 enum err typing_allowed(struct pod *pod, struct db_conn *c, struct arena *a, const struct actor *who,

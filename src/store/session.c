@@ -109,16 +109,24 @@ static const struct sql SQL_TOO_MANY = {
 	NULL,
 };
 
-static enum err make_room(struct db_conn *c, int64_t user_id, int64_t now_ms, struct sessions_ended *ended)
+static enum err too_many(struct db_conn *c, const struct session_new *n, struct sessions_ended *ended)
 {
 	struct db_rows rows;
+	if (!n->most_alive) return OK;
+	enum err e =
+		db_query(c, &SQL_TOO_MANY, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms), DB_I64(n->most_alive - 1)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) sessions_ended_note(ended, db_str(&rows, 0));
+	return db_end(&rows);
+}
+
+static enum err make_room(struct db_conn *c, const struct session_new *n, struct sessions_ended *ended)
+{
+	int64_t user_id = n->user_id, now_ms = n->now_ms;
 	enum err e = person_lock(c, user_id);
 	if (!e) e = db_exec(c, &SQL_FORGET_OLD, DB_ARGS(DB_I64(user_id), DB_I64(now_ms - SESSION_LIFE_MS)), NULL);
 	if (!e) e = db_exec(c, &SQL_FORGET_MANY, DB_ARGS(DB_I64(user_id), DB_I64(now_ms), DB_I64(ENDED_MOST)), NULL);
-	if (!e) e = db_query(c, &SQL_TOO_MANY, DB_ARGS(DB_I64(user_id), DB_I64(now_ms), DB_I64(SESSIONS_MOST - 1)), &rows);
-	if (e) return e;
-	while (db_next(&rows)) sessions_ended_note(ended, db_str(&rows, 0));
-	e = db_end(&rows);
+	if (!e) e = too_many(c, n, ended);
 	for (size_t i = 0; i < ended->ids.n && !e; i++)
 		e = db_exec(c, &SQL_END, DB_ARGS(DB_I64(user_id), DB_I64(now_ms), DB_TEXT(str_of(ended->ids.p[i].id))), NULL);
 	return e ? e : session_ended(c, user_id, ended);
@@ -146,7 +154,7 @@ enum err session_create(struct db_conn *c, struct session_new *n, struct session
 {
 	uint8_t hash[32];
 	char agent[AGENT_MOST];
-	enum err e = make_room(c, n->user_id, n->now_ms, ended);
+	enum err e = make_room(c, n, ended);
 	if (e) return e;
 	ulid_make(&random_kernel, n->now_ms, n->session_id);
 	session_random(n->secret);

@@ -8,7 +8,6 @@
 #include "model/user.h"
 
 #define SESSION_LIFE_MS (INT64_C(30) * 86400 * 1000) /* sliding */
-#define SESSIONS_MOST 100                            /* alive at once, of one person: the one longest unused goes */
 #define SECRET_TEXT 96                               /* room for any of the texts that a client shows */
 #define SESSION_TOUCH_MS 3600000                     /* how often a use is noted */
 #define REFRESH_AGAIN_MS 60000                       /* for so long a rotated token answers its successor, at least */
@@ -28,6 +27,7 @@ struct session_new {
 	int64_t user_id;
 	enum session_kind kind;    /* SESSION_COOKIE or SESSION_CLIENT */
 	struct str address, agent; /* agent: what the client calls itself, any bytes; STR_NONE */
+	int64_t most_alive;        /* of the person: past it the one longest unused goes; 0: no limit */
 	int64_t now_ms;
 	/* out */
 	char session_id[SESSION_ID + 1];

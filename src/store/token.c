@@ -100,7 +100,7 @@ enum err token_create(struct db_conn *c, struct token_new *n)
 	enum err e = person_lock(c, n->user_id);
 	if (!e) e = db_exec(c, &SQL_FORGET, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms - SESSION_LIFE_MS)), NULL);
 	if (!e) e = db_one(c, &SQL_COUNT, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms)), count_take, &alive);
-	if (!e && alive >= TOKENS_MOST) return ERR_LIMIT_REACHED;
+	if (!e && n->most_alive && alive >= n->most_alive) return ERR_LIMIT_REACHED;
 	if (e) return e;
 	struct str scram = n->scram ? (struct str){ (const char *)n->scram, SCRAM_BYTES } : STR_NONE;
 	ulid_make(&random_kernel, n->now_ms, n->session_id);

@@ -4,7 +4,6 @@
 #define LINNET_STORE_TOKEN_H
 #include "store/session.h"
 
-#define TOKENS_MOST 100 /* alive at once, of one person */
 #define TOKEN_PREFIX "linnet_"
 #define SCRAM_ROUNDS 4096
 #define SCRAM_SALT 16
@@ -29,6 +28,7 @@ struct token_new {
 	struct str name;
 	int scopes;
 	int64_t expires_at, now_ms;      /* expires_at 0: no end */
+	int64_t most_alive;              /* of the person; 0: no limit */
 	const uint8_t *scram;            /* SCRAM_BYTES, of `secret`; NULL: none */
 	char secret[SECRET_TEXT];        /* by token_make() */
 	char session_id[SESSION_ID + 1]; /* out */
@@ -36,7 +36,7 @@ struct token_new {
 void token_make(char out[SECRET_TEXT]);
 /* The verifier of a token with this salt; takes a millisecond or two. */
 void token_scram(struct str token, const uint8_t salt[SCRAM_SALT], uint8_t out[SCRAM_BYTES]);
-/* In the caller's transaction. ERR_LIMIT_REACHED: TOKENS_MOST. */
+/* In the caller's transaction. ERR_LIMIT_REACHED: most_alive. */
 enum err token_create(struct db_conn *c, struct token_new *n);
 /* As session_end. */
 enum err token_end(struct db_conn *c, int64_t user_id, struct str id, int64_t now_ms, struct sessions_ended *ended);

@@ -88,6 +88,13 @@ describe('rates', () => {
     expect(await until429(server.api(), 'auth_login', login, 6)).toBe(3);
   });
 
+  test('news of who is typing, of one person', async () => {
+    server = await startEmbedded({ LINNET_RATE_TYPING: '1/h:2' });
+    const ann = await person(server.api(), 'ann');
+    const { id } = await ann.api.channel('room');
+    expect(await until429(ann.api, 'typing_create', () => ({ path: { id } }), 5)).toBe(2);
+  });
+
   test('wrong passwords from one address, whatever the rate', async () => {
     server = await startEmbedded();
     await server.api().register('victim');
@@ -127,6 +134,19 @@ describe('counts', () => {
     expect(await (await Raw.open(server.port)).closed()).toEqual([]);
     expect(await refused()).toBe('1');
     second.end();
+  });
+
+  test('sessions and tokens of one person', async () => {
+    server = await startEmbedded({ LINNET_SESSIONS_PER_PERSON: '2', LINNET_TOKENS_PER_PERSON: '2' });
+    const ann = await person(server.api(), 'ann');
+    const body = { name: 'bot', scopes: ['read'] };
+    for (let i = 0; i < 2; i++) await ann.api.ok('token_create', { body }, 201);
+    await ann.api.refused(409, 'limit_reached', 'token_create', { body });
+    const login = { body: { username: 'ann', password, cookie: false } };
+    await server.api().ok('auth_login', login, 200);
+    await ann.api.ok('me_get', {}, 200);
+    await server.api().ok('auth_login', login, 200);
+    await ann.api.refused(401, 'session_revoked', 'me_get'); // the one longest unused
   });
 
   test('channels of one person', async () => {

@@ -14,6 +14,7 @@ struct world {
 	struct clock clock; /* first: the clock is the world */
 	int64_t ms;
 	struct eph *eph;
+	struct config config;
 };
 
 static int64_t world_wall(const struct clock *c)
@@ -31,6 +32,9 @@ static int setup(void **state)
 	w->clock = (struct clock){ world_wall, world_ns };
 	w->ms = 1000000;
 	w->eph = eph_local_create(&w->clock, 10000);
+	config_init(&w->config);
+	w->config.login_failures_address = 7;
+	w->config.login_failures_name = 9;
 	*state = w;
 	return 0;
 }
@@ -39,13 +43,16 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 	w->eph->ops->destroy(w->eph);
+	config_release(&w->config);
 	mem_free(w);
 	return 0;
 }
 
 static struct login_try try_of(struct world *w, const char *address, const char *name, bool known)
 {
-	return (struct login_try){ .eph = w->eph, .address = str_of(address), .name = str_of(name), .known = known };
+	return (struct login_try){
+		.eph = w->eph, .config = &w->config, .address = str_of(address), .name = str_of(name), .known = known
+	};
 }
 
 static void fail_from_many(struct world *w, const char *name, int n)
@@ -63,7 +70,7 @@ static void an_address_has_its_share(void **state)
 	struct world *w = *state;
 	struct login_try t = try_of(w, "192.0.2.1", "ann", true), other = try_of(w, "192.0.2.2", "ann", false);
 	int64_t retry_ms = 0;
-	for (int i = 0; i < LOGIN_ADDRESS_FAILURES; i++) {
+	for (int i = 0; i < w->config.login_failures_address; i++) {
 		assert_int_equal(login_admit(&t, &retry_ms), OK);
 		login_failed(&t);
 	}
@@ -94,7 +101,7 @@ static void a_name_under_attack_makes_strangers_wait(void **state)
 	struct login_try known = try_of(w, "192.0.2.1", "ann", true), stranger = try_of(w, "192.0.2.2", "ann", false),
 					 bob = try_of(w, "192.0.2.2", "bob", false);
 	int64_t retry_ms;
-	fail_from_many(w, "ann", LOGIN_NAME_FAILURES);
+	fail_from_many(w, "ann", (int)w->config.login_failures_name);
 	for (int i = 0; i < 5; i++) assert_int_equal(login_admit(&known, &retry_ms), OK);
 	assert_int_equal(login_admit(&stranger, &retry_ms), OK);
 	assert_int_equal(login_admit(&stranger, &retry_ms), ERR_RATE_LIMITED);
@@ -112,7 +119,9 @@ static void names_of_any_length_are_counted(void **state)
 	char name[5000];
 	int64_t retry_ms;
 	for (size_t i = 0; i < sizeof name; i++) name[i] = 'x';
-	struct login_try t = { .eph = w->eph, .address = STR("192.0.2.1"), .name = { name, sizeof name } };
+	struct login_try t = {
+		.eph = w->eph, .config = &w->config, .address = STR("192.0.2.1"), .name = { name, sizeof name }
+	};
 	assert_int_equal(login_admit(&t, &retry_ms), OK);
 	login_failed(&t);
 	t.name = STR("");

@@ -215,7 +215,7 @@ static void an_address_guesses_twenty_times(void **state)
 	struct client k;
 	open_local(&r);
 	registered(&r, "ann");
-	for (int i = 0; i < LOGIN_ADDRESS_FAILURES; i++)
+	for (int i = 0; i < r.config.login_failures_address; i++)
 		assert_int_equal(login(&r, i % 2 ? "ann" : "nobody", "a wrong one", "203.0.113.9"), 401);
 	struct answer a = ask(&r, &k, "/auth/login", "X-Forwarded-For: 203.0.113.9\r\n",
 						  "{\"username\":\"ann\",\"password\":\"" PASSWORD "\"}");
@@ -225,7 +225,7 @@ static void an_address_guesses_twenty_times(void **state)
 	assert_int_equal(login(&r, "ann", PASSWORD, "203.0.113.10"), 200);
 	rig_pass(&r, LOGIN_ADDRESS_MS);
 	assert_int_equal(login(&r, "ann", PASSWORD, "203.0.113.9"), 200);
-	assert_int_equal(metric_total(r.pod.metrics, METRIC_LOGIN_FAILED), LOGIN_ADDRESS_FAILURES);
+	assert_int_equal(metric_total(r.pod.metrics, METRIC_LOGIN_FAILED), r.config.login_failures_address);
 	rig_close(&r);
 }
 
@@ -234,7 +234,7 @@ static void a_network_of_ipv6_is_one_address(void **state)
 	struct rig r;
 	char from[64];
 	open_local(&r);
-	for (int i = 0; i < LOGIN_ADDRESS_FAILURES; i++) {
+	for (int i = 0; i < r.config.login_failures_address; i++) {
 		snprintf(from, sizeof from, "2001:db8:1:2::%x", i + 1);
 		assert_int_equal(login(&r, "nobody", "a wrong one", from), 401);
 	}
@@ -250,7 +250,7 @@ static void an_account_under_attack_knows_its_addresses(void **state)
 	open_local(&r);
 	registered(&r, "ann");
 	assert_int_equal(login(&r, "ann", PASSWORD, "198.51.100.1"), 200);
-	for (int i = 0; i < LOGIN_NAME_FAILURES; i++) {
+	for (int i = 0; i < r.config.login_failures_name; i++) {
 		snprintf(from, sizeof from, "203.0.113.%d", i + 1);
 		assert_int_equal(login(&r, "ANN", "a wrong one", from), 401);
 	}

@@ -7,6 +7,7 @@
 #include "support/both.h"
 
 #define NOW INT64_C(1700000000000)
+#define ALIVE_MOST 5
 #define DAY (INT64_C(86400) * 1000)
 
 static int64_t person(struct both *b, struct db_conn *c)
@@ -26,6 +27,7 @@ static struct session_new make(struct db_conn *c, int64_t user_id, enum session_
 {
 	struct session_new n = { .user_id = user_id,
 							 .kind = kind,
+							 .most_alive = ALIVE_MOST,
 							 .address = STR("192.0.2.7"),
 							 .agent = STR("Probe/1 \x01\xff\xc3\xa9"),
 							 .now_ms = now };
@@ -152,7 +154,7 @@ static void the_longest_unused_goes(struct both *b, struct db_conn *c)
 	struct actor a;
 	int64_t id = person(b, c);
 	struct session_new first = make(c, id, SESSION_COOKIE, NOW), second = make(c, id, SESSION_COOKIE, NOW + 1);
-	for (int i = 2; i < SESSIONS_MOST; i++) make(c, id, SESSION_COOKIE, NOW + i);
+	for (int i = 2; i < ALIVE_MOST; i++) make(c, id, SESSION_COOKIE, NOW + i);
 	both_must(session_touch(c, str_of(first.session_id), NOW + DAY, SESSION_TOUCH_MS));
 	make(c, id, SESSION_COOKIE, NOW + DAY);
 	both_must(by_cookie(c, first.secret, NOW + DAY, &a));

@@ -6,6 +6,7 @@
 #include "store/person.h"
 #include "support/both.h"
 
+#define ALIVE_MOST 5
 #define NOW INT64_C(1700000000000)
 
 static int64_t person(struct both *b, struct db_conn *c)
@@ -33,9 +34,12 @@ static enum err create(struct db_conn *c, struct token_new *n)
 
 static struct token_new one(int64_t user_id, int scopes, int64_t expires_at)
 {
-	return (struct token_new){
-		.user_id = user_id, .name = STR("robot"), .scopes = scopes, .expires_at = expires_at, .now_ms = NOW
-	};
+	return (struct token_new){ .user_id = user_id,
+							   .name = STR("robot"),
+							   .most_alive = ALIVE_MOST,
+							   .scopes = scopes,
+							   .expires_at = expires_at,
+							   .now_ms = NOW };
 }
 
 static enum err use(struct db_conn *c, const char *secret, int64_t now, struct actor *out)
@@ -120,7 +124,7 @@ static void there_is_a_most(struct both *b, struct db_conn *c)
 {
 	int64_t id = person(b, c);
 	struct token_new n = one(id, SCOPE_READ, NOW + 1), last = one(id, SCOPE_READ, 0);
-	for (int i = 0; i < TOKENS_MOST; i++) {
+	for (int i = 0; i < ALIVE_MOST; i++) {
 		n.now_ms = NOW;
 		both_must(create(c, &n));
 	}
