@@ -12,7 +12,7 @@
 #include "eph/eph.h"
 #include "model/user.h"
 
-#define LIMITER_SETS 1024
+#define LIMITER_SETS 4096
 #define LIMITER_WAYS 4
 #define LIMITER_BARRED 256
 
