@@ -66,19 +66,49 @@ static void forget_frames(struct attach *a)
 	a->frames = NULL, a->n_frames = 0;
 }
 
-/* ---- what the owner keeps for it */
+/* ---- what the owner keeps for it, and who waits for it */
+
+/* When everybody comes back at once, one is sent for a snapshot, and who comes meanwhile from there or from later waits
+ * for what it brings: as many snapshots as people would make each of them later, and more people come meanwhile. Who
+ * was not served by it goes for one of their own. */
+static bool follows(const struct owner *o, const struct attach *a)
+{
+	if (!o->led || a->alone || a->known == CURSOR_NONE || a->cursor < o->led_from) return false;
+	if (a->cursor < o->min_rev || o->last - a->cursor > (int64_t)o->here->hub->config->ring_events) return false;
+	return !owner_covers(o, a->cursor) || (a->cursor_at && !owner_time(o, a->cursor));
+}
+
+static void lead(struct owner *o, struct attach *a)
+{
+	if (o->led || a->cursor == CURSOR_NONE) return;
+	a->leads = o->led = true;
+	o->led_from = a->cursor;
+}
+
+static void lead_no_more(struct owner *o, struct attach *a)
+{
+	struct list *l;
+	if (!a->leads) return;
+	a->leads = o->led = false;
+	while ((l = list_pop(&o->followers))) attach_try(o, container_of(l, struct attach, link));
+}
 
 static void unpin(struct hub_reactor *hr, struct attach *a)
 {
 	struct owner *o = owner_get(hr, a->channel_id);
-	if (a->pinned && o && o->gen == a->pin_gen) owner_unpin(o, a->pin_rev);
+	bool pinned = a->pinned && o && o->gen == a->pin_gen;
 	a->pinned = false;
+	if (pinned) owner_unpin(o, a->pin_rev);
+	if (pinned) lead_no_more(o, a);
+	a->leads = false; /* of an owner that has gone, too */
 }
 
 static void pin(struct owner *o, struct attach *a)
 {
 	a->pinned = true, a->pin_gen = o->gen, a->pin_rev = o->last;
 	owner_pin(o);
+	a->alone = true;
+	lead(o, a);
 }
 
 static void unpin_arrives(struct reactor *r, struct mail *m)
@@ -187,6 +217,11 @@ void attach_try(struct owner *o, struct attach *a)
 		if (exact) owner_behind(o, a->cursor);
 	}
 	unpin(o->here, a); /* it has what it came back for */
+	if (!a->by_ring && follows(o, a)) {
+		a->alone = true;
+		list_add_tail(&o->followers, &a->link);
+		return;
+	}
 	if (!a->by_ring) pin(o, a);
 	answer(o, a);
 }

@@ -12,7 +12,7 @@ struct owner;
 
 struct attach {
 	struct mail mail;
-	struct list link;         /* owner.waiting */
+	struct list link;         /* owner.waiting, owner.followers */
 	struct hub_reactor *home; /* the session's */
 	struct session *session;  /* counted by session.attaches: lives until the attach has ended */
 	int64_t channel_id, user_id;
@@ -32,6 +32,8 @@ struct attach {
 	bool pinned; /* the owner `pin_gen` keeps what follows pin_rev until this comes back or has ended */
 	uint64_t pin_gen;
 	int64_t pin_rev;
+	bool leads;   /* others wait for what its snapshot brings */
+	bool alone;   /* waits for nobody's any more */
 	bool by_ring; /* frames hold (cursor, last]; else a snapshot is needed */
 	struct frame **frames;
 	size_t n_frames;

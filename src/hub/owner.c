@@ -28,6 +28,7 @@ struct owner *owner_need(struct hub_reactor *hr, int64_t channel_id)
 	o->interest = mem_zalloc(hr->hub->n * sizeof *o->interest);
 	o->unused_since_ms = reactor_now_ms(hr->reactor);
 	list_init(&o->waiting);
+	list_init(&o->followers);
 	list_init(&o->dirty);
 	timer_init(&o->heal, heal_due);
 	id_map_put(&hr->owners, channel_id, o);
@@ -379,7 +380,8 @@ void owner_interest(struct owner *o, size_t reactor, bool on)
 void owner_drop(struct owner *o)
 {
 	struct list *l;
-	while ((l = list_pop(&o->waiting))) attach_lost(container_of(l, struct attach, link));
+	while ((l = list_pop(&o->waiting)) || (l = list_pop(&o->followers)))
+		attach_lost(container_of(l, struct attach, link));
 	id_map_take(&o->here->owners, o->channel_id);
 	timer_clear(&o->heal);
 	list_del(&o->dirty);
@@ -406,7 +408,7 @@ static void owner_each(struct hub_reactor *hr, bool (*goes)(const struct owner *
 
 static bool is_unused(const struct owner *o, int64_t now_ms)
 {
-	if (!o->unused_since_ms || !list_empty(&o->waiting)) return false;
+	if (!o->unused_since_ms || !list_empty(&o->waiting) || !list_empty(&o->followers)) return false;
 	return o->ended || now_ms - o->unused_since_ms > UNUSED_MS;
 }
 

@@ -23,12 +23,15 @@ struct owner {
 	int64_t below_at; /* the time of the rev below the ring; 0: not known. Without a ring it is last_at that counts */
 	struct event **held; /* beyond a gap, ascending */
 	size_t held_n, held_cap;
-	int64_t bytes;       /* of ring and held */
-	struct pins pins;    /* of attaches that were sent for a snapshot: what follows is kept until they come back */
-	struct list waiting; /* attaches until it is open */
-	struct list dirty;   /* hub_reactor.dirty_owners */
-	size_t fresh;        /* frames at the ring's end that reactors were not given yet */
-	uint32_t *interest;  /* for each reactor: 1 if it has subscribers */
+	int64_t bytes;         /* of ring and held */
+	struct pins pins;      /* of attaches that were sent for a snapshot: what follows is kept until they come back */
+	struct list waiting;   /* attaches until it is open */
+	struct list followers; /* attaches until the snapshot of another one, from led_from on, is back */
+	bool led;              /* there is such a one */
+	int64_t led_from;
+	struct list dirty;  /* hub_reactor.dirty_owners */
+	size_t fresh;       /* frames at the ring's end that reactors were not given yet */
+	uint32_t *interest; /* for each reactor: 1 if it has subscribers */
 	size_t n_interested;
 	int64_t unused_since_ms; /* no interest and nobody waiting since; 0: in use */
 	struct timer heal;

@@ -248,6 +248,41 @@ static void what_was_read_for_one_serves_the_next(void **state)
 	hand_close(h, stays);
 }
 
+static bool is_led(struct hand *h, int64_t channel)
+{
+	const struct owner *o = owner_get(hub_here(h->w->r[hub_owner_index(h->w->hub, channel)]), channel);
+	return o && o->led;
+}
+
+/* Two come at once, on two reactors, and one snapshot serves both; who waits is not forgotten when the first one goes.
+ */
+static void who_comes_meanwhile_waits_for_the_same(void **state)
+{
+	struct hand *h = *state;
+	for (int goes = 0; goes < 2; goes++) {
+		if (!goes) hand_start(h);
+		int64_t channel = goes ? 2 : 1;
+		join_channel(h->w, channel, ME);
+		write_changes(h->w, channel, 5);
+		const struct cursor at = { channel, 2, 1002 }, later = { channel, 4, 1004 };
+		struct client *a = hand_open(h, 0, &at, 1), *b;
+		for (int i = 0; i < 10 && !is_led(h, channel); i++) hand_answer(h), hand_turn(h);
+		hand_turn(h); /* a mail to the first reactor */
+		assert_true(is_led(h, channel));
+		assert_int_equal(h->jobs.n, 1); /* its snapshot */
+		b = hand_open(h, 1, &later, 1);
+		struct job *snapshot = h->jobs.p[0];
+		while (h->jobs.n > 1) hand_answer_at(h, 1), hand_turn(h);
+		assert_ptr_equal(h->jobs.p[0], snapshot);
+		if (goes) hand_close(h, a);
+		hand_pass(h, 2);
+		assert_true(has(b, line_of("synced", channel, 6)));
+		assert_int_equal(count_of(b, "event "), 2);
+		hand_close(h, b);
+		if (!goes) hand_close(h, a);
+	}
+}
+
 /* No more than there is room for, the newest of it; retention takes it like the rest. */
 static void what_was_read_for_one_has_its_bounds(void **state)
 {
@@ -436,6 +471,7 @@ int main(void)
 		HAND_TEST(a_new_channel_is_not_reset),
 		HAND_TEST(resets_stop_at_the_limit),
 		HAND_TEST(what_was_read_for_one_serves_the_next),
+		HAND_TEST(who_comes_meanwhile_waits_for_the_same),
 		HAND_TEST(what_was_read_for_one_has_its_bounds),
 		HAND_TEST(a_busy_channel_is_caught_up_with_over_the_cap),
 		HAND_TEST(nothing_is_kept_for_who_has_gone),
