@@ -56,7 +56,7 @@ struct place *person_place(const struct person *p, int64_t channel_id)
 /* ---- opening */
 void crowd_open(struct crowd *c, struct person *p, int port)
 {
-	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = p };
+	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = p };
 	p->port = port;
 	p->fd = wire_connecting(port);
 	p->state = PERSON_CONNECTING;
@@ -234,7 +234,8 @@ static void lost(struct crowd *c, struct person *p, const char *why)
 	p->fd = -1, p->kept = NULL, p->kept_n = 0, p->state = PERSON_AWAY;
 }
 
-static void person_read(struct crowd *c, struct person *p)
+/* ended: its end has come with what is there, and is no other edge. */
+static void person_read(struct crowd *c, struct person *p, bool ended)
 {
 	for (;;) {
 		size_t kept = p->kept_n, room = READ_BUFFER - kept;
@@ -249,7 +250,7 @@ static void person_read(struct crowd *c, struct person *p)
 		mem_free(p->kept);
 		p->kept_n = n - at;
 		p->kept = p->kept_n ? mem_dup(c->in + at, p->kept_n) : NULL;
-		if ((size_t)k < room) return; /* edge-triggered: what comes from now on is another edge */
+		if ((size_t)k < room && !ended) return; /* edge-triggered: what comes from now on is another edge */
 	}
 }
 
@@ -260,7 +261,8 @@ bool crowd_turn(struct crowd *c, int wait_ms)
 	for (int i = 0; i < n; i++) {
 		struct person *p = e[i].data.ptr;
 		if (p->state == PERSON_CONNECTING && e[i].events & (EPOLLOUT | EPOLLERR)) connected(p);
-		if (e[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP) && p->state > PERSON_CONNECTING) person_read(c, p);
+		if (e[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP) && p->state > PERSON_CONNECTING)
+			person_read(c, p, e[i].events & EPOLLRDHUP);
 	}
 	return n > 0;
 }
