@@ -155,7 +155,7 @@ void presence_sweep(struct hub_reactor *hr, int64_t elapsed_ms)
 	if (!hr->hub->shared) return;
 	for (size_t n = due(hr, elapsed_ms); n--;) {
 		struct list *first = list_pop(&hr->sessions);
-		if (!first) return; /* they are never fewer than their number says: for the optimising compiler */
+		if (!first) return; /* as many are listed as their number says: for the optimising compiler */
 		struct session *s = container_of(first, struct session, link);
 		list_add_tail(&hr->sessions, first);
 		if (s->presence) put(s, (enum presence)s->presence, true);

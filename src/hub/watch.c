@@ -213,6 +213,7 @@ static void look_in_turn(struct watching *g, int64_t elapsed_ms)
 	if (!h->shared) return;
 	for (size_t n = presence_share(g->people.n, elapsed_ms, presence_again_ms(h->config), &g->carry); n--;) {
 		struct list *first = list_pop(&g->all);
+		if (!first) return; /* as many are listed as their number says: for the optimising compiler */
 		list_add_tail(&g->all, first);
 		look_again(g, container_of(first, struct watched, link));
 	}
