@@ -28,7 +28,7 @@ struct append_options {
 	void *arg;
 };
 struct append *append_create(const struct append_options *o, const struct epoch *epoch);
-/* Takes no more, writes what waits (bounded by append_wait_ms), joins. */
+/* Takes no more, writes what waits (bounded by append_wait_ms); returns when nothing of it runs any more. */
 void append_destroy(struct append *a);
 /* ERR_BUSY: the queue is full, or stopping; c stays the caller's. Else `done` will come. home, done and the input are
  * set. */

@@ -19,6 +19,10 @@ struct err_row {
 	const char *title;
 };
 const struct err_row *err_row(enum err e); /* of OK too (status 200) */
+static inline enum err err_first(enum err a, enum err b) /* what went wrong first, where all is looked at */
+{
+	return a ? a : b;
+}
 
 /* What the client should read besides the code. Lives in the request's arena. */
 struct problem_field {

@@ -115,10 +115,13 @@ static enum err changed_run(struct request *q, struct db_conn *c)
 
 static enum err read_history(struct json_in *in, struct channel_create *create)
 {
-	struct str history;
-	if (!json_in_str(in, "history", JSON_MAY, &history)) return OK;
-	create->history = str_eq(history, STR("joined")) ? HISTORY_JOINED : HISTORY_ALL;
-	if (create->history == HISTORY_JOINED || str_eq(history, STR("all"))) return OK;
+	struct str text;
+	enum channel_history history;
+	if (!json_in_str(in, "history", JSON_MAY, &text)) return OK;
+	if (channel_history_parse(text, &history)) {
+		create->history = history;
+		return OK;
+	}
 	return problem_field(in->problem, "history", "must be all or joined");
 }
 
@@ -138,11 +141,6 @@ static enum err read_topic(struct request *q, struct json_in *in, struct str *to
 	return channel_topic_check(&q->arena, topic, &q->problem);
 }
 
-static enum err first(enum err a, enum err b)
-{
-	return a ? a : b;
-}
-
 enum err channel_create_take(struct request *q)
 {
 	struct append_call *c = append_call(q, CHANGE_CHANNEL, 0);
@@ -150,10 +148,10 @@ enum err channel_create_take(struct request *q)
 	bool private = false;
 	json_in_open(&in, q->json, &q->problem);
 	enum err e = read_name(q, &in, JSON_NEED, &c->create.name, &c->create.name_key);
-	e = first(e, read_topic(q, &in, &c->create.topic));
+	e = err_first(e, read_topic(q, &in, &c->create.topic));
 	json_in_bool(&in, "private", JSON_MAY, &private);
-	e = first(e, read_history(&in, &c->create));
-	e = first(json_in_close(&in), e);
+	e = err_first(e, read_history(&in, &c->create));
+	e = err_first(json_in_close(&in), e);
 	if (e) return e;
 	c->create.kind = private ? CHANNEL_PRIVATE : CHANNEL_PUBLIC;
 	c->create.dm_key = STR_NONE;
@@ -195,8 +193,8 @@ enum err channel_patch_take(struct request *q)
 	if (e) return e;
 	json_in_open(&in, q->json, &q->problem);
 	e = read_name(q, &in, JSON_MAY, &name, &key);
-	e = first(e, read_topic(q, &in, &topic));
-	e = first(json_in_close(&in), e);
+	e = err_first(e, read_topic(q, &in, &topic));
+	e = err_first(json_in_close(&in), e);
 	if (e) return e;
 	if (!name.p && !topic.p) return problem_field(&q->problem, "name", "name or topic is wanted");
 	if (name.p && topic.p) return problem_field(&q->problem, "topic", "is changed apart from the name: one a request");
@@ -256,9 +254,9 @@ enum err channel_me_take_patch(struct request *q)
 	m->patch.has_level = json_in_str(&in, "level", JSON_MAY, &level);
 	if (m->patch.has_level && !notify_level_parse(level, &m->patch.level))
 		e = problem_field(&q->problem, "level", "must be default, all, mentions or none");
-	e = first(e, read_muted(&in, &m->patch));
+	e = err_first(e, read_muted(&in, &m->patch));
 	m->patch.has_hidden = json_in_bool(&in, "hidden", JSON_MAY, &m->patch.hidden);
-	return first(json_in_close(&in), e);
+	return err_first(json_in_close(&in), e);
 }
 
 static void tell_moved(struct request *q, const struct me_patch *p)

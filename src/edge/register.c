@@ -14,11 +14,6 @@ struct register_call {
 	bool cookie;
 };
 
-static enum err first(enum err a, enum err b)
-{
-	return a ? a : b;
-}
-
 static enum err reply_run(struct request *q, struct db_conn *c)
 {
 	struct register_call *call = q->in;
@@ -105,13 +100,13 @@ enum err register_take(struct request *q)
 	json_in_open(&in, q->json, &q->problem);
 	if (json_in_str(&in, "username", JSON_NEED, &name)) e = username_check(&q->arena, name, &p->username, &q->problem);
 	if (json_in_str(&in, "password", JSON_NEED, &call->password))
-		e = first(e, password_check(call->password, &q->problem));
+		e = err_first(e, password_check(call->password, &q->problem));
 	if (json_in_str(&in, "display_name", JSON_MAY, &p->display_name))
-		e = first(e, display_name_check(&q->arena, &p->display_name, &q->problem));
+		e = err_first(e, display_name_check(&q->arena, &p->display_name, &q->problem));
 	json_in_str(&in, "invite", JSON_MAY, &call->invite);
 	json_in_str(&in, "setup_code", JSON_MAY, &call->setup_code);
 	json_in_bool(&in, "cookie", JSON_MAY, &call->cookie);
-	e = first(json_in_close(&in), e);
+	e = err_first(json_in_close(&in), e);
 	if (!e) dispatch_job(q, LANE_read, judge_run, written);
 	return e;
 }

@@ -45,22 +45,10 @@ void send_read(struct json_in *in, struct arena *a, const struct config *config,
 	send_hash(out);
 }
 
-static void answer_bare(struct json_out *o, const struct message *m)
-{
-	char nonce[UUID_TEXT + 1];
-	uuid_format(m->nonce, nonce);
-	json_open(o, '{');
-	json_field_i64(o, "channel_id", m->channel_id);
-	json_field_i64(o, "message_id", m->message_id);
-	json_field_text(o, "nonce", nonce);
-	json_field_time(o, "created_at", m->created_at);
-	json_close(o, '}');
-}
-
 void send_answer(struct json_out *o, const struct change *c)
 {
 	if (c->bare)
-		answer_bare(o, &c->message);
+		codec_message_bare(o, &c->message);
 	else
 		codec_message(o, &c->message);
 }

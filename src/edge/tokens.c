@@ -70,11 +70,6 @@ static enum err check_end(struct request *q, struct str text, int64_t now_ms, in
 	return *out > now_ms ? OK : problem_field(&q->problem, "expires_at", "must be in the future");
 }
 
-static enum err first(enum err a, enum err b)
-{
-	return a ? a : b;
-}
-
 enum err token_create_take(struct request *q)
 {
 	struct token_new *n = arena_new(&q->arena, struct token_new);
@@ -86,10 +81,10 @@ enum err token_create_take(struct request *q)
 	n->now_ms = clock_wall_ms(q->pod->clock);
 	json_in_open(&in, q->json, &q->problem);
 	if (json_in_str(&in, "name", JSON_NEED, &n->name)) e = check_name(q, &n->name);
-	if (json_in_array(&in, "scopes", JSON_NEED, 16, &scopes)) e = first(e, check_scopes(q, scopes, &n->scopes));
+	if (json_in_array(&in, "scopes", JSON_NEED, 16, &scopes)) e = err_first(e, check_scopes(q, scopes, &n->scopes));
 	if (!json_in_null(&in, "expires_at") && json_in_str(&in, "expires_at", JSON_MAY, &text))
-		e = first(e, check_end(q, text, n->now_ms, &n->expires_at));
-	return first(json_in_close(&in), e);
+		e = err_first(e, check_end(q, text, n->now_ms, &n->expires_at));
+	return err_first(json_in_close(&in), e);
 }
 
 static enum err write_run(struct request *q, struct db_conn *c)

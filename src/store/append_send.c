@@ -1,4 +1,4 @@
-/* Sends as plain statements: SQLite's way. (In Postgres append_postgres.c says the same for all at once.) */
+/* Sends as plain statements: SQLite's way. (In Postgres append_pg.c says the same for all at once.) */
 #include <string.h>
 
 #include "base/fault.h"

@@ -3,11 +3,9 @@
 
 #include "store/channel.h"
 #include "store/epoch.h"
+#include "store/person.h"
 #include "store/rows.h"
 
-static const struct sql SQL_USER_HEAD = { "UPDATE user_heads SET rev = rev + 1 WHERE user_id = $1 RETURNING rev",
-										  NULL };
-static const struct sql SQL_USER_MOVED = { "INSERT INTO moves (user_id, rev) VALUES ($1, $2)", NULL };
 static const struct sql SQL_PATCH = {
 	"UPDATE members SET level = coalesce($3, level), muted_until = CASE WHEN $4 = 1 THEN $5 ELSE muted_until END, "
 	"hidden_at = CASE $6 WHEN 1 THEN (SELECT h.last_id FROM heads h WHERE h.channel_id = $1) WHEN 0 THEN NULL "
@@ -61,20 +59,15 @@ static const struct sql SQL_MARKER = {
 
 static enum err patch_in(struct db_conn *c, int64_t channel_id, int64_t user_id, struct me_patch *p)
 {
-	struct db_rows rows;
 	int64_t changed = 0;
-	enum err e = db_query(c, &SQL_USER_HEAD, DB_ARGS(DB_I64(user_id)), &rows);
+	enum err e = person_move(c, user_id, &p->user_rev);
 	if (e) return e;
-	while (db_next(&rows)) p->user_rev = db_i64(&rows, 0);
-	if ((e = db_end(&rows))) return e;
 	e = db_exec(c, &SQL_PATCH,
 				DB_ARGS(DB_I64(channel_id), DB_I64(user_id), p->has_level ? DB_I64(p->level) : DB_NULL,
 						DB_BOOL(p->has_muted), db_opt(p->muted_until), p->has_hidden ? DB_I64(p->hidden) : DB_I64(-1),
 						DB_I64(p->user_rev)),
 				&changed);
 	if (!e && !changed) return ERR_NOT_MEMBER;
-	if (!e && db_conn_kind(c) == DB_POSTGRES)
-		e = db_exec(c, &SQL_USER_MOVED, DB_ARGS(DB_I64(user_id), DB_I64(p->user_rev)), NULL);
 	return e ? e : epoch_read(c, &p->epoch);
 }
 
