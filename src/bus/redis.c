@@ -55,12 +55,17 @@ static void woken(struct reactor *r, struct mail *m)
 
 /* ---- here or away */
 
+static bool is_connected(const struct bus_redis *b)
+{
+	return b->ready_ns && redis_link_ready(b->pub) && redis_link_ready(b->sub);
+}
+
 static void say_state(struct bus_redis *b, bool away)
 {
 	int64_t now_ns = reactor_now_ns(b->reactor);
 	if (away)
 		log_event(LOG_WARN, "bus.link_lost",
-				  LOG_TEXT("why", b->ready_ns ? "it does not deliver in time" : "no connection"));
+				  LOG_TEXT("why", is_connected(b) ? "it does not deliver in time" : "no connection"));
 	else
 		log_event(LOG_INFO, "bus.link_back", LOG_INT("away_ms", (now_ns - b->away_since_ns) / 1000000));
 	if (away) b->away_since_ns = now_ns;
@@ -91,8 +96,7 @@ static int64_t ms_since(const struct bus_redis *b, int64_t ns)
 
 void redis_bus_consider(struct bus_redis *b)
 {
-	bool ready = b->ready_ns && redis_link_ready(b->pub) && redis_link_ready(b->sub);
-	set_away(b, !ready || !b->echo_ns || ms_since(b, b->echo_ns) >= b->o.config->redis_away_ms);
+	set_away(b, !is_connected(b) || !b->echo_ns || ms_since(b, b->echo_ns) >= b->o.config->redis_away_ms);
 }
 
 /* ---- the echo */
