@@ -1,23 +1,31 @@
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/channels.h"
+#include "eph/present.h"
+#include "hub/hub.h"
 #include "model/text.h"
 #include "store/channel.h"
 
 struct member_query {
 	int64_t channel_id, limit;
 	struct str q, cursor;
+	bool online;
 };
 
 enum err member_list_take(struct request *q)
 {
 	struct member_query *m = arena_new(&q->arena, struct member_query);
+	struct str online = STR_NONE;
 	q->in = m;
 	m->q = m->cursor = STR_NONE;
 	enum err e = request_id_param(q, 0, &m->channel_id);
 	if (!e) e = request_query_str(q, "q", &m->q);
 	if (!e) e = request_query_str(q, "cursor", &m->cursor);
 	if (!e) e = request_limit(q, 50, 100, &m->limit);
+	if (!e) e = request_query_str(q, "online", &online);
+	if (!e && online.p && !str_eq(online, STR("true")) && !str_eq(online, STR("false")))
+		e = problem_field(&q->problem, "online", "must be true or false");
+	m->online = !e && online.p && online.n == 4;
 	if (!e && m->q.n > 256) e = problem_field(&q->problem, "q", "is longer than 256 bytes");
 	return e;
 }
@@ -48,6 +56,59 @@ static void reply_members(struct request *q, const struct member_page *page)
 	json_close(&o, '}');
 }
 
+/* ---- those who are there */
+
+#define LOOK_MOST 1000 /* members who are looked at one by one; of more channels those who wrote or typed lately */
+
+/* Leaves the first `limit` of them who are not offline. */
+static void keep_online(struct request *q, struct member_page *page, size_t limit)
+{
+	int64_t *ids = arena_array(&q->arena, int64_t, page->n + 1);
+	uint8_t *states = arena_array(&q->arena, uint8_t, page->n + 1);
+	size_t n = 0, read = page->n;
+	for (size_t i = 0; i < read; i++) ids[i] = page->items[i].user.id;
+	hub_presences(q->pod->hub, ids, read, states);
+	for (size_t i = 0; i < read; i++) {
+		if (!states[i]) continue;
+		if (n == limit) {
+			page->next = arena_printf(&q->arena, "%lld", (long long)page->items[n - 1].user.id);
+			break;
+		}
+		page->items[n++] = page->items[i];
+	}
+	page->n = n;
+}
+
+static struct member_ids lately(struct request *q, int64_t channel_id)
+{
+	char key[48];
+	struct eph *eph = q->pod->eph;
+	struct eph_items items = eph->ops->set_get(eph, eph_present_key(channel_id, key), &q->arena);
+	int64_t *ids = arena_array(&q->arena, int64_t, items.n + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < items.n; i++)
+		if (str_i64(items.p[i].name, 1, INT64_MAX, &ids[n])) n++;
+	return (struct member_ids){ ids, n };
+}
+
+/* A page of a thousand at a time until one has somebody who is there. */
+static enum err list_online(struct request *q, struct db_conn *c, const struct channel *ch, struct str key,
+							struct member_page *page)
+{
+	const struct member_query *m = q->in;
+	struct member_ids ids = { 0 };
+	bool large = ch->member_count > LOOK_MOST;
+	struct str cursor = m->cursor;
+	if (large) ids = lately(q, m->channel_id);
+	for (;;) {
+		enum err e = member_list(c, &q->arena, m->channel_id, large ? &ids : NULL, key, cursor, LOOK_MOST, page);
+		if (e) return e;
+		keep_online(q, page, (size_t)m->limit);
+		if (page->n || !page->next.p) return OK;
+		cursor = page->next;
+	}
+}
+
 enum err member_list_run(struct request *q, struct db_conn *c)
 {
 	const struct member_query *m = q->in;
@@ -56,7 +117,10 @@ enum err member_list_run(struct request *q, struct db_conn *c)
 	enum err e = channel_read(c, &q->arena, m->channel_id, &q->actor, true, &ch);
 	if (e) return e;
 	struct str key = m->q.n ? text_fold(&q->arena, m->q) : STR_NONE;
-	e = member_list(c, &q->arena, m->channel_id, key, m->cursor, (size_t)m->limit, &page);
+	if (m->online)
+		e = list_online(q, c, &ch, key, &page);
+	else
+		e = member_list(c, &q->arena, m->channel_id, NULL, key, m->cursor, (size_t)m->limit, &page);
 	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
 	if (!e) reply_members(q, &page);
 	return e;

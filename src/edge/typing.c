@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "edge/limit.h"
+#include "eph/present.h"
 #include "store/channel.h"
 
 #define ID_MOST ((INT64_C(1) << 53) - 1)
@@ -39,6 +40,7 @@ void typing_tell(struct pod *pod, int64_t user_id, const struct typing *t)
 	h->channel_id = t->channel_id, h->user_id = user_id;
 	memcpy(h->json, b.p, b.n);
 	bus_publish_hint(pod->bus, h);
+	eph_present(pod->eph, t->channel_id, user_id, pod->config->presence_ttl_ms);
 	hint_unref(h);
 	buf_release(&b);
 }

@@ -13,6 +13,7 @@
 #include "hub/owner.h"
 #include "hub/person.h"
 #include "hub/presence.h"
+#include "hub/present.h"
 #include "hub/reading.h"
 #include "hub/session.h"
 #include "hub/watch.h"
@@ -33,6 +34,23 @@ void *hub_dialect_state(const struct hub_reactor *hr, int dialect)
 size_t hub_sessions(const struct hub *h)
 {
 	return (size_t)atomic_load_explicit(&h->sessions, memory_order_relaxed);
+}
+
+bool hub_presences(struct hub *h, const int64_t *ids, size_t n, uint8_t *out)
+{
+	bool known = true;
+	for (size_t i = 0; i < n; i += EPH_KEYS_MOST) {
+		size_t k = n - i < EPH_KEYS_MOST ? n - i : EPH_KEYS_MOST;
+		if (h->shared)
+			known &= h->eph->ops->presences(h->eph, ids + i, k, out + i);
+		else
+			memset(out + i, PRESENCE_OFFLINE, k);
+	}
+	for (size_t i = 0; i < n; i++) {
+		enum presence own = hub_person_presence(h, ids[i]);
+		if (own > out[i]) out[i] = (uint8_t)own;
+	}
+	return known;
 }
 
 int64_t hub_watches(const struct hub *h)
@@ -282,6 +300,7 @@ static bool hub_turn(struct reactor *r, struct turn_hook *hook)
 
 static void sweep_due(struct reactor *r, struct timer *t)
 {
+	present_sweep(container_of(t, struct hub_reactor, sweep));
 	owner_sweep(container_of(t, struct hub_reactor, sweep));
 	timer_set(r, t, SWEEP_MS);
 }

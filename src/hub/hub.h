@@ -49,5 +49,8 @@ void hub_epoch_changed(struct hub *h, uint64_t epoch);
 /* Asks all sessions to go, spread over spread_ms; they are closed when their time has come. Any thread. */
 void hub_drain(struct hub *h, int64_t spread_ms);
 size_t hub_sessions(const struct hub *h); /* any thread */
+/* An enum presence each, by the sessions of this pod and what others have told. Lane; waits for eph, as that says.
+ * False: that of others is not known at the moment. */
+bool hub_presences(struct hub *h, const int64_t *ids, size_t n, uint8_t *out);
 int64_t hub_watches(const struct hub *h); /* any thread: people watched, by each session */
 #endif

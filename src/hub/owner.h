@@ -16,7 +16,8 @@ struct owner {
 	int64_t last, last_at; /* the rev delivered last, and its time; not open: unknown */
 	uint64_t check;        /* since this head check was asked `last` has moved on from `had` */
 	int64_t had;
-	int64_t target; /* the highest rev heard of, from the moment it subscribes */
+	int64_t present_rev; /* whose authors up to it have been put where present.h says */
+	int64_t target;      /* the highest rev heard of, from the moment it subscribes */
 	int64_t min_rev;
 	struct frame **ring; /* recent frames, dense up to `last`: ring[(at + i) % cap] */
 	size_t ring_at, ring_n, ring_cap;

@@ -24,12 +24,15 @@ static const struct sql SQL_BROWSE = {
 	NULL,
 };
 static const struct sql SQL_NAME_KEY = { "SELECT name_key FROM channels WHERE channel_id = $1", NULL };
-static const struct sql SQL_MEMBERS = {
-	"SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM members m JOIN users u ON u.user_id = m.user_id "
-	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' "
-	"OR "
-	"u.display_key LIKE $4 ESCAPE '!') ORDER BY m.user_id LIMIT $5",
-	NULL,
+#define MEMBERS_FROM                                                                                                   \
+	"SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM members m JOIN users u ON u.user_id = m.user_id "      \
+	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' " \
+	"OR u.display_key LIKE $4 ESCAPE '!') "
+#define MEMBERS_ORDER " ORDER BY m.user_id LIMIT $5"
+static const struct sql SQL_MEMBERS = { MEMBERS_FROM MEMBERS_ORDER, NULL };
+static const struct sql SQL_MEMBERS_IDS = {
+	MEMBERS_FROM "AND " IDS_ANY("m.user_id", "$6") MEMBERS_ORDER,
+	MEMBERS_FROM "AND " IDS_ANY_SQLITE("m.user_id", "$6") MEMBERS_ORDER,
 };
 
 /* ---- one */
@@ -172,18 +175,23 @@ enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, str
 	return e;
 }
 
-enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
-					 size_t limit, struct member_page *out)
+enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, const struct member_ids *ids, struct str q,
+					 struct str cursor, size_t limit, struct member_page *out)
 {
 	struct db_rows rows;
 	int64_t after;
 	bool more = false;
 	if (!cursor_id(cursor, &after)) return ERR_INVALID;
 	if (!q.p) q = STR("");
-	enum err e = db_query(c, &SQL_MEMBERS,
-						  DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), DB_TEXT(pattern(a, q, false)),
-								  DB_I64((int64_t)limit + 1)),
-						  &rows);
+	struct db_value like = DB_TEXT(pattern(a, q, false)), most = DB_I64((int64_t)limit + 1);
+	enum err e;
+	if (ids)
+		e = db_query(
+			c, &SQL_MEMBERS_IDS,
+			DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), like, most, ids_param(c, a, ids->ids, ids->n)),
+			&rows);
+	else
+		e = db_query(c, &SQL_MEMBERS, DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), like, most), &rows);
 	if (e) return e;
 	out->items = arena_array(a, struct member, limit + 1);
 	for (out->n = 0; db_next(&rows);) {

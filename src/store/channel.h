@@ -38,9 +38,13 @@ struct member_page {
 	size_t n;
 	struct str next;
 };
-/* By user id; q: how the username or the display name begins, folded. */
-enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
-					 size_t limit, struct member_page *out);
+/* By user id; q: how the username or the display name begins, folded. ids: only of these; NULL: of all. */
+struct member_ids {
+	const int64_t *ids;
+	size_t n;
+};
+enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, const struct member_ids *ids, struct str q,
+					 struct str cursor, size_t limit, struct member_page *out);
 
 /* ---- one's own part */
 struct me_patch {

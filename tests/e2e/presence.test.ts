@@ -1,10 +1,12 @@
 // Who is there: on one server, and on two pods that share a Redis, which dies, stands still and comes back empty.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { person, type Person } from './lib/api.ts';
 import { Redis } from './lib/redis.ts';
 import { backends, createDatabase, type Server, startBackend } from './lib/server.ts';
 import { connect, type Frame, settle, type Socket } from './lib/socket.ts';
-import type { Token } from './lib/types.ts';
+import type { List, Member, Token } from './lib/types.ts';
 
 type States = { [user_id: string]: string };
 const on = (server: Server, p: Person): Promise<Socket> => connect(server, { token: p.signed.access_token });
@@ -112,6 +114,30 @@ describe.each(backends)('presence on $name', ({ start }) => {
     expect(answer.states).toEqual({ [bob.user.id]: 'offline' });
   });
 
+  test('a list of members may be of those who are there', async () => {
+    const { id } = await ann.api.channel('who-is-there');
+    for (const p of [bob, eve]) await p.api.ok('channel_join', { path: { id } });
+    const online = async (query: { [name: string]: string | number } = {}): Promise<List<Member>> =>
+      ann.api.ok<List<Member>>('member_list', { path: { id }, query: { online: 'true', ...query } });
+    expect(await online()).toMatchObject({ items: [], next: null });
+    const b = await on(server, bob);
+    const e = await on(server, eve);
+    e.say({ op: 'presence', state: 'idle' });
+    expect((await e.request({ op: 'ping' })).op).toBe('pong');
+    const ids = (list: List<Member>): number[] => list.items.map((m) => m.user_id);
+    expect(ids(await online())).toEqual([bob.user.id, eve.user.id]);
+    const first = await online({ limit: 1 });
+    expect(ids(first)).toEqual([bob.user.id]);
+    const second = await online({ limit: 1, cursor: first.next as string });
+    expect([ids(second), second.next]).toEqual([[eve.user.id], null]);
+    expect(ids(await online({ q: 'ev' }))).toEqual([eve.user.id]);
+    const all = await ann.api.ok<List<Member>>('member_list', { path: { id }, query: { online: 'false' } });
+    expect(all.items.length).toBe(3);
+    for (const wrong of ['', '1', 'TRUE', 'yes'])
+      await ann.api.refused(422, 'invalid', 'member_list', { path: { id }, query: { online: wrong } });
+    await Promise.all([b, e].map((s) => s.close()));
+  });
+
   test('hostile sets and states are refused by an exact error, and nothing closes', async () => {
     const a = await on(server, ann);
     await watch(a, bob);
@@ -195,7 +221,12 @@ describe('presence on two pods', () => {
   beforeAll(async () => {
     redis = await Redis.start();
     url = await createDatabase();
-    env = { REDIS_URL: redis.url, LINNET_ACCESS_LOG: 'false', LINNET_PRESENCE_TTL_MS: `${ttl}` };
+    env = {
+      REDIS_URL: redis.url,
+      LINNET_ACCESS_LOG: 'false',
+      LINNET_PRESENCE_TTL_MS: `${ttl}`,
+      LINNET_REDIS_AWAY_MS: '2500', // a busy machine is no Redis that is away
+    };
     [here, there] = [await startBackend(url, env), await startBackend(url, env)];
     for (const server of [here, there]) await again(server, 'bus.link_back', 1);
     ann = await person(here.api(), 'ann');
@@ -229,6 +260,26 @@ describe('presence on two pods', () => {
     expect(await watch(a, eve)).toEqual({ [eve.user.id]: 'online' });
     await e.close();
     await becomes(a, eve, 'offline');
+  });
+
+  test('in a large channel those are listed who are there and typed lately, on any pod', async () => {
+    const { id } = await ann.api.channel('large');
+    for (const p of [bob, eve]) await p.api.ok('channel_join', { path: { id } });
+    const large = `UPDATE heads SET member_count = 1001 WHERE channel_id = ${id}`;
+    await promisify(execFile)('psql', ['-X', '-q', '-d', url, '-c', large]);
+    const online = async (): Promise<number[]> => {
+      const { items } = await ann.api.ok<List<Member>>('member_list', { path: { id }, query: { online: 'true' } });
+      return items.map((m) => m.user_id);
+    };
+    const [b, e] = [await on(there, bob), await on(here, eve)] as [Socket, Socket];
+    expect(await online()).toEqual([]);
+    b.say({ op: 'typing', channel_id: id });
+    while (!(await online()).includes(bob.user.id));
+    e.say({ op: 'typing', channel_id: id });
+    while (!(await online()).includes(eve.user.id));
+    await b.close();
+    while ((await online()).includes(bob.user.id));
+    await e.close();
   });
 
   test('a pod that is killed is forgotten within the time, and what it shared with others is not', async () => {

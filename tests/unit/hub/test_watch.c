@@ -1,7 +1,7 @@
 /* Watching on hubs that are turned by hand: alone, and as two pods that share what is ephemeral. */
 #include "hand.h"
 
-#include "eph/eph.h"
+#include "eph/present.h"
 #include "hub/presence.h"
 #include "hub/watch.h"
 
@@ -295,6 +295,36 @@ static void a_pod_that_died_is_forgotten_within_the_time(void **state)
 	end(t);
 }
 
+/* ---- who wrote lately */
+
+static void authors_are_put_among_those_present(void **state)
+{
+	struct two *t = make(1, false);
+	struct world *w = t->h[0]->w;
+	struct arena a;
+	int64_t channel = channel_of(w, 0);
+	char key[48];
+	make_channel(w, channel);
+	enter_channel(w, channel, 7);
+	struct client *k = open_on(t, 0, 1, 7);
+	int64_t rev = write_change(w, channel, "topic", 0);
+	publish(w, channel, rev, CHANGE_MESSAGE, 0);
+	pass(t, 5);
+	assert_true(has(k, line_of("event", channel, rev)));
+	arena_init(&a);
+	struct str name = eph_present_key(channel, key);
+	assert_int_equal(t->eph->ops->set_get(t->eph, name, &a).n, 0);
+	hand_skip(t->h[0], 10000); /* the hub sweeps */
+	struct eph_items items = t->eph->ops->set_get(t->eph, name, &a);
+	assert_int_equal(items.n, 1);
+	assert_true(str_eq(items.p[0].name, STR("1")));
+	hand_skip(t->h[0], 10000); /* nobody wrote again */
+	assert_int_equal(t->eph->ops->set_get(t->eph, name, &a).n, 0);
+	arena_release(&a);
+	close_on(t, 0, k);
+	end(t);
+}
+
 /* ---- what is due */
 
 static void everything_has_its_turn_within_the_time(void **state)
@@ -327,6 +357,7 @@ int main(void)
 		cmocka_unit_test(who_reads_slowly_hears_the_last_of_it),
 		cmocka_unit_test(another_pods_people_are_seen_within_a_look),
 		cmocka_unit_test(a_pod_that_died_is_forgotten_within_the_time),
+		cmocka_unit_test(authors_are_put_among_those_present),
 		cmocka_unit_test(everything_has_its_turn_within_the_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
