@@ -125,9 +125,9 @@ export class Run implements World {
 
   delivered(client: Client, stream: Stream, event: Event, now: number): void {
     this.hear(stream.channel_id, event.rev, now);
+    if (client.absent) return; // it was on its way when the client stopped to read
     const since = Math.max(client.ready_since, client.listens_since);
-    if (client.pod !== undefined && !client.absent)
-      this.gaps.arrived(client.pod, stream.channel_id, event.rev, since, now);
+    if (client.pod !== undefined) this.gaps.arrived(client.pod, stream.channel_id, event.rev, since, now);
     const nonce = event.type === 'message' ? event.message?.nonce : undefined;
     const due = nonce && client.listens_since <= now ? this.dues.get(nonce) : undefined;
     // What was due while it did not listen is late by its own doing.
