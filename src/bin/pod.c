@@ -127,6 +127,7 @@ static void open_hub(struct process *p)
 		.eph = pod->eph,
 		.look = pod->read,
 		.pod = pod->id,
+		.write = pod->write,
 		.reactors = pod->reactors,
 		.n_reactors = pod->n_reactors,
 		.dialects = ws_dialects,

@@ -4,6 +4,7 @@
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/send.h"
+#include "hub/hub.h"
 #include "store/channel.h"
 #include "store/history.h"
 
@@ -96,6 +97,14 @@ void message_page_named(struct json_out *o, const struct page *p)
 	put_mine(o, p);
 }
 
+/* Neither a page of a history that this pod does not serve, nor of one that is not stored yet. */
+static enum err present(struct request *q, uint64_t epoch)
+{
+	if (hub_serves(q->pod->hub, epoch)) return OK;
+	q->problem.retry_after_s = 1;
+	return ERR_UNAVAILABLE;
+}
+
 static void reply_page(struct request *q, const struct page *p)
 {
 	struct json_out o = reply_json(q);
@@ -114,9 +123,10 @@ enum err message_list_run(struct request *q, struct db_conn *c)
 	struct page p;
 	enum err e = page_read(c, &q->arena, &q->actor, q->in, &p);
 	if (e) return e;
-	reply_page(q, &p);
+	e = present(q, p.epoch);
+	if (!e) reply_page(q, &p);
 	page_release(&p);
-	return OK;
+	return e;
 }
 
 /* ---- sending */
@@ -260,17 +270,23 @@ enum err changes_list_take(struct request *q)
 	return OK;
 }
 
+static void reply_changes(struct request *q, const struct changes *p)
+{
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	put_events(&o, "items", p->items, p->n);
+	json_field_bool(&o, "after", p->after);
+	put_position(&o, p->epoch, p->rev, p->at);
+	json_close(&o, '}');
+}
+
 enum err changes_list_run(struct request *q, struct db_conn *c)
 {
 	struct changes p;
 	enum err e = changes_read(c, &q->arena, &q->actor, q->in, &p);
 	if (e) return e == ERR_RESET ? reset(q) : e;
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	put_events(&o, "items", p.items, p.n);
-	json_field_bool(&o, "after", p.after);
-	put_position(&o, p.epoch, p.rev, p.at);
-	json_close(&o, '}');
+	e = present(q, p.epoch);
+	if (!e) reply_changes(q, &p);
 	changes_release(&p);
-	return OK;
+	return e;
 }

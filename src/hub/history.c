@@ -1,7 +1,10 @@
 /* Which history of the database this pod serves. Another one begins with another epoch, or with a head below what was
  * delivered. A change is made once, under the lock, and counted; each reactor follows by itself: by a mail, or when an
  * attach from a reactor that was quicker reaches it. What was asked of the database in one history says nothing about a
- * later one: it is dropped, and never turns the pod back. */
+ * later one: it is dropped, and never turns the pod back.
+ *
+ * An epoch that a read has found is not served before it is stored (settle.c): lists are read only once it is, and so
+ * nobody is ready, attached, or given anything; pages of it are refused. */
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -9,11 +12,26 @@
 #include "hub/local.h"
 #include "hub/owner.h"
 #include "hub/person.h"
+#include "hub/reading.h"
 #include "hub/session.h"
+#include "hub/settle.h"
 
 uint64_t hub_epoch(const struct hub *h)
 {
 	return atomic_load_explicit(&h->epoch, memory_order_acquire);
+}
+
+bool hub_settled(const struct hub *h)
+{
+	return !atomic_load_explicit(&h->unsettled, memory_order_acquire);
+}
+
+bool hub_serves(struct hub *h, uint64_t epoch)
+{
+	if (fault_on(h->config, STR("no_epoch"))) return true;
+	if (epoch == hub_epoch(h)) return hub_settled(h); /* in this order: see turn_over() */
+	hub_foreign(h);
+	return false;
 }
 
 /* ---- following */
@@ -45,16 +63,18 @@ void hub_follow(struct hub_reactor *hr)
 
 static void history_arrives(struct reactor *r, struct mail *m)
 {
-	hub_follow(hub_here(r));
+	struct hub_reactor *hr = hub_here(r);
+	struct id_slot slot;
+	hub_follow(hr);
+	for (size_t i = 0; id_map_next(&hr->people, &i, &slot);)
+		reading_next(slot.value); /* who waited for it to be stored */
 	mem_free(m);
 }
 
 /* ---- changing, under the lock */
 
-static void turn_over(struct hub *h, uint64_t epoch)
+static void tell_reactors(struct hub *h)
 {
-	h->history++;
-	atomic_store_explicit(&h->epoch, epoch, memory_order_release);
 	for (size_t i = 0; i < h->n; i++) {
 		struct mail *m = mem_new(struct mail);
 		m->deliver = history_arrives;
@@ -62,13 +82,46 @@ static void turn_over(struct hub *h, uint64_t epoch)
 	}
 }
 
+/* Whoever sees the new epoch sees as well whether it is stored. */
+static void turn_over(struct hub *h, uint64_t epoch, bool stored)
+{
+	h->history++;
+	if (!stored) atomic_store_explicit(&h->unsettled, true, memory_order_release);
+	atomic_store_explicit(&h->epoch, epoch, memory_order_release);
+	if (stored) atomic_store_explicit(&h->unsettled, false, memory_order_release);
+	tell_reactors(h);
+	if (!stored) settle_soon(h->settle);
+}
+
+static void is_stored(struct hub *h, uint64_t epoch, bool *other)
+{
+	*other = hub_epoch(h) != epoch;
+	if (*other) {
+		turn_over(h, epoch, true);
+	} else if (!hub_settled(h)) {
+		atomic_store_explicit(&h->unsettled, false, memory_order_release);
+		tell_reactors(h);
+	}
+}
+
 void hub_epoch_changed(struct hub *h, uint64_t epoch)
 {
+	bool other;
 	pthread_mutex_lock(&h->lock);
-	bool other = hub_epoch(h) != epoch;
-	if (other) turn_over(h, epoch);
+	is_stored(h, epoch, &other);
 	pthread_mutex_unlock(&h->lock);
 	if (other) log_event(LOG_WARN, "hub.epoch_changed");
+}
+
+bool hub_settle(struct hub *h, uint64_t asked, uint64_t epoch)
+{
+	bool other = false;
+	pthread_mutex_lock(&h->lock);
+	bool present = h->history == asked;
+	if (present) is_stored(h, epoch, &other);
+	pthread_mutex_unlock(&h->lock);
+	if (other) log_event(LOG_WARN, "hub.epoch_changed");
+	return present;
 }
 
 /* Seen by what was asked in the history `asked`; if that has ended meanwhile, it says nothing. */
@@ -76,7 +129,7 @@ static bool turn_over_from(struct hub *h, uint64_t asked, uint64_t epoch)
 {
 	pthread_mutex_lock(&h->lock);
 	bool present = h->history == asked;
-	if (present) turn_over(h, epoch);
+	if (present) turn_over(h, epoch, epoch == hub_epoch(h) && hub_settled(h));
 	pthread_mutex_unlock(&h->lock);
 	return present;
 }

@@ -16,6 +16,7 @@
 #include "hub/present.h"
 #include "hub/reading.h"
 #include "hub/session.h"
+#include "hub/settle.h"
 #include "hub/watch.h"
 
 #define SWEEP_MS 10000
@@ -346,6 +347,7 @@ struct hub *hub_create(const struct hub_options *o)
 	h->config = o->config;
 	h->bus = o->bus;
 	h->sync = o->sync;
+	h->write = o->write;
 	h->metrics = o->metrics;
 	h->dialects = o->dialects;
 	h->n_dialects = o->n_dialects;
@@ -360,6 +362,7 @@ struct hub *hub_create(const struct hub_options *o)
 	h->gate = presence_gate_create(h);
 	h->r = mem_zalloc(h->n * sizeof *h->r);
 	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
+	h->settle = settle_create(h);
 	if (o->others || !h->bus->ops->certain(h->bus)) h->check = check_create(h);
 	const struct bus_sink sink = { sink_event, sink_user, sink_hint, sink_behind, sink_subscribed, sink_state, h };
 	h->bus->ops->attach(h->bus, &sink);
@@ -404,6 +407,7 @@ void hub_destroy(struct hub *h)
 		mem_free(hr);
 	}
 	if (h->check) check_destroy(h->check);
+	settle_destroy(h->settle);
 	presence_gate_unref(h->gate);
 	id_map_release(&h->counts);
 	pthread_mutex_destroy(&h->lock);

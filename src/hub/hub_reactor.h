@@ -15,18 +15,21 @@ struct check;
 struct local;
 struct presence_gate;
 struct watching;
+struct settle;
 
 struct hub {
 	const struct config *config;
 	struct bus *bus;
-	struct lane *sync;
+	struct lane *sync, *write;
 	struct metrics *metrics;
 	const struct dialect *dialects;
 	size_t n_dialects, n;
 	struct hub_reactor **r;
 	struct check *check; /* NULL: the bus tells of everything */
+	struct settle *settle;
 	char uuid[37];
 	_Atomic uint64_t epoch;
+	_Atomic bool unsettled;     /* `epoch` was found and may not be stored yet: nobody is served */
 	_Atomic int64_t ring_bytes; /* of all owners' rings and held events */
 	_Atomic int64_t sessions;
 	_Atomic bool probing; /* the database is being asked for its epoch */
@@ -49,6 +52,9 @@ void hub_follow(struct hub_reactor *hr); /* the present history, if it is anothe
 bool hub_ours(struct hub_reactor *hr, uint64_t asked, uint64_t epoch);
 void hub_went_back(struct hub_reactor *hr); /* a head below what was delivered: another history in the same epoch */
 void hub_foreign(struct hub *h);            /* news of another epoch: the database is asked; any thread */
+bool hub_settled(const struct hub *h);      /* the present epoch is stored; any thread */
+/* `epoch` was the database's, and was stored, after the history `asked` had begun. False: that has ended meanwhile. */
+bool hub_settle(struct hub *h, uint64_t asked, uint64_t epoch);
 
 bool hub_person_enter(struct hub *h, int64_t user_id); /* false: has as many as are allowed */
 void hub_person_leave(struct hub *h, int64_t user_id);

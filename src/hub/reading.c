@@ -118,6 +118,7 @@ void reading_next(struct person *p)
 	size_t waiting = 0, greeting = 0;
 	const struct reading *last = p->reading;
 	if ((last && !last->over) || p->here->hub->stopping || (!p->subscribed && !p->here->away)) return;
+	if (!hub_settled(p->here->hub)) return; /* its mail comes here */
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		const struct session *s = container_of(i, struct session, person_link);
 		waiting += is_waiting(s);

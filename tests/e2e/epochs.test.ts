@@ -11,8 +11,10 @@ import { Device } from './lib/device.ts';
 import { judgeSeen, judgeSent, logOf, messagesOf } from './lib/judge.ts';
 import { Load, SocketSender } from './lib/load.ts';
 import { Postgres, type Standby } from './lib/postgres.ts';
+import { Program } from './lib/process.ts';
 import { type Server, startBackend } from './lib/server.ts';
 import { moment } from './lib/signal.ts';
+import { connect, dial, settle } from './lib/socket.ts';
 import { Target } from './lib/target.ts';
 
 vi.setConfig({ testTimeout: 60_000 }); // two servers are made, one copies the other
@@ -85,7 +87,10 @@ let pg: Postgres;
 beforeEach(async () => {
   pg = await Postgres.start();
 });
-afterEach(() => pg?.stop());
+afterEach(async () => {
+  await pg?.stop();
+  settle();
+});
 
 /** Of the primary, wherever it is. */
 function either(url: string, standby: Standby): string {
@@ -157,5 +162,76 @@ test('a planned switchover under load loses nothing and resets nobody', async ()
     expect(Math.max(...crowd.resets())).toBe(0);
   } finally {
     await crowd.close();
+  }
+});
+
+/** Who stores an epoch has to wait for it: the advisory lock of src/store/epoch.c, until the program is finished. */
+async function holdEpochs(url: string): Promise<Program> {
+  const psql = new Program('psql', ['-X', '-q', '-A', '-t', '-d', url]);
+  psql.child.stdin?.write("SELECT pg_advisory_lock(7310591024);\nSELECT 'held';\n");
+  await psql.line((line) => (line === 'held' ? line : undefined), 'it had the lock');
+  return psql;
+}
+
+async function value(url: string, sql: string): Promise<string> {
+  return (await run('psql', ['-X', '-q', '-A', '-t', '-d', url, '-c', sql])).stdout.trim();
+}
+
+/** On a pod that nobody sends anything through; `url` is where the database goes on. */
+async function storedFirst(server: Server, url: string, goBack: () => Promise<unknown>): Promise<void> {
+  const me = await person(server.api(), 'me');
+  const { id } = await me.api.channel('room');
+  const options = { token: me.signed.access_token };
+  const before = await connect(server, options);
+  const stored = (): Promise<string> => value(url, "SELECT value FROM meta WHERE key = 'epoch'");
+  expect(await stored()).toBe(before.ready.epoch);
+  const lock = await holdEpochs(url);
+  await goBack();
+  await before.over();
+  const after = await dial(server, options);
+  await after.opened();
+  after.say({ op: 'hello', cursors: {} });
+  const waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+  while ((await value(url, waiting)) === '0') await moment(100);
+  expect((await me.api.call('message_list', { path: { id } })).status).toBe(503);
+  expect(await stored()).toBe(before.ready.epoch);
+  expect(Number(await value(url, 'SELECT count(*) FROM moves'))).toBeGreaterThan(0);
+  expect(after.frames).toEqual([]);
+  await lock.finish();
+  const ready = await after.nextOp('ready');
+  expect(ready.epoch).not.toBe(before.ready.epoch);
+  expect(await stored()).toBe(ready.epoch);
+  expect(await value(url, 'SELECT count(*) FROM moves')).toBe('0');
+}
+
+const often = { ...env, LINNET_HEAD_CHECK_MS: '200' };
+
+test('an idle pod stores the epoch of a promoted standby, and empties moves, before anybody is served', async () => {
+  const url = await pg.database('idle');
+  const standby = await pg.standby();
+  const server = await startBackend(either(url, standby), often);
+  const there = url.replace(new URL(url).host, new URL(standby.url).host);
+  try {
+    await storedFirst(server, there, async () => {
+      await pg.shutDown(); // the standby has everything
+      await standby.promote();
+    });
+  } finally {
+    await server.stop();
+  }
+});
+
+test('an idle pod stores the epoch of a dump that was restored in place, and empties moves, before anybody is served', async () => {
+  const url = await pg.database('idle');
+  const dir = await mkdtemp(`${tmpdir()}/linnet-dump-`);
+  const server = await startBackend(url, often);
+  try {
+    await storedFirst(server, url, async () => {
+      await run('pg_dump', ['--clean', '--if-exists', '-f', `${dir}/dump`, '-d', url]);
+      await run('psql', ['-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', `${dir}/dump`, '-d', url]);
+    });
+  } finally {
+    await server.stop();
+    await rm(dir, { recursive: true });
   }
 });

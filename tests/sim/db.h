@@ -24,8 +24,10 @@ struct sim_db {
 	double unknown;     /* the answer to a commit is lost */
 	bool dead;          /* what runs now is of a pod that was killed: nothing it writes counts */
 	int64_t generation; /* counts restores */
+	uint64_t epoch;     /* the server's, of each of its transactions */
 };
-struct sim_db *sim_db_create(void); /* once a process: migrated */
+uint64_t sim_db_stored_epoch(struct sim_db *d); /* 0: none */
+struct sim_db *sim_db_create(void);             /* once a process: migrated */
 void sim_db_destroy(struct sim_db *d);
 void sim_db_begin(struct sim_db *d, struct world *w); /* an empty one for a new run; people and channels as drawn */
 struct db_conn *sim_db_take(struct sim_db *d, enum db_use use);

@@ -47,8 +47,17 @@ const struct dialect link_dialects[1] = { { "sim", encode, NULL, NULL } };
 
 /* ---- what the hub tells */
 
+/* Unless the database has gone back meanwhile. */
+static void judge_stored(const struct link *l, uint64_t epoch)
+{
+	struct sim_db *d = l->pod->world->db;
+	if (!l->pod->dead && epoch == d->epoch && sim_db_stored_epoch(d) != epoch)
+		fault(l->pod->world, "%s is ready in an epoch that is not stored", l->pod->name);
+}
+
 static bool say_ready(struct session *s, const struct ready *r, struct ready_place *at)
 {
+	judge_stored(s->data, r->epoch);
 	struct buf b;
 	buf_init(&b);
 	for (size_t i = 0; i < r->n_channels; i++) {

@@ -132,6 +132,7 @@ static void reads(void *arg)
 	q->err = page_read(c, &q->arena, &who, &ask, &q->page);
 	q->epoch = q->page.epoch;
 	sim_db_give(w->db, c);
+	if (!q->err && !q->pod->dead && !hub_serves(q->pod->hub, q->epoch)) q->err = ERR_UNAVAILABLE;
 	world_at(w, world_delay(w, DELAY_ANSWER), answers, q);
 }
 

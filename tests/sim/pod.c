@@ -226,6 +226,7 @@ static void open_hub(struct sim_pod *p)
 		.metrics = p->metrics,
 		.bus = p->bus,
 		.sync = p->sync,
+		.write = p->write,
 		.reactors = reactors,
 		.n_reactors = POD_REACTORS,
 		.dialects = link_dialects,
@@ -388,6 +389,7 @@ void pod_kill(struct sim_pod *p)
 	p->dead = true;
 	sim_bus_kill(p->bus);
 	p->world->db->dead = true;
+	hub_ask_no_more(p->hub);
 	for (size_t i = 0; i < p->links.n; i++) link_pod_died(p->links.p[i]);
 	quiesce(p);
 	take_down(p);

@@ -18,11 +18,12 @@ static void open_hub(struct rig *r)
 								   .metrics = r->pod.metrics,
 								   .bus = r->pod.bus,
 								   .sync = sync_lane,
+								   .write = r->pod.write,
 								   .reactors = &r->reactor,
 								   .n_reactors = 1,
 								   .dialects = ws_dialects,
 								   .n_dialects = WS_DIALECTS,
-								   .epoch = { "", 1 } };
+								   .epoch = r->pod.epoch.hash ? r->pod.epoch : (struct epoch){ "", 1 } };
 	r->pod.hub = hub_create(&o);
 }
 

@@ -8,7 +8,8 @@ struct hand {
 	struct world *w;
 	struct clock clock;
 	int64_t now_ns;
-	VEC(struct job *) jobs; /* asked, not yet run */
+	VEC(struct job *) jobs;   /* asked, not yet run */
+	VEC(struct job *) writes; /* as well; a test that has some answers them itself */
 };
 
 static int64_t hand_wall_ms(const struct clock *c)
@@ -24,7 +25,10 @@ static int64_t hand_monotonic_ns(const struct clock *c)
 static void hand_submitted(void *arg, struct lane *l, struct job *j)
 {
 	struct hand *h = arg;
-	vec_push(&h->jobs, j);
+	if (l == h->w->write)
+		vec_push(&h->writes, j);
+	else
+		vec_push(&h->jobs, j);
 }
 
 static inline struct hand *hand_make(void)
@@ -51,12 +55,20 @@ static inline void hand_start_on(struct hand *h, struct bus *bus)
 														  .arg = w->db,
 														  .clock = &h->clock },
 								  hand_submitted, h);
+	w->write = lane_create_virtual(&(struct lane_options){ .name = "write",
+														   .most_queued = 1000,
+														   .open = write_open,
+														   .close = sync_close,
+														   .arg = w->db,
+														   .clock = &h->clock },
+								   hand_submitted, h);
 	for (int i = 0; i < WORLD_REACTORS; i++) {
 		w->r[i] = reactor_create_virtual(&(struct reactor_options){ i, &h->clock });
 		conn_layer_open(w->r[i], 65536);
 	}
-	w->hub = hub_create(&(struct hub_options){ &w->config, w->metrics, w->bus, w->sync, w->r, WORLD_REACTORS,
-											   w->dialects, 1, w->epoch, .eph = w->eph, .pod = w->pod });
+	w->hub =
+		hub_create(&(struct hub_options){ &w->config, w->metrics, w->bus, w->sync, w->r, WORLD_REACTORS, w->dialects, 1,
+										  w->epoch, .eph = w->eph, .pod = w->pod, .write = w->write });
 }
 
 static inline void hand_start(struct hand *h)
@@ -95,7 +107,22 @@ static inline void hand_answer(struct hand *h)
 	for (size_t n = h->jobs.n; n--;) hand_answer_at(h, 0);
 }
 
-/* Time passes, and everything is answered. */
+static inline void hand_write(struct hand *h)
+{
+	assert_int_equal(h->writes.n, 1);
+	lane_run_job(h->w->write, vec_pop(&h->writes));
+	hand_turn(h);
+}
+
+/* The database does not take it. */
+static inline void hand_refuse(struct hand *h)
+{
+	assert_int_equal(h->writes.n, 1);
+	lane_drop_job(h->w->write, vec_pop(&h->writes));
+	hand_turn(h);
+}
+
+/* Time passes, and every read is answered. */
 static inline void hand_pass(struct hand *h, int64_t ms)
 {
 	for (; ms >= 0; ms--) {
@@ -189,7 +216,9 @@ static inline void hand_end(struct hand *h)
 		struct job *j = vec_pop(&h->jobs);
 		lane_drop_job(w->sync, j);
 	}
+	if (h->writes.n) hand_refuse(h);
 	lane_destroy(w->sync);
+	lane_destroy(w->write);
 	hub_stop(w->hub);
 	for (int i = WORLD_REACTORS; i-- > 0;) conn_layer_close(w->r[i]), reactor_destroy(w->r[i]);
 	hub_destroy(w->hub);
@@ -200,6 +229,7 @@ static inline void hand_end(struct hand *h)
 	config_release(&w->config);
 	mem_free(w);
 	vec_release(&h->jobs);
+	vec_release(&h->writes);
 	mem_free(h);
 	log_capture(NULL, NULL);
 }

@@ -18,14 +18,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The database goes on under another epoch. */
-static void next_epoch(struct world *w)
-{
-	char epoch[17];
-	codec_epoch(epoch, ++w->epoch.hash);
-	run_sql(w, "UPDATE meta SET value = '%s' WHERE key = 'epoch'", epoch);
-}
-
 /* As a change does, before anybody has heard of it. */
 static void turn_over_unheard(struct world *w)
 {

@@ -123,9 +123,7 @@ static void events_of_another_history_close_the_session(void **state)
 	w->epoch.hash--;
 	say_changes(w, 1, 1);
 	client_wait(k, "event 1 3\n");
-	char epoch[17];
-	codec_epoch(epoch, ++w->epoch.hash);
-	run_sql(w, "UPDATE meta SET value = '%s' WHERE key = 'epoch'", epoch);
+	next_epoch(w);
 	publish(w, 1, 4, CHANGE_TOPIC, 0);
 	client_wait(k, "kick draining\n");
 	assert_events(k, 1, 2, 3);

@@ -39,7 +39,7 @@ struct world {
 	const struct dialect *dialects;
 	struct eph *eph; /* NULL: alone */
 	const char *pod;
-	struct lane *sync;
+	struct lane *sync, *write;
 	struct reactor *r[WORLD_REACTORS];
 	struct hub *hub;
 	struct timer look;
@@ -159,6 +159,11 @@ static void *sync_open(void *arg, int thread)
 	return db_conn_create(arg, DB_READ);
 }
 
+static void *write_open(void *arg, int thread)
+{
+	return db_conn_create(arg, DB_WRITE);
+}
+
 static void sync_close(void *state)
 {
 	db_conn_destroy(state);
@@ -208,12 +213,14 @@ static inline void world_start(struct world *w)
 	if (w->uncertain) w->bus->ops = &w->bus_ops;
 	w->sync = lane_create(&(struct lane_options){
 		.name = "sync", .threads = 2, .most_queued = 100, .open = sync_open, .close = sync_close, .arg = w->db });
+	w->write = lane_create(&(struct lane_options){
+		.name = "write", .threads = 1, .most_queued = 100, .open = write_open, .close = sync_close, .arg = w->db });
 	for (int i = 0; i < WORLD_REACTORS; i++) {
 		w->r[i] = reactor_create(&(struct reactor_options){ i, NULL });
 		conn_layer_open(w->r[i], 65536);
 	}
 	w->hub = hub_create(&(struct hub_options){ &w->config, w->metrics, w->bus, w->sync, w->r, WORLD_REACTORS,
-											   w->dialects, 1, w->epoch });
+											   w->dialects, 1, w->epoch, .write = w->write });
 	for (int i = 1; i < WORLD_REACTORS; i++) reactor_start(w->r[i]);
 }
 
@@ -434,6 +441,7 @@ static inline void world_stop(struct world *w)
 	for (int i = 1; i < WORLD_REACTORS; i++) reactor_stop(w->r[i]), reactor_join(w->r[i]);
 	hub_ask_no_more(w->hub);
 	lane_destroy(w->sync);
+	lane_destroy(w->write);
 	w->sync = NULL;
 }
 
@@ -537,6 +545,14 @@ static inline void tell_person(struct world *w, int64_t user, int64_t user_rev)
 	n->list_moved = true;
 	bus_publish_user(w->bus, n);
 	user_news_unref(n);
+}
+
+/* The database goes on under another epoch. */
+static inline void next_epoch(struct world *w)
+{
+	char epoch[17];
+	codec_epoch(epoch, ++w->epoch.hash);
+	run_sql(w, "UPDATE meta SET value = '%s' WHERE key = 'epoch'", epoch);
 }
 
 /* The rev of the join; nothing is published. */
