@@ -60,6 +60,7 @@ static void apply(struct owner *o, struct heal *h)
 	} else {
 		owner_healed(o, h->log.events, h->log.n_events);
 	}
+	owner_refute(o, h->log.head);
 }
 
 static void heal_done(struct job *j)
@@ -93,6 +94,7 @@ void heal_due(struct reactor *r, struct timer *t)
 	h->job.sure = true;
 	h->job.run = heal_run;
 	h->job.done = heal_done;
+	o->news = 0;
 	if (lane_submit(o->here->hub->sync, &h->job)) {
 		heal_free(h);
 		timer_set(r, &o->heal, RETRY_MS);

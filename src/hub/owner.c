@@ -1,6 +1,7 @@
 /* What an owner knows is `last`. It learns of more by events (bus), by heads (head check, attach, the first read after
  * its subscription) and by its own healing reads; `target` remembers the highest rev heard of, also before it is open
- * and while a read is on its way, so that a read which ends below it is followed by another. */
+ * and while a read is on its way, so that a read which ends below it is followed by another. But what was heard of
+ * before a read began and is beyond the head that it saw was never written: forged, or of a history that has ended. */
 #include "hub/owner.h"
 
 #include "base/fault.h"
@@ -207,10 +208,16 @@ static void drain_held(struct owner *o)
 	if (n) held_drop_first(o, n);
 }
 
+static void heard(struct owner *o, int64_t rev)
+{
+	if (rev > o->target) o->target = rev;
+	if (rev > o->news) o->news = rev;
+}
+
 /* What does not fit is read again later: `target` remembers it. */
 static void hold(struct owner *o, struct event *e)
 {
-	if (e->rev > o->target) o->target = e->rev;
+	heard(o, e->rev);
 	if (o->held_n >= (size_t)o->here->hub->config->ring_events || over_cap(o)) return;
 	size_t at = o->held_n;
 	while (at && o->held[at - 1]->rev > e->rev) at--;
@@ -230,7 +237,7 @@ static void heal_if_behind(struct owner *o)
 static void owner_take(struct owner *o, struct event *e)
 {
 	if (!o->open) {
-		if (e->rev > o->target) o->target = e->rev;
+		heard(o, e->rev);
 	} else if (e->rev == o->last + 1) {
 		deliver(o, e);
 		if (o->held_n) drain_held(o);
@@ -254,8 +261,20 @@ void owner_event(struct hub_reactor *hr, struct event *e)
 
 void owner_behind(struct owner *o, int64_t rev)
 {
-	if (rev > o->target) o->target = rev;
+	heard(o, rev);
 	heal_if_behind(o);
+}
+
+void owner_refute(struct owner *o, int64_t head)
+{
+	int64_t most = o->news > head ? o->news : head;
+	if (o->target > most) o->target = most;
+	while (o->held_n && o->held[o->held_n - 1]->rev > most) {
+		struct event *e = o->held[--o->held_n];
+		account(o, -(int64_t)(sizeof *e + e->json_n));
+		metric_add(o->here->cell, METRIC_HUB_DROPPED, 1);
+		event_unref(e);
+	}
 }
 
 void owner_healed(struct owner *o, struct event *const *events, size_t n)

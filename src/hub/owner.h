@@ -17,7 +17,8 @@ struct owner {
 	uint64_t check;        /* since this head check was asked `last` has moved on from `had` */
 	int64_t had;
 	int64_t present_rev; /* whose authors up to it have been put where present.h says */
-	int64_t target;      /* the highest rev heard of, from the moment it subscribes */
+	int64_t target;      /* the highest rev heard of, from the moment it subscribes, and not refuted since */
+	int64_t news;        /* the highest heard of since its last healing read began */
 	int64_t min_rev;
 	struct frame **ring; /* recent frames, dense up to `last`: ring[(at + i) % cap] */
 	size_t ring_at, ring_n, ring_cap;
@@ -59,6 +60,8 @@ int64_t owner_had(const struct owner *o); /* its `last` when the present head ch
 void owner_interest(struct owner *o, size_t reactor, bool on);
 void owner_flush(struct owner *o);                                         /* gives fresh frames to the reactors now */
 void owner_healed(struct owner *o, struct event *const *events, size_t n); /* as read, ascending */
+/* A healing read has seen this head: what was heard of beyond it before the read began is nothing. */
+void owner_refute(struct owner *o, int64_t head);
 void owner_overtaken(struct owner *o, int64_t head, int64_t head_at, int64_t min_rev);
 void owner_drop(struct owner *o);
 void owner_drop_all(struct hub_reactor *hr);

@@ -34,6 +34,18 @@ void person_leave(struct session *s)
 	mem_free(p);
 }
 
+static void heard(struct person *p, int64_t rev)
+{
+	if (rev > p->heard) p->heard = rev;
+	if (rev > p->news) p->news = rev;
+}
+
+void person_refute(struct person *p, int64_t user_rev)
+{
+	int64_t most = p->news > user_rev ? p->news : user_rev;
+	if (p->heard > most) p->heard = most;
+}
+
 static bool is_revoked(const struct session *s, const struct user_news *n)
 {
 	if (!n->revoked_session[0]) return false;
@@ -45,7 +57,7 @@ void person_news(struct hub_reactor *hr, struct user_news *n)
 {
 	struct person *p = id_map_get(&hr->people, n->user_id);
 	if (!p || n->epoch != hr->epoch) return;
-	if (n->list_moved && n->user_rev > p->heard) p->heard = n->user_rev;
+	if (n->list_moved) heard(p, n->user_rev);
 	for (struct list *i = p->sessions.next, *next; i != &p->sessions; i = next) {
 		next = i->next; /* a kick closes at the end of the turn, never here */
 		struct session *s = container_of(i, struct session, person_link);
@@ -61,7 +73,7 @@ void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev)
 {
 	struct person *p = id_map_get(&hr->people, user_id);
 	if (!p) return;
-	if (rev > p->heard) p->heard = rev;
+	heard(p, rev);
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		struct session *s = container_of(i, struct session, person_link);
 		if (s->ready && rev > s->list_rev && !s->list_asked) session_refresh(s);

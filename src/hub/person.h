@@ -10,8 +10,9 @@ struct person {
 	int64_t user_id;
 	struct hub_reactor *here;
 	struct list sessions; /* session.person_link */
-	int64_t heard;
-	bool subscribed; /* confirmed by the bus: news arrive from now on */
+	int64_t heard;        /* not refuted since */
+	int64_t news;         /* the highest heard of since the last read of the list began */
+	bool subscribed;      /* confirmed by the bus: news arrive from now on */
 	/* reading.c */
 	struct reading *reading; /* of their list, under way or in the pause behind it */
 };
@@ -21,4 +22,6 @@ void person_news(struct hub_reactor *hr, struct user_news *n);
 void person_subscribed(struct hub_reactor *hr, int64_t user_id);
 void person_unconfirmed(struct person *p); /* the bus is away: whoever waits for it does so no longer */
 void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev); /* as read */
+/* Their list was read at this rev: what was heard of beyond it before the read began is nothing. */
+void person_refute(struct person *p, int64_t user_rev);
 #endif

@@ -102,6 +102,7 @@ static void start(struct person *p, size_t n_waiting)
 	r->list.now_ms = reactor_wall_ms(hr->reactor);
 	take_askers(p, r, n_waiting);
 	p->reading = r;
+	p->news = 0;
 	metric_add(hr->cell, METRIC_HUB_LISTS, 1);
 	r->job.home = hr->reactor;
 	r->job.sure = true;
@@ -157,6 +158,7 @@ static void reading_done(struct job *j)
 	struct person *p = r->person;
 	if (p && !h->stopping) {
 		bool good = !j->err && hub_ours(r->here, r->asked, r->epoch);
+		if (good) person_refute(p, r->list.user_rev);
 		give(p, r, good); /* nothing is begun until all have it */
 		r->over = true;
 		r->failed = !good;

@@ -57,31 +57,6 @@ static void so_do_those_on_its_own_reactor(void **state)
 	overtaken(w, 0);
 }
 
-static bool some_looks(void *arg)
-{
-	struct world *w = arg;
-	return w->looks >= 60;
-}
-
-/* An announced change that the database does not have (yet) is asked for now and then, not as fast as it can answer. */
-static void what_is_not_there_is_asked_for_slowly(void **state)
-{
-	struct world *w = *state;
-	world_start(w);
-	join_channel(w, 1, ME);
-	struct client *k = client_open(w, 0, NULL, 0);
-	client_wait(k, "ready");
-	say_changes(w, 1, 1);
-	client_wait(k, "event 1 2\n");
-	publish(w, 1, 5, CHANGE_TOPIC, 0);
-	int64_t before = lane_stats(w->sync)->jobs;
-	world_until(w, some_looks, w);
-	assert_in_range(lane_stats(w->sync)->jobs - before, 1, 30);
-	for (int rev = 3; rev <= 5; rev++) write_change(w, 1, "topic", 0);
-	client_wait(k, "event 1 5\n");
-	client_end(k);
-}
-
 /* ---- turned by hand: the end of a channel */
 
 #define HER INT64_C(8)
@@ -105,6 +80,89 @@ static int hand_teardown(void **state)
 static struct owner *owner_of(struct hand *h, int64_t channel)
 {
 	return owner_get(hub_here(hub_owner_reactor(h->w->hub, channel)->reactor), channel);
+}
+
+/* ---- turned by hand: what was heard of and is not there */
+
+static int64_t questions(struct hand *h)
+{
+	return lane_stats(h->w->sync)->jobs;
+}
+
+static struct client *one_at_rev_2(struct hand *h)
+{
+	hand_start(h);
+	enter_channel(h->w, 1, ME);
+	struct client *k = hand_reader(h, 0, NULL, 0);
+	say_changes(h->w, 1, 1);
+	hand_pass(h, 2);
+	assert_true(has(k, line_of("event", 1, 2)));
+	return k;
+}
+
+/* Forged, say. The database is asked once, and not for ever. */
+static void what_the_database_refutes_is_nothing(void **state)
+{
+	struct hand *h = *state;
+	struct client *k = one_at_rev_2(h);
+	int64_t asked = questions(h);
+	publish(h->w, 1, 900, CHANGE_TOPIC, 0);
+	owner_behind(owner_of(h, 1), 1000);
+	hand_pass(h, 50);
+	assert_int_equal(questions(h), asked + 1);
+	hand_pass(h, 1000);
+	assert_int_equal(questions(h), asked + 1);
+	assert_int_equal(owner_of(h, 1)->held_n, 0);
+	assert_false(owner_of(h, 1)->healing);
+	say_changes(h->w, 1, 1);
+	write_change(h->w, 1, "topic", 0);
+	say_changes(h->w, 1, 1); /* a gap */
+	hand_pass(h, 50);
+	for (int rev = 3; rev <= 5; rev++) assert_int_equal(count_of(k, line_of("event", 1, rev)), 1);
+	assert_int_equal(questions(h), asked + 2);
+	hand_close(h, k);
+}
+
+/* The read may have looked before it was written: it is asked for again, not as fast as the database can answer. */
+static void what_was_heard_of_since_the_read_began_stays(void **state)
+{
+	struct hand *h = *state;
+	struct client *k = one_at_rev_2(h);
+	publish(h->w, 1, 900, CHANGE_TOPIC, 0);
+	hand_asked(h, 1);
+	publish(h->w, 1, 5, CHANGE_TOPIC, 0);
+	owner_behind(owner_of(h, 1), 6);
+	hand_answer(h);
+	hand_turn(h);
+	assert_int_equal(owner_of(h, 1)->target, 6);
+	assert_int_equal(owner_of(h, 1)->held_n, 1);
+	int64_t asked = questions(h);
+	for (int rev = 3; rev <= 6; rev++) write_change(h->w, 1, "topic", 0);
+	hand_pass(h, 200);
+	for (int rev = 3; rev <= 6; rev++) assert_int_equal(count_of(k, line_of("event", 1, rev)), 1);
+	assert_int_equal(questions(h), asked + 1);
+	hand_close(h, k);
+}
+
+/* The same for the list of a person. */
+static void a_list_that_has_not_moved_refutes_what_was_heard(void **state)
+{
+	struct hand *h = *state;
+	struct client *k = one_at_rev_2(h);
+	hand_pass(h, 50);
+	int64_t asked = questions(h);
+	tell_person(h->w, ME, 1000);
+	hand_pass(h, 1000);
+	assert_in_range(questions(h) - asked, 1, 2);
+	tell_person(h->w, ME, 1000);
+	hand_asked(h, 1);
+	tell_person(h->w, ME, 4); /* heard of while the list is being read, which began before */
+	hand_answer(h);
+	enter_channel(h->w, 2, ME);
+	enter_channel(h->w, 3, ME);
+	hand_pass(h, 50);
+	assert_true(has(k, "channel 3\n"));
+	hand_close(h, k);
 }
 
 static const char *last_two(int64_t channel, int64_t rev)
@@ -306,10 +364,16 @@ static void an_overtaken_owner_reads_membership(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(sessions_of_an_overtaken_owner_attach_anew), WORLD_TEST(so_do_those_on_its_own_reactor),
-		WORLD_TEST(what_is_not_there_is_asked_for_slowly),      HAND_TEST(what_is_deleted_ends_for_everybody),
-		HAND_TEST(a_deletion_that_was_lost_is_healed),          HAND_TEST(a_deletion_that_left_no_rows_ends_it_too),
-		HAND_TEST(who_attaches_to_what_is_deleted_is_told),     HAND_TEST(a_ring_drops_what_is_below_min_rev),
+		WORLD_TEST(sessions_of_an_overtaken_owner_attach_anew),
+		WORLD_TEST(so_do_those_on_its_own_reactor),
+		HAND_TEST(what_the_database_refutes_is_nothing),
+		HAND_TEST(what_was_heard_of_since_the_read_began_stays),
+		HAND_TEST(a_list_that_has_not_moved_refutes_what_was_heard),
+		HAND_TEST(what_is_deleted_ends_for_everybody),
+		HAND_TEST(a_deletion_that_was_lost_is_healed),
+		HAND_TEST(a_deletion_that_left_no_rows_ends_it_too),
+		HAND_TEST(who_attaches_to_what_is_deleted_is_told),
+		HAND_TEST(a_ring_drops_what_is_below_min_rev),
 		HAND_TEST(an_overtaken_owner_reads_membership),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
