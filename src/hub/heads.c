@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "hub/owner.h"
-#include "hub/person.h"
 #include "store/sync.h"
 
 #define HEADS_MOST 1000 /* of one statement */
@@ -138,7 +137,7 @@ struct people {
 	struct retry retry;
 	uint64_t epoch, history;
 	size_t n;
-	struct sync_person_head heads[HEADS_MOST];
+	struct sync_person_head heads[];
 };
 
 static void people_run(struct job *j, void *state)
@@ -155,7 +154,7 @@ static void people_done(struct job *j)
 		return;
 	}
 	if (!j->err && hub_ours(p->here, p->history, p->epoch))
-		for (size_t i = 0; i < p->n; i++) person_head(p->here, p->heads[i].user_id, p->heads[i].rev);
+		for (size_t i = 0; i < p->n; i++) person_compare(p->here, &p->heads[i]);
 	mem_free(p);
 }
 
@@ -175,27 +174,37 @@ static void people_drop(struct retry *t)
 	mem_free(container_of(t, struct people, retry));
 }
 
-static struct people *people_create(struct hub_reactor *hr)
+static void people_ask(struct hub_reactor *hr, const int64_t *ids, size_t n)
 {
-	struct people *p = mem_new(struct people);
+	struct people *p = mem_zalloc(sizeof *p + n * sizeof *p->heads);
 	retry_init(&p->retry, people_again, people_drop);
 	p->here = hr;
 	p->job = (struct job){ .home = hr->reactor, .sure = true, .run = people_run, .done = people_done };
-	return p;
+	for (size_t i = 0; i < n; i++) p->heads[i].user_id = ids[i];
+	p->n = n;
+	people_submit(p);
 }
 
-static void people_all(struct hub_reactor *hr)
+void heads_want_person(struct person *p)
 {
-	struct people *p = NULL;
-	struct id_slot slot;
-	for (size_t i = 0; id_map_next(&hr->people, &i, &slot);) {
-		if (!p) p = people_create(hr);
-		p->heads[p->n++].user_id = slot.key;
-		if (p->n < HEADS_MOST) continue;
-		people_submit(p);
-		p = NULL;
+	if (p->head_wanted) return;
+	p->head_wanted = true;
+	vec_push(&p->here->doubted, p->user_id);
+}
+
+/* Some may have gone meanwhile, and be there again. */
+void heads_people(struct hub_reactor *hr)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < hr->doubted.n; i++) {
+		struct person *p = id_map_get(&hr->people, hr->doubted.p[i]);
+		if (!p || !p->head_wanted) continue;
+		p->head_wanted = false;
+		hr->doubted.p[n++] = p->user_id;
 	}
-	if (p) people_submit(p);
+	for (size_t at = 0; at < n; at += HEADS_MOST)
+		people_ask(hr, hr->doubted.p + at, n - at < HEADS_MOST ? n - at : HEADS_MOST);
+	vec_clear(&hr->doubted);
 }
 
 /* ---- all */
@@ -207,7 +216,7 @@ void heads_all(struct hub_reactor *hr)
 		struct owner *o = slot.value;
 		if (o->open || o->subscribed) heads_want(o); /* the others once they are confirmed */
 	}
-	people_all(hr);
+	for (size_t i = 0; id_map_next(&hr->people, &i, &slot);) heads_want_person(slot.value);
 }
 
 void heads_unconfirmed(struct hub_reactor *hr)

@@ -295,6 +295,7 @@ static bool hub_turn(struct reactor *r, struct turn_hook *hook)
 	struct hub_reactor *hr = container_of(hook, struct hub_reactor, hook);
 	while (!list_empty(&hr->dirty_owners)) owner_flush(container_of(hr->dirty_owners.next, struct owner, dirty));
 	if (hr->opening.n) heads_open(hr);
+	if (hr->doubted.n) heads_people(hr);
 	if (hr->snapshots.n) attach_snapshots(hr);
 	return fanout_run(hr);
 }
@@ -403,6 +404,7 @@ void hub_destroy(struct hub *h)
 		slab_release(&hr->subs);
 		vec_release(&hr->walked);
 		vec_release(&hr->opening);
+		vec_release(&hr->doubted);
 		vec_release(&hr->snapshots);
 		mem_free(hr);
 	}

@@ -78,6 +78,7 @@ struct hub_reactor {
 	struct list dirty_locals;       /* have frames that subscribers were not given yet */
 	VEC(struct local *) walked;     /* the dirty ones of this turn, while the fan-out runs */
 	VEC(int64_t) opening;           /* owners whose head is to be read */
+	VEC(int64_t) doubted;           /* people whose head is to be read */
 	VEC(struct attach *) snapshots; /* attaches that need the database */
 	struct list retrying;           /* struct retry.link */
 	struct turn_hook hook;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "hub/heads.h"
 #include "hub/list.h"
 #include "hub/reading.h"
 #include "hub/session.h"
@@ -80,12 +81,35 @@ void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev)
 	}
 }
 
-static void read_lists(struct person *p)
+static int64_t markers_told(const struct session *s)
 {
+	int64_t sum = 0;
+	for (size_t i = 0; i < s->subs.n; i++) sum += s->subs.p[i]->read_at;
+	return sum;
+}
+
+void person_compare(struct hub_reactor *hr, const struct sync_person_head *head)
+{
+	const struct person *p = id_map_get(&hr->people, head->user_id);
+	if (!p) return;
+	person_head(hr, head->user_id, head->rev);
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		struct session *s = container_of(i, struct session, person_link);
-		if (s->hello || s->ready) s->list_wanted = true; /* the first list of a hello; or what was missed meanwhile */
+		if (s->ready && head->markers > markers_told(s)) session_refresh(s);
 	}
+}
+
+/* Something may have been missed. Who waits for the first list reads it; for the others that would be one of everybody
+ * at once when the bus is back: their heads tell whether it is needed. */
+static void doubt(struct person *p)
+{
+	bool any_ready = false;
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, person_link);
+		s->list_wanted |= s->hello != NULL;
+		any_ready |= s->ready;
+	}
+	if (any_ready) heads_want_person(p);
 	reading_next(p);
 }
 
@@ -94,10 +118,10 @@ void person_subscribed(struct hub_reactor *hr, int64_t user_id)
 	struct person *p = id_map_get(&hr->people, user_id);
 	if (!p) return;
 	p->subscribed = true;
-	read_lists(p);
+	doubt(p);
 }
 
 void person_unconfirmed(struct person *p)
 {
-	if (!p->subscribed) read_lists(p);
+	if (!p->subscribed) doubt(p);
 }

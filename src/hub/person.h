@@ -2,6 +2,7 @@
 #ifndef LINNET_HUB_PERSON_H
 #define LINNET_HUB_PERSON_H
 #include "hub/hub_reactor.h"
+#include "store/sync.h"
 
 struct session;
 struct reading;
@@ -13,6 +14,7 @@ struct person {
 	int64_t heard;        /* not refuted since */
 	int64_t news;         /* the highest heard of since the last read of the list began */
 	bool subscribed;      /* confirmed by the bus: news arrive from now on */
+	bool head_wanted;
 	/* reading.c */
 	struct reading *reading; /* of their list, under way or in the pause behind it */
 };
@@ -21,7 +23,8 @@ void person_leave(struct session *s);
 void person_news(struct hub_reactor *hr, struct user_news *n);
 void person_subscribed(struct hub_reactor *hr, int64_t user_id);
 void person_unconfirmed(struct person *p); /* the bus is away: whoever waits for it does so no longer */
-void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev); /* as read */
+void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev);           /* as a head check says */
+void person_compare(struct hub_reactor *hr, const struct sync_person_head *head); /* by its id */
 /* Their list was read at this rev: what was heard of beyond it before the read began is nothing. */
 void person_refute(struct person *p, int64_t user_rev);
 #endif

@@ -60,9 +60,11 @@ enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64
 	return end_snapshot(c, e);
 }
 
+#define SUM_OF_MARKERS                                                                                                 \
+	"(SELECT coalesce(sum(m.read_at), 0) FROM members m WHERE m.user_id = p.user_id AND m.left_rev IS NULL)"
 static const struct sql SQL_PERSON_HEADS = {
-	"SELECT p.user_id, p.rev FROM user_heads p WHERE " IDS_ANY("p.user_id", "$1"),
-	"SELECT p.user_id, p.rev FROM user_heads p WHERE " IDS_ANY_SQLITE("p.user_id", "$1"),
+	"SELECT p.user_id, p.rev, " SUM_OF_MARKERS "::bigint FROM user_heads p WHERE " IDS_ANY("p.user_id", "$1"),
+	"SELECT p.user_id, p.rev, " SUM_OF_MARKERS " FROM user_heads p WHERE " IDS_ANY_SQLITE("p.user_id", "$1"),
 };
 
 static enum err person_heads_read(struct db_conn *c, struct arena *a, struct sync_person_head *heads, size_t n)
@@ -77,7 +79,7 @@ static enum err person_heads_read(struct db_conn *c, struct arena *a, struct syn
 	enum err e = db_query(c, &SQL_PERSON_HEADS, DB_ARGS(ids_param(c, a, ids, n)), &rows);
 	while (!e && db_next(&rows)) {
 		struct sync_person_head *h = id_map_get(&by_id, db_i64(&rows, 0));
-		if (h) h->rev = db_i64(&rows, 1);
+		if (h) h->rev = db_i64(&rows, 1), h->markers = db_i64(&rows, 2);
 	}
 	if (!e) e = db_end(&rows);
 	id_map_release(&by_id);

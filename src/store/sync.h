@@ -17,6 +17,8 @@ enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64
 
 struct sync_person_head {
 	int64_t user_id, rev;
+	int64_t markers; /* the sum of their read_at, in the channels that they are in: grows with each move, which has no
+						rev */
 };
 enum err sync_person_heads(struct db_conn *c, struct sync_person_head *heads, size_t n, uint64_t *epoch);
 
