@@ -46,7 +46,7 @@ struct bus_sink {
 	void (*user)(void *arg, struct user_news *n);
 	void (*hint)(void *arg, struct hint *h);
 	/* an event's rev without its content, too large for the bus */
-	void (*behind)(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch);
+	void (*behind)(void *arg, int64_t channel_id, int64_t rev, uint64_t epoch);
 	/* Confirmed: from now on news arrive; again after the link was lost. While it is away, what is published here
 	 * arrives, and what is not is for the head check. */
 	void (*subscribed)(void *arg, enum topic_kind kind, int64_t id);

@@ -172,7 +172,7 @@ static void received(struct bus_redis *b, enum topic_kind kind, int64_t id, stru
 	case WIRE_MALFORMED: metric_add(b->cell, METRIC_BUS_RECEIVED_MALFORMED, 1); return;
 	case WIRE_FOREIGN: metric_add(b->cell, METRIC_BUS_RECEIVED_FOREIGN, 1); return;
 	case WIRE_EVENT: sink->event(sink->arg, x.event), event_unref(x.event); break;
-	case WIRE_BEHIND: sink->behind(sink->arg, id, x.behind.rev, x.behind.at, x.behind.epoch); break;
+	case WIRE_BEHIND: sink->behind(sink->arg, id, x.behind.rev, x.behind.epoch); break;
 	case WIRE_NEWS: sink->user(sink->arg, x.news), user_news_unref(x.news); break;
 	case WIRE_HINT: sink->hint(sink->arg, x.hint), hint_unref(x.hint); break;
 	}

@@ -222,7 +222,7 @@ static struct wire_read read_event(struct reading *r, int64_t channel_id)
 	take_id(r, "user_id", &e.user_id);
 	take_id(r, "joined_rev", &e.joined_rev);
 	if (json_in_close(&r->in) || !ok) return (struct wire_read){ WIRE_MALFORMED };
-	if (!r->frame.p || !known) return (struct wire_read){ WIRE_BEHIND, .behind = { e.rev, e.at, e.epoch } };
+	if (!r->frame.p || !known) return (struct wire_read){ WIRE_BEHIND, .behind = { e.rev, e.epoch } };
 	if (!frame_is_event(r) || !frame_says(r, "channel_id", channel_id) || !frame_says(r, "rev", e.rev))
 		return (struct wire_read){ WIRE_MALFORMED };
 	struct event *made = event_create(r->frame.n);

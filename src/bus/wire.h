@@ -44,7 +44,7 @@ struct wire_read {
 		struct user_news *news;
 		struct hint *hint;
 		struct { /* an event without its frame, or of a kind that only a newer pod knows: read from the database */
-			int64_t rev, at;
+			int64_t rev;
 			uint64_t epoch;
 		} behind;
 	};

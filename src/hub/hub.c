@@ -147,7 +147,7 @@ static void behind_arrives(struct reactor *r, struct mail *m)
 	mem_free(hm);
 }
 
-static void sink_behind(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch)
+static void sink_behind(void *arg, int64_t channel_id, int64_t rev, uint64_t epoch)
 {
 	struct hub_mail *hm = hub_mail(behind_arrives);
 	hm->id = channel_id, hm->rev = rev, hm->epoch = epoch;

@@ -79,7 +79,7 @@ static void parcel_arrives(void *arg)
 		if (p->news)
 			b->sink.user(b->sink.arg, p->news);
 		else if (world_chance(b->redis->world, b->redis->thin))
-			b->sink.behind(b->sink.arg, e->channel_id, e->rev, e->at, e->epoch);
+			b->sink.behind(b->sink.arg, e->channel_id, e->rev, e->epoch);
 		else
 			b->sink.event(b->sink.arg, p->event);
 	}

@@ -93,9 +93,9 @@ static inline void ear_hint(void *arg, struct hint *h)
 	ear_write(arg, (struct word){ TOLD_HINT, 0, h->channel_id, 0, 0, 0, .hint = hint_ref(h) });
 }
 
-static inline void ear_behind(void *arg, int64_t channel_id, int64_t rev, int64_t at, uint64_t epoch)
+static inline void ear_behind(void *arg, int64_t channel_id, int64_t rev, uint64_t epoch)
 {
-	ear_write(arg, (struct word){ TOLD_BEHIND, 0, channel_id, rev, at, epoch, .event = NULL });
+	ear_write(arg, (struct word){ TOLD_BEHIND, 0, channel_id, rev, 0, epoch, .event = NULL });
 }
 
 static inline void ear_subscribed(void *arg, enum topic_kind kind, int64_t id)
