@@ -9,6 +9,7 @@
 #include "hub/check.h"
 #include "hub/heads.h"
 #include "hub/hub_reactor.h"
+#include "hub/inbox.h"
 #include "hub/local.h"
 #include "hub/owner.h"
 #include "hub/person.h"
@@ -57,129 +58,6 @@ bool hub_presences(struct hub *h, const int64_t *ids, size_t n, uint8_t *out)
 int64_t hub_watches(const struct hub *h)
 {
 	return atomic_load_explicit(&h->watches, memory_order_relaxed);
-}
-
-/* ---- what the bus brings, on any thread: posted to where it belongs */
-
-struct hub_mail {
-	struct mail mail;
-	union {
-		struct event *event;
-		struct user_news *news;
-		struct hint *hint;
-		struct {
-			int64_t id, rev;
-			uint64_t epoch;
-			enum topic_kind kind;
-		};
-	};
-};
-
-static struct hub_mail *hub_mail(void (*deliver)(struct reactor *, struct mail *))
-{
-	struct hub_mail *hm = mem_new(struct hub_mail);
-	hm->mail.deliver = deliver;
-	return hm;
-}
-
-static void event_arrives(struct reactor *r, struct mail *m)
-{
-	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
-	owner_event(hub_here(r), hm->event);
-	event_unref(hm->event);
-	mem_free(hm);
-}
-
-static void sink_event(void *arg, struct event *e)
-{
-	struct hub *h = arg;
-	struct hub_mail *hm = hub_mail(event_arrives);
-	hm->event = event_ref(e);
-	reactor_post(hub_owner_reactor(h, e->channel_id)->reactor, &hm->mail);
-	if (e->epoch != hub_epoch(h)) hub_foreign(h);
-}
-
-static void news_arrive(struct reactor *r, struct mail *m)
-{
-	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
-	if (hm->news->presence)
-		watch_news(hub_here(r), hm->news->user_id);
-	else
-		person_news(hub_here(r), hm->news);
-	user_news_unref(hm->news);
-	mem_free(hm);
-}
-
-static void sink_user(void *arg, struct user_news *n)
-{
-	struct hub *h = arg;
-	for (size_t i = 0; i < h->n; i++) {
-		struct hub_mail *hm = hub_mail(news_arrive);
-		hm->news = user_news_ref(n);
-		reactor_post(h->r[i]->reactor, &hm->mail);
-	}
-	if (n->epoch != hub_epoch(h)) hub_foreign(h);
-}
-
-static void hint_arrives(struct reactor *r, struct mail *m)
-{
-	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
-	local_hint(hub_here(r), hm->hint);
-	hint_unref(hm->hint);
-	mem_free(hm);
-}
-
-static void sink_hint(void *arg, struct hint *h)
-{
-	struct hub *hub = arg;
-	for (size_t i = 0; i < hub->n; i++) {
-		struct hub_mail *hm = hub_mail(hint_arrives);
-		hm->hint = hint_ref(h);
-		reactor_post(hub->r[i]->reactor, &hm->mail);
-	}
-}
-
-static void behind_arrives(struct reactor *r, struct mail *m)
-{
-	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
-	struct owner *o = owner_get(hub_here(r), hm->id);
-	if (o && hm->epoch == o->here->epoch) owner_behind(o, hm->rev);
-	mem_free(hm);
-}
-
-static void sink_behind(void *arg, int64_t channel_id, int64_t rev, uint64_t epoch)
-{
-	struct hub_mail *hm = hub_mail(behind_arrives);
-	hm->id = channel_id, hm->rev = rev, hm->epoch = epoch;
-	reactor_post(hub_owner_reactor(arg, channel_id)->reactor, &hm->mail);
-	if (epoch != hub_epoch(arg)) hub_foreign(arg);
-}
-
-static void subscribed_arrives(struct reactor *r, struct mail *m)
-{
-	struct hub_mail *hm = container_of(m, struct hub_mail, mail);
-	if (hm->kind == TOPIC_CHANNEL)
-		owner_subscribed(hub_here(r), hm->id);
-	else
-		person_subscribed(hub_here(r), hm->id), watch_news(hub_here(r), hm->id);
-	mem_free(hm);
-}
-
-static void sink_subscribed(void *arg, enum topic_kind kind, int64_t id)
-{
-	struct hub *h = arg;
-	size_t owner = hub_owner_index(h, id);
-	for (size_t i = 0; i < h->n; i++) {
-		if (kind == TOPIC_POD || (kind == TOPIC_CHANNEL && i != owner)) continue;
-		struct hub_mail *hm = hub_mail(subscribed_arrives);
-		hm->kind = kind, hm->id = id;
-		reactor_post(h->r[i]->reactor, &hm->mail);
-	}
-}
-
-static void sink_state(void *arg, bool away)
-{
-	heads_away(arg, away);
 }
 
 /* ---- how many sockets a person has, over all reactors */
@@ -316,6 +194,7 @@ static struct hub_reactor *reactor_part(struct hub *h, struct reactor *r)
 	hr->reactor = r;
 	hr->epoch = hub_epoch(h);
 	hr->cell = metrics_cell(h->metrics);
+	hr->inbox = inbox_create(hr);
 	list_init(&hr->sessions);
 	slab_init(&hr->subs, sizeof(struct sub));
 	list_init(&hr->dirty_owners);
@@ -339,7 +218,7 @@ static void begin_arrives(struct reactor *r, struct mail *m)
 	struct hub_reactor *hr = hub_here(r);
 	timer_set(r, &hr->sweep, SWEEP_MS);
 	if (hr == hr->hub->r[0] && hr->hub->check) check_begin(hr->hub->check);
-	mem_free(container_of(m, struct hub_mail, mail));
+	mem_free(m);
 }
 
 struct hub *hub_create(const struct hub_options *o)
@@ -365,9 +244,13 @@ struct hub *hub_create(const struct hub_options *o)
 	for (size_t i = 0; i < h->n; i++) h->r[i] = reactor_part(h, o->reactors[i]);
 	h->settle = settle_create(h);
 	if (o->others || !h->bus->ops->certain(h->bus)) h->check = check_create(h);
-	const struct bus_sink sink = { sink_event, sink_user, sink_hint, sink_behind, sink_subscribed, sink_state, h };
+	const struct bus_sink sink = inbox_sink(h);
 	h->bus->ops->attach(h->bus, &sink);
-	for (size_t i = 0; i < h->n; i++) reactor_post(h->r[i]->reactor, &hub_mail(begin_arrives)->mail);
+	for (size_t i = 0; i < h->n; i++) {
+		struct mail *m = mem_new(struct mail);
+		m->deliver = begin_arrives;
+		reactor_post(h->r[i]->reactor, m);
+	}
 	return h;
 }
 
@@ -406,6 +289,7 @@ void hub_destroy(struct hub *h)
 		vec_release(&hr->opening);
 		vec_release(&hr->doubted);
 		vec_release(&hr->snapshots);
+		inbox_destroy(hr->inbox);
 		mem_free(hr);
 	}
 	if (h->check) check_destroy(h->check);

@@ -12,6 +12,7 @@
 
 struct attach;
 struct check;
+struct inbox;
 struct local;
 struct presence_gate;
 struct watching;
@@ -67,6 +68,7 @@ struct hub_reactor {
 	struct reactor *reactor;
 	uint64_t epoch, history; /* of the owners and sessions here: follow the hub's when those have been closed */
 	struct metrics_cell *cell;
+	struct inbox *inbox; /* what the bus brings; any thread */
 	void *dialect_state[DIALECTS_MOST];
 	struct id_map owners; /* channel_id -> struct owner */
 	struct id_map locals; /* channel_id -> struct local */

@@ -313,7 +313,7 @@ void owner_subscribed(struct hub_reactor *hr, int64_t channel_id)
 void owner_doubt(struct hub_reactor *hr, int64_t channel_id)
 {
 	struct owner *o = owner_get(hr, channel_id);
-	if (o && o->open) heads_want(o);
+	if (o && (o->open || o->subscribed || hr->away)) heads_want(o); /* else it is read once it is confirmed */
 }
 
 static void owner_open(struct owner *o, int64_t rev, int64_t at, int64_t min_rev)

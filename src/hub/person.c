@@ -121,6 +121,12 @@ void person_subscribed(struct hub_reactor *hr, int64_t user_id)
 	doubt(p);
 }
 
+void person_doubt(struct hub_reactor *hr, int64_t user_id)
+{
+	struct person *p = id_map_get(&hr->people, user_id);
+	if (p) doubt(p);
+}
+
 void person_unconfirmed(struct person *p)
 {
 	if (!p->subscribed) doubt(p);

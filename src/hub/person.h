@@ -22,6 +22,7 @@ struct person *person_join(struct hub_reactor *hr, struct session *s);
 void person_leave(struct session *s);
 void person_news(struct hub_reactor *hr, struct user_news *n);
 void person_subscribed(struct hub_reactor *hr, int64_t user_id);
+void person_doubt(struct hub_reactor *hr, int64_t user_id); /* news of them may have been missed */
 void person_unconfirmed(struct person *p); /* the bus is away: whoever waits for it does so no longer */
 void person_head(struct hub_reactor *hr, int64_t user_id, int64_t rev);           /* as a head check says */
 void person_compare(struct hub_reactor *hr, const struct sync_person_head *head); /* by its id */
