@@ -6,7 +6,6 @@
 #include "hub/heads.h"
 #include "store/sync.h"
 
-#define RETRY_MS 100
 #define HEAL_EVENTS 500 /* of one read */
 
 struct heal {
@@ -70,7 +69,7 @@ static void heal_done(struct job *j)
 	if (o && o->gen == h->gen) {
 		if (!j->err && hub_ours(o->here, h->asked, h->epoch)) apply(o, h);
 		o->healing = behind(o); /* by more than one read holds; or what was heard of is not there yet */
-		if (o->healing) timer_set(o->here->reactor, &o->heal, o->last > h->log.since ? 0 : RETRY_MS);
+		if (o->healing) timer_set(o->here->reactor, &o->heal, o->last > h->log.since ? 0 : HUB_RETRY_MS);
 	}
 	heal_free(h);
 }
@@ -97,6 +96,6 @@ void heal_due(struct reactor *r, struct timer *t)
 	o->news = 0;
 	if (lane_submit(o->here->hub->sync, &h->job)) {
 		heal_free(h);
-		timer_set(r, &o->heal, RETRY_MS);
+		timer_set(r, &o->heal, HUB_RETRY_MS);
 	}
 }

@@ -10,6 +10,8 @@
 #include "loop/slab.h"
 #include "model/presence.h"
 
+#define HUB_RETRY_MS 100 /* before the database is asked again for what it did not answer, or does not have yet */
+
 struct attach;
 struct check;
 struct inbox;

@@ -7,8 +7,6 @@
 #include "hub/list.h"
 #include "hub/session.h"
 
-#define RETRY_MS 100
-
 struct reading *reading_ref(struct reading *r)
 {
 	r->refs++;
@@ -162,7 +160,7 @@ static void reading_done(struct job *j)
 		give(p, r, good); /* nothing is begun until all have it */
 		r->over = true;
 		r->failed = !good;
-		timer_set(r->here->reactor, &r->pause, good ? h->config->list_pause_ms : RETRY_MS);
+		timer_set(r->here->reactor, &r->pause, good ? h->config->list_pause_ms : HUB_RETRY_MS);
 		reading_next(p);
 		return;
 	}

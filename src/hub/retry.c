@@ -2,8 +2,6 @@
  * stays where it is. */
 #include "hub/hub_reactor.h"
 
-#define RETRY_MS 100
-
 static void retry_due(struct reactor *r, struct timer *timer)
 {
 	struct retry *t = container_of(timer, struct retry, timer);
@@ -21,7 +19,7 @@ void retry_init(struct retry *t, void (*again)(struct retry *), void (*drop)(str
 void retry_later(struct hub_reactor *hr, struct retry *t)
 {
 	list_add_tail(&hr->retrying, &t->link);
-	timer_set(hr->reactor, &t->timer, RETRY_MS);
+	timer_set(hr->reactor, &t->timer, HUB_RETRY_MS);
 }
 
 void retry_drop_all(struct hub_reactor *hr)
