@@ -2,6 +2,7 @@
 #include "edge/ws_gate.h"
 
 #include "../hub/hand.h"
+#include "app/append.h"
 #include "proto/ws.h"
 
 #define WINDOW 4096 /* what the socket takes of what its reader has not read */
@@ -11,12 +12,15 @@ struct browser {
 	struct ws_parser parser;
 	struct pod pod;
 	int events, messages, close_code, closed;
-	char reason[128];
+	char reason[128], last[1024]; /* last: message */
 };
 
 static void shown(struct browser *b, enum ws_event e, enum ws_opcode op, struct str payload)
 {
-	if (e == WS_MESSAGE) b->messages++;
+	if (e == WS_MESSAGE) {
+		b->messages++;
+		snprintf(b->last, sizeof b->last, STR_FMT, STR_ARG(payload));
+	}
 	if (e != WS_CONTROL || op != WS_CLOSE) return;
 	struct str reason;
 	assert_true(ws_close_parse(payload, &b->close_code, &reason));
@@ -56,12 +60,13 @@ static void browser_send(struct browser *b, enum ws_opcode op, const char *text)
 	buf_release(&frame);
 }
 
-static void browser_open(struct hand *h, struct browser *b)
+static void browser_open_in(struct hand *h, struct browser *b, const char *session_id)
 {
 	struct conn *ends[2];
 	struct world *w = h->w;
 	*b = (struct browser){ .pod = { .config = &w->config, .metrics = w->metrics, .hub = w->hub, .epoch = w->epoch } };
-	const struct actor me = { .user_id = ME, .scopes = SCOPE_ALL };
+	struct actor me = { .user_id = ME, .scopes = SCOPE_ALL };
+	memcpy(me.session_id, session_id, strlen(session_id));
 	conn_pair(w->r[0], ends);
 	b->near = ends[0], b->far = ends[1];
 	conn_pair_window(b->far, WINDOW);
@@ -71,6 +76,11 @@ static void browser_open(struct hand *h, struct browser *b)
 	browser_send(b, WS_TEXT, "{\"op\":\"hello\"}");
 	hand_pass(h, 2);
 	assert_int_equal(b->messages, 1); /* ready */
+}
+
+static void browser_open(struct hand *h, struct browser *b)
+{
+	browser_open_in(h, b, "");
 }
 
 static void browser_release(struct browser *b)
@@ -226,6 +236,54 @@ static void a_close_comes_behind_what_waits(void **state)
 	browser_release(&b);
 }
 
+/* ---- the history that it speaks of */
+
+static const char *sent(struct hand *h, struct browser *b, const char *frame)
+{
+	int before = b->messages;
+	browser_send(b, WS_TEXT, frame);
+	hand_turn(h);
+	hand_write(h);
+	hand_pass(h, 2);
+	assert_true(b->messages > before);
+	return b->last;
+}
+
+/* An id that its client names is of what it was told, also when the append has found another history, in which the id
+ * is another message's, and the hub has not. */
+static void a_send_is_of_the_epoch_of_its_socket(void **state)
+{
+	static const char session[] = "01AAAAAAAAAAAAAAAAAAAAAAAA";
+	struct hand *h = *state;
+	struct world *w = h->w;
+	struct browser b;
+	run_sql(
+		w,
+		"INSERT INTO sessions (session_id, kind, user_id, scopes, created_at, used_at) VALUES ('%s', 'client', %lld, "
+		"15, 1, 1)",
+		session, (long long)ME);
+	enter_channel(w, 1, ME);
+	hand_start(h);
+	browser_open_in(h, &b, session);
+	next_epoch(w);
+	const struct append_options o = {
+		.config = &w->config, .lane = w->write, .bus = w->bus, .clock = &h->clock, .metrics = w->metrics
+	};
+	b.pod.append = append_create(&o, &w->epoch);
+	const char *answer = sent(h, &b,
+							  "{\"op\":\"send\",\"ref\":1,\"channel_id\":1,\"nonce\":"
+							  "\"00000000-0000-4000-8000-000000000001\",\"body\":\"so\",\"reply_to\":1}");
+	if (!strstr(answer, "epoch_changed")) fail_msg("answered: %s", answer);
+	answer = sent(h, &b,
+				  "{\"op\":\"send\",\"ref\":2,\"channel_id\":1,\"nonce\":"
+				  "\"00000000-0000-4000-8000-000000000002\",\"body\":\"so\"}");
+	if (strstr(answer, "error")) fail_msg("answered: %s", answer); /* names none */
+	append_destroy(b.pod.append);
+	conn_close(b.far);
+	hand_pass(h, 2);
+	browser_release(&b);
+}
+
 #define HAND_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -234,6 +292,7 @@ int main(void)
 		HAND_TEST(past_the_hard_limit_it_is_told_to_resume),    HAND_TEST(who_does_not_take_even_that_is_cut),
 		HAND_TEST(one_that_stalls_is_told_to_resume),           HAND_TEST(frames_that_cost_too_much_wait),
 		HAND_TEST(who_leaves_while_frames_wait_leaves_nothing), HAND_TEST(a_close_comes_behind_what_waits),
+		HAND_TEST(a_send_is_of_the_epoch_of_its_socket),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -762,6 +762,29 @@ static void who_takes_a_little_now_and_then_is_not_closed(void **state)
 	rig_close(r);
 }
 
+/* As a socket's buffer does: no more than fits waits for the reader, and as it reads more fits. */
+static void a_pair_takes_no_more_than_its_window(void **state)
+{
+	struct reactor *r = moved_open();
+	struct conn *c[2];
+	struct seen s = { 0 }, reader = { 0 };
+	const struct iovec much = { block, 250 };
+	conn_pair(r, c);
+	conn_setup(c[0], &seen_handler, &s, NULL);
+	conn_setup(c[1], &seen_handler, &reader, NULL);
+	conn_pause(c[1]);
+	conn_pair_window(c[1], 100);
+	assert_int_equal(conn_writev_now(c[0], &much, 1), 100);
+	assert_int_equal(conn_writev_now(c[0], &much, 1), 0);
+	conn_pair_window(c[1], 10); /* what is there already stays */
+	assert_int_equal(conn_writev_now(c[0], &much, 1), 0);
+	assert_int_equal(conn_writev_now(c[1], &much, 1), 250); /* the other direction has its own */
+	conn_resume(c[1]);
+	pass(r, 0);
+	assert_int_equal(conn_writev_now(c[0], &much, 1), 10);
+	rig_close(r);
+}
+
 static void the_last_word_is_waited_for_only_so_long(void **state)
 {
 	struct reactor *r = moved_open();
@@ -985,6 +1008,7 @@ int main(void)
 		cmocka_unit_test(closed_in_its_last_word),
 		cmocka_unit_test(who_stalls_is_told_and_then_cut),
 		cmocka_unit_test(next_to_nothing_is_a_stall),
+		cmocka_unit_test(a_pair_takes_no_more_than_its_window),
 		cmocka_unit_test(the_last_word_is_waited_for_only_so_long),
 		cmocka_unit_test(while_paused_nothing_is_read),
 		cmocka_unit_test(pausing_inside_data_stops_the_reading_at_once),
