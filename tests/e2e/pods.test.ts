@@ -21,7 +21,12 @@ describe('two backends', () => {
     redis = await Redis.start();
     url = await createDatabase();
     // A busy machine is no Redis that is away.
-    const env = { REDIS_URL: redis.url, LINNET_ACCESS_LOG: 'false', LINNET_REDIS_AWAY_MS: '10000' };
+    const env = {
+      REDIS_URL: redis.url,
+      LINNET_ACCESS_LOG: 'false',
+      LINNET_REDIS_AWAY_MS: '10000',
+      LINNET_REDIS_TIMEOUT_MS: '20000',
+    };
     [here, there] = [await startBackend(url, env), await startBackend(url, env)];
     for (const server of [here, there]) await server.program.log('bus.link_back');
     ann = await person(here.api(), 'ann');
