@@ -68,7 +68,11 @@ export class Rig {
     const dir = await mkdtemp(`${tmpdir()}/linnet-faults-`);
     await run('chmod', ['711', dir]);
     process.on('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.on(signal, () => {
+        console.error(`ended by ${signal}`);
+        process.exit(1);
+      });
     const redis = options.redis ? await Redis.start(new Random(options.seed, 'redis')) : undefined;
     const rig = new Rig(dir, options.binary ?? linnet, await Database.start(`${dir}/postgres`), redis);
     const env = {
