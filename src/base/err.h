@@ -18,7 +18,7 @@ struct err_row {
 	int status, close, numeric;
 	const char *title;
 };
-const struct err_row *err_row(enum err e); /* of OK too (status 200) */
+const struct err_row *err_row(enum err e);               /* of OK too (status 200) */
 static inline enum err err_first(enum err a, enum err b) /* what went wrong first, where all is looked at */
 {
 	return a ? a : b;

@@ -4,8 +4,8 @@
  * Reading: the reactor's one 64 KiB buffer is filled and shown to the handler, which takes all of it (what it cannot
  * use yet it keeps itself, and pauses reading). Writing: references to chunks are queued; a dirty connection is flushed
  * with one gathered write before the loop sleeps. Past the soft limit conn_full() says so and `drained` is called once
- * the queue is empty again; past the hard limit, or when next to nothing could be written for LINNET_WRITE_STALL_S, it is
- * closed. A handler may close its connection anywhere, also inside its own callbacks: `closed` follows at the end of
+ * the queue is empty again; past the hard limit, or when next to nothing could be written for LINNET_WRITE_STALL_S, it
+ * is closed. A handler may close its connection anywhere, also inside its own callbacks: `closed` follows at the end of
  * the turn, exactly once, and the memory goes after that. */
 #ifndef LINNET_LOOP_CONN_H
 #define LINNET_LOOP_CONN_H

@@ -208,8 +208,8 @@ static void resets_stop_at_the_limit(void **state)
 
 /* ---- who comes next */
 
-/* Comes with this cursor and reads all of it; whether the database was asked for more than the list, and the head of the
- * person, who is here already. */
+/* Comes with this cursor and reads all of it; whether the database was asked for more than the list, and the head of
+ * the person, who is here already. */
 static bool is_read_for(struct hand *h, struct cursor at, const char *last, size_t events)
 {
 	struct client *k = hand_open(h, 1, &at, 1);
