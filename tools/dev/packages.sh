@@ -35,6 +35,7 @@ redis-server'
 packages_fuzz='libcmocka-dev
 clang|clang-14|clang-19
 libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev'
+packages_readings='patch'
 packages_lint='clang-format-14|clang-format'
 
 as_root()
