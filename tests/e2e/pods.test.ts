@@ -2,11 +2,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { person, type Person } from './lib/api.ts';
+import { password, person, type Person } from './lib/api.ts';
 import { Redis } from './lib/redis.ts';
 import { createDatabase, type Server, startBackend } from './lib/server.ts';
 import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
-import type { Channel, List, Member, Message } from './lib/types.ts';
+import type { Channel, List, Member, Message, SignedIn } from './lib/types.ts';
 
 describe('two backends', () => {
   let redis: Redis;
@@ -24,6 +24,7 @@ describe('two backends', () => {
     const env = {
       REDIS_URL: redis.url,
       LINNET_ACCESS_LOG: 'false',
+      LINNET_HEAD_CHECK_MS: '60000', // what is seen at once is not its doing
       LINNET_REDIS_AWAY_MS: '10000',
       LINNET_REDIS_TIMEOUT_MS: '20000',
     };
@@ -113,6 +114,24 @@ describe('two backends', () => {
       expect((await socket.request({ op: 'ping' })).op).toBe('pong');
       expect(socket.events(id).some((e) => e.rev === after.rev)).toBe(false);
     }
+  });
+
+  test('a session that ends here is cut off there, by what Redis brings', async () => {
+    const login = async (): Promise<SignedIn> =>
+      here.api().ok<SignedIn>('auth_login', { body: { username: 'bob', password, cookie: false } });
+    const [ending, staying] = [await login(), await login()];
+    const [cut, kept] = [
+      await connect(there, { token: ending.access_token }),
+      await connect(there, { token: staying.access_token }),
+    ];
+    const api = here.api();
+    api.bearer = ending.access_token;
+    await api.ok('auth_logout', {}, 204);
+    expect((await cut.over()).code).toBe(4003);
+    const over = there.api();
+    over.bearer = ending.access_token;
+    await over.refused(401, 'session_revoked', 'me_get');
+    expect((await kept.request({ op: 'ping' })).op).toBe('pong');
   });
 
   test('a status and do not disturb reach everybody by one rev of the server’s log', async () => {
