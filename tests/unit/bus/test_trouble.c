@@ -1,34 +1,7 @@
 /* A Redis in trouble: what an operator reads of it, line by line, and that the pods go on. */
 #include "rig.h"
 
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct buf log_text;
-
-static void log_take(void *arg, struct str line)
-{
-	pthread_mutex_lock(&log_lock);
-	buf_add_str(&log_text, line);
-	buf_add_byte(&log_text, '\n');
-	pthread_mutex_unlock(&log_lock);
-}
-
-/* Lines with both of these words. */
-static size_t log_count(const char *a, const char *b)
-{
-	size_t n = 0;
-	pthread_mutex_lock(&log_lock);
-	struct str rest = buf_str(&log_text), line;
-	while (log_text.n && str_split(&rest, '\n', &line))
-		n += memmem(line.p, line.n, a, strlen(a)) && memmem(line.p, line.n, b, strlen(b));
-	pthread_mutex_unlock(&log_lock);
-	return n;
-}
-
-static void log_wait(const char *a, const char *b)
-{
-	for (int i = 0; i < 4000 && !log_count(a, b); i++) nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
-	if (!log_count(a, b)) fail_msg("no line with %s and %s in\n%.*s", a, b, (int)log_text.n, log_text.p);
-}
+#include "support/log_lines.h"
 
 static void log_lines(const char *a, const char *b, size_t n)
 {
@@ -37,9 +10,7 @@ static void log_lines(const char *a, const char *b, size_t n)
 
 static int fresh_log(void **state)
 {
-	pthread_mutex_lock(&log_lock);
-	log_text.n = 0;
-	pthread_mutex_unlock(&log_lock);
+	log_forget();
 	return 0;
 }
 

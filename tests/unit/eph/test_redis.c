@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "support/cert.h"
+#include "support/log_lines.h"
 
 #define HOUR 3600000
 
@@ -244,41 +245,9 @@ static void many_threads_ask_at_once(void **state)
 	close_two(p);
 }
 
-/* ---- the log */
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct buf log_text;
-
-static void log_take(void *arg, struct str line)
-{
-	pthread_mutex_lock(&log_lock);
-	buf_add_str(&log_text, line);
-	buf_add_byte(&log_text, '\n');
-	pthread_mutex_unlock(&log_lock);
-}
-
-/* Lines with both of these words. */
-static size_t log_count(const char *a, const char *b)
-{
-	size_t n = 0;
-	pthread_mutex_lock(&log_lock);
-	struct str rest = buf_str(&log_text), line;
-	while (log_text.n && str_split(&rest, '\n', &line))
-		n += memmem(line.p, line.n, a, strlen(a)) && memmem(line.p, line.n, b, strlen(b));
-	pthread_mutex_unlock(&log_lock);
-	return n;
-}
-
-static void log_wait(const char *a, const char *b)
-{
-	for (int i = 0; i < 4000 && !log_count(a, b); i++) eph_nap(5);
-	if (!log_count(a, b)) fail_msg("no line with %s and %s in\n%.*s", a, b, (int)log_text.n, log_text.p);
-}
-
 static int fresh_log(void **state)
 {
-	pthread_mutex_lock(&log_lock);
-	log_text.n = 0;
-	pthread_mutex_unlock(&log_lock);
+	log_forget();
 	return 0;
 }
 
