@@ -38,6 +38,14 @@ enum err sessions_end(struct db_conn *c, struct bus *bus, int64_t user_id, struc
 	return finish(c, bus, &ended, session_end(c, user_id, session_id, now_ms, &ended));
 }
 
+enum err sessions_end_others(struct db_conn *c, struct bus *bus, int64_t user_id, struct str kept, int64_t now_ms)
+{
+	struct sessions_ended ended = { 0 };
+	enum err e = db_begin(c);
+	if (e) return e;
+	return finish(c, bus, &ended, session_end_others(c, user_id, kept, now_ms, &ended));
+}
+
 enum err sessions_end_token(struct db_conn *c, struct bus *bus, int64_t user_id, struct str token_id, int64_t now_ms)
 {
 	struct sessions_ended ended = { 0 };

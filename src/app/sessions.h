@@ -10,6 +10,8 @@ void sessions_tell(struct bus *bus, const struct sessions_ended *ended);
 
 /* Transactions of their own, told when committed. ERR_NOT_FOUND as in store. */
 enum err sessions_end(struct db_conn *c, struct bus *bus, int64_t user_id, struct str session_id, int64_t now_ms);
+/* All but `kept`; tokens stay. OK too where there is none. */
+enum err sessions_end_others(struct db_conn *c, struct bus *bus, int64_t user_id, struct str kept, int64_t now_ms);
 enum err sessions_end_token(struct db_conn *c, struct bus *bus, int64_t user_id, struct str token_id, int64_t now_ms);
 
 /* A session for somebody whose password was right, as read in `before`; stale: the new hash, STR_NONE to leave it.

@@ -12,6 +12,7 @@ enum err password_run(struct request *q, struct db_conn *c);
 enum err session_list_take(struct request *q); /* of tokens too */
 enum err session_list_run(struct request *q, struct db_conn *c);
 enum err session_delete_run(struct request *q, struct db_conn *c);
+enum err session_delete_others_run(struct request *q, struct db_conn *c);
 
 /* tokens.c */
 enum err token_list_run(struct request *q, struct db_conn *c);

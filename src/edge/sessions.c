@@ -68,6 +68,12 @@ enum err session_delete_run(struct request *q, struct db_conn *c)
 	return end_session(q, c, q->params[0]);
 }
 
+enum err session_delete_others_run(struct request *q, struct db_conn *c)
+{
+	return sessions_end_others(c, q->pod->bus, q->actor.user_id, str_of(q->actor.session_id),
+							   clock_wall_ms(q->pod->clock));
+}
+
 enum err logout_run(struct request *q, struct db_conn *c)
 {
 	enum err e = end_session(q, c, str_of(q->actor.session_id));

@@ -254,6 +254,22 @@ describe.each(backends)('accounts on $name', ({ start }) => {
     await api.refused(404, 'not_found', 'session_delete', { path: { id: '01ARZ3NDEKTSV4RRFFQ69G5FAV' } });
   });
 
+  test('all others are ended at once; tokens stay', async () => {
+    const { api } = await person(server.api(), 'sweeper');
+    const others = [server.api(), server.api()];
+    for (const other of others)
+      other.bearer = (
+        await other.ok<SignedIn>('auth_login', { body: { username: 'sweeper', password, cookie: false } })
+      ).access_token;
+    const bot = server.api();
+    bot.bearer = (await api.ok<Token>('token_create', { body: { name: 't', scopes: ['read'] } }, 201)).token;
+    await api.ok('session_delete_others', {}, 204);
+    for (const other of others) await other.refused(401, 'session_revoked', 'me_get');
+    await bot.ok<Me>('me_get', {}, 200);
+    expect((await api.ok<List<Session>>('session_list')).items.map((s) => s.current)).toEqual([true]);
+    await api.ok('session_delete_others', {}, 204); // there is none
+  });
+
   test("somebody else's session is as good as none", async () => {
     const mine = await person(server.api(), 'mine');
     const theirs = await person(server.api(), 'theirs');

@@ -87,6 +87,7 @@ row('me_get', none, '               401      200');
 row('me_patch', () => ({ body: { display_name: 'Me' } }), '401 200');
 row('auth_password', () => ({ body: { old_password: password, new_password: `${password} 2` } }), '401 204');
 row('session_list', none, '         401      200');
+row('session_delete_others', none, '401      204');
 row('session_delete', (s) => ({ path: { id: s.session } }), '401 204');
 row('token_list', none, '           401      200');
 row('token_create', () => ({ body: { name: 'a token', scopes: ['read'] } }), '401 201');
