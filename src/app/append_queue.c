@@ -63,9 +63,10 @@ static bool goes_alone(const struct change *c)
 	return c->create || (c->kind == CHANGE_CHANNEL && c->text_key.p);
 }
 
+/* A reply in a thread changes its root as well, and is written as other changes are. */
 static bool is_send(const struct change *c)
 {
-	return c->kind == CHANGE_MESSAGE;
+	return c->kind == CHANGE_MESSAGE && !c->send->thread_id;
 }
 
 enum verdict { TAKE, LEAVE, LAST };

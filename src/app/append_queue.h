@@ -30,11 +30,11 @@ void append_queue_return(struct append_queue *q, struct change_list *back);
 struct append_pick {
 	struct change **changes; /* room for `most` */
 	size_t n, most;
-	bool sends; /* all are sends; else none is */
+	bool sends; /* all are sends to the main flow; else none is */
 	bool alone; /* one channel, which is waited for */
 };
-/* Chooses the next batch. A channel is in it with a run of its oldest changes; a batch holds sends or other changes, as
- * its oldest one is; what takes a name goes alone. */
+/* Chooses the next batch. A channel is in it with a run of its oldest changes; a batch holds sends to the main flow or
+ * other changes, as its oldest one is; what takes a name goes alone. */
 void append_queue_pick(struct append_queue *q, struct append_pick *p);
 /* Takes out what has waited for longer, and what nobody waits for any more. */
 void append_queue_drop_late(struct append_queue *q, int64_t now_ns, int64_t wait_ns, struct change_list *late);

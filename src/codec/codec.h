@@ -8,8 +8,10 @@
 #include "proto/json.h"
 
 void codec_message(struct json_out *o, const struct message *m);
-void codec_message_bare(struct json_out *o, const struct message *m);     /* ids, nonce and created_at: change.bare */
-void codec_thread(struct json_out *o, const struct message *m);           /* the object `thread` of a root */
+void codec_message_bare(struct json_out *o, const struct message *m); /* ids, nonce and created_at: change.bare */
+void codec_thread(struct json_out *o, const struct thread *t);        /* the object `thread` of a root */
+/* The member `root` of an event that changes the thread of a root: as it is from its rev on. */
+void codec_root(struct json_out *o, int64_t root_id, const struct thread *t);
 void codec_reaction_fields(struct json_out *o, const struct reaction *r); /* of a message's, and of a reaction event */
 /* The members of a `read` frame: where a marker stands. back: it may be lower than one that was told before. */
 void codec_read(struct json_out *o, int64_t channel_id, const struct channel_me *me, bool back);

@@ -49,13 +49,26 @@ static void put_reactions(struct json_out *o, const struct reactions *r)
 	json_close(o, ']');
 }
 
-void codec_thread(struct json_out *o, const struct message *m)
+void codec_thread(struct json_out *o, const struct thread *t)
 {
 	json_open(o, '{');
-	json_field_i64(o, "count", m->thread.count);
-	json_field_i64(o, "last_id", m->thread.last_id);
-	json_field_time(o, "last_at", m->thread.last_at);
-	put_ids(o, "user_ids", m->thread.user_ids, m->thread.n_users);
+	json_field_i64(o, "count", t->count);
+	json_field_i64(o, "last_id", t->last_id);
+	json_field_time(o, "last_at", t->last_at);
+	json_field_i64(o, "last_seq", t->last_seq);
+	put_ids(o, "user_ids", t->user_ids, t->n_users);
+	json_close(o, '}');
+}
+
+void codec_root(struct json_out *o, int64_t root_id, const struct thread *t)
+{
+	json_key(o, "root");
+	json_open(o, '{');
+	json_field_i64(o, "message_id", root_id);
+	if (t->count)
+		json_key(o, "thread"), codec_thread(o, t);
+	else
+		json_field_null(o, "thread");
 	json_close(o, '}');
 }
 
@@ -86,7 +99,7 @@ void codec_message(struct json_out *o, const struct message *m)
 	json_key(o, "previews"), json_put_raw(o, STR("[]"));
 	put_reactions(o, &m->reactions);
 	if (m->pinned) json_field_bool(o, "pinned", true);
-	if (m->thread.count) json_key(o, "thread"), codec_thread(o, m);
+	if (m->thread.count && !m->thread_id) json_key(o, "thread"), codec_thread(o, &m->thread);
 	json_close(o, '}');
 }
 

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/reaction.h"
+#include "model/thread.h"
 
 enum message_kind { MESSAGE_TEXT, MESSAGE_ACTION, MESSAGE_NOTICE, MESSAGE_KINDS };
 const char *message_kind_name(enum message_kind k);
@@ -28,10 +29,7 @@ struct message {
 	bool mention_all;
 	struct reactions reactions;
 	bool pinned;
-	struct { /* of a root; count 0: none */
-		int64_t count, last_id, last_at, user_ids[3];
-		size_t n_users;
-	} thread;
+	struct thread thread; /* of a root. Of a reply: what its root's had become by it */
 };
 
 /* What a client asks to send, before it is judged. Whom it mentions is found when it is written (model/mention.h). */

@@ -1,5 +1,6 @@
-/* Writing a batch of changes in one transaction (sync: Appending). Sends go the vectorised way in Postgres, as one
- * function call; everything else, and sends in SQLite, is the loop of append_tx.h, the same code over both databases.
+/* Writing a batch of changes in one transaction (sync: Appending). Sends to the main flow go the vectorised way in
+ * Postgres, as one function call; everything else, replies in threads too, and sends in SQLite, is the loop of
+ * append_tx.h, the same code over both databases.
  */
 #ifndef LINNET_STORE_APPEND_H
 #define LINNET_STORE_APPEND_H
@@ -16,7 +17,7 @@ struct person_moved {
 struct append_batch { /* lane */
 	struct change **changes;
 	size_t n;
-	bool sends;                     /* all are CHANGE_MESSAGE; else none is */
+	bool sends;                     /* all are CHANGE_MESSAGE, and no replies in threads; else none is */
 	bool alone;                     /* one channel: wait for whoever holds it */
 	uint64_t epoch;                 /* in: what it is written for; out, with ERR_EPOCH_CHANGED: what was found */
 	VEC(struct person_moved) moved; /* out: people whose head moved, each once */

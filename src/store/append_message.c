@@ -41,9 +41,9 @@ bool tx_other_epoch(struct tx_ask *q)
 }
 
 /* In a clipped channel the event carries no message: not every reader may have it. */
-static enum err message_changed(struct tx_ask *q, enum change_kind kind)
+static enum err message_changed(struct tx_ask *q, enum change_kind kind, struct str data)
 {
-	enum err e = tx_change(q, kind, q->c->message_id, 0, STR_NONE);
+	enum err e = tx_change(q, kind, q->c->message_id, 0, data);
 	if (q->ch->row.history == HISTORY_ALL) q->c->fields->message = &q->c->message;
 	return e;
 }
@@ -57,7 +57,7 @@ static enum err edit_write(struct tx_ask *q)
 		c, &SQL_BEFORE,
 		DB_ARGS(DB_I64(m->channel_id), DB_I64(m->message_id), DB_I64(m->body_rev), DB_TEXT(m->body), DB_I64(q->ch->at)),
 		NULL);
-	if (!e) e = message_changed(q, CHANGE_EDIT);
+	if (!e) e = message_changed(q, CHANGE_EDIT, STR_NONE);
 	if (e) return e;
 	m->body = arena_str(&q->c->arena, q->c->text);
 	m->changed_rev = m->body_rev = q->c->fields->rev;
@@ -97,7 +97,9 @@ static enum err forget(struct tx_ask *q)
 static enum err delete_write(struct tx_ask *q, bool audit)
 {
 	struct message *m = &q->c->message;
-	enum err e = message_changed(q, CHANGE_DELETE);
+	struct str root = STR_NONE;
+	enum err e = m->thread_id ? thread_without(q, m, &root) : OK;
+	if (!e) e = message_changed(q, CHANGE_DELETE, root);
 	if (e) return e;
 	m->body = STR(""), m->n_mentions = 0, m->mention_all = m->pinned = false;
 	m->reactions.n = 0;
@@ -108,6 +110,7 @@ static enum err delete_write(struct tx_ask *q, bool audit)
 						DB_I64(q->c->actor_id)),
 				NULL);
 	if (!e) e = mentions_rewrite(q->tx->c, m, q->ch->at);
+	if (!e && root.p) e = thread_deleted(q, m);
 	if (!e) e = forget(q);
 	if (e || !audit) return e;
 	struct str target = arena_printf(q->tx->a, "%lld-%lld", (long long)m->channel_id, (long long)m->message_id);

@@ -9,7 +9,7 @@
 #include "store/append_tx.h"
 
 /* What linnet_send() says. */
-enum verdict { WRITTEN, RETRY, RETRY_BARE, FIRST_REFUSAL = 10, THREAD_FAULT = 23, EPOCH_FAULT = 24 };
+enum verdict { WRITTEN, RETRY, RETRY_BARE, FIRST_REFUSAL = 10, EPOCH_FAULT = 24 };
 static const struct refusal {
 	enum err err;
 	const char *field, *why;
@@ -27,7 +27,7 @@ static const struct refusal {
 	{ ERR_NOT_ALLOWED, NULL, "the channel is read-only" },
 	{ ERR_NOT_ALLOWED, NULL, NULL },
 	{ ERR_RATE_LIMITED, NULL, "the channel is in slow mode" },
-	{ ERR_INVALID, "thread_id", "threads are not served yet" },
+	{ ERR_INVALID, "thread_id", "is not written this way" },
 	{ ERR_EPOCH_CHANGED, NULL, NULL },
 	{ ERR_INVALID, "reply_to", "there is no such message" },
 };
@@ -114,7 +114,7 @@ static void put_change(struct appender *w, const struct change *c, uint64_t epoc
 	db_array_str(&to[BODY], s->body);
 	credential_put(&to[WHO], &c->credential);
 	db_array_i64(&to[SCOPE], c->need_scope);
-	db_array_i64(&to[FAULT], s->thread_id ? THREAD_FAULT : other ? EPOCH_FAULT : 0);
+	db_array_i64(&to[FAULT], other ? EPOCH_FAULT : 0);
 	put_names(to, s->body);
 }
 

@@ -1,4 +1,5 @@
-/* Sends as plain statements: SQLite's way. (In Postgres append_pg.c says the same for all at once.) */
+/* Sends as plain statements: SQLite's way, and in Postgres that of replies in threads. (Those to the main flow
+ * append_pg.c writes there all at once.) */
 #include <string.h>
 
 #include "base/fault.h"
@@ -17,7 +18,8 @@ static const struct sql SQL_MESSAGE = {
 static const struct sql SQL_INSERT = {
 	"INSERT INTO messages (channel_id, message_id, seq, rev, changed_rev, body_rev, nonce, request_hash, author_id, "
 	"kind, "
-	"body, created_at, reply_to, mention_all) VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+	"body, created_at, reply_to, mention_all, thread_id, thread_seq, root_count, thread_users) "
+	"VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 	NULL,
 };
 static const struct sql SQL_SENT_AT = { "UPDATE members SET sent_at = $3 WHERE channel_id = $1 AND user_id = $2",
@@ -110,9 +112,9 @@ static enum err check_names(struct tx_ask *q)
 	const struct send *s = q->c->send;
 	bool there = true;
 	enum err e = OK;
-	if (s->thread_id) q->c->err = problem_field(&q->c->problem, "thread_id", "threads are not served yet");
-	if (s->reply_to && q->c->epoch && q->c->epoch != q->tx->epoch) q->c->err = ERR_EPOCH_CHANGED;
-	if (q->c->err || !s->reply_to) return OK;
+	if ((s->reply_to || s->thread_id) && q->c->epoch && q->c->epoch != q->tx->epoch) q->c->err = ERR_EPOCH_CHANGED;
+	if (!q->c->err && s->thread_id) e = thread_ask(q);
+	if (e || q->c->err || !s->reply_to) return e;
 	if (s->reply_to < q->me.first_id)
 		there = false;
 	else
@@ -129,7 +131,7 @@ static void message_make(struct tx_ask *q, struct message *m)
 	*m = (struct message){
 		.channel_id = h->id,
 		.message_id = ++h->last_id,
-		.seq = ++h->last_seq,
+		.seq = !s->thread_id || s->in_channel ? ++h->last_seq : 0,
 		.rev = rev,
 		.changed_rev = rev,
 		.body_rev = rev,
@@ -138,18 +140,22 @@ static void message_make(struct tx_ask *q, struct message *m)
 		.body = s->body,
 		.created_at = q->ch->at,
 		.reply_to = s->reply_to,
+		.thread_id = s->thread_id,
 	};
 	h->last_at = q->ch->at;
+	if (m->thread_id) thread_number(q, m);
 	memcpy(m->nonce, s->nonce, sizeof m->nonce);
 }
 
 static enum err message_insert(struct tx_ask *q, const struct message *m)
 {
+	struct str users = m->thread_id ? thread_users_text(q->tx->a, &m->thread) : STR_NONE;
 	return db_exec(q->tx->c, &SQL_INSERT,
-				   DB_ARGS(DB_I64(m->channel_id), DB_I64(m->message_id), DB_I64(m->seq), DB_I64(m->rev),
+				   DB_ARGS(DB_I64(m->channel_id), DB_I64(m->message_id), db_opt(m->seq), DB_I64(m->rev),
 						   DB_BYTES(bytes16(m->nonce)), DB_BYTES(bytes16(q->c->send->request_hash)),
 						   DB_I64(m->author_id), DB_I64(m->kind), DB_TEXT(m->body), DB_I64(m->created_at),
-						   db_opt(m->reply_to), DB_BOOL(m->mention_all)),
+						   db_opt(m->reply_to), DB_BOOL(m->mention_all), db_opt(m->thread_id), db_opt(m->thread_seq),
+						   db_opt(m->thread.count), DB_TEXT(users)),
 				   NULL);
 }
 
@@ -178,6 +184,7 @@ static enum err send_new(struct tx_ask *q)
 								  permit_operates(&q->permit) || q->ch->row.member_count <= MENTION_ALL_MOST);
 	if (!e) e = message_insert(q, m);
 	if (!e) e = mentions_write(q->tx->c, m, m->created_at);
+	if (!e && m->thread_id) e = thread_written(q, m);
 	if (!e && slow)
 		e = db_exec(q->tx->c, &SQL_SENT_AT, DB_ARGS(DB_I64(m->channel_id), DB_I64(m->author_id), DB_I64(m->created_at)),
 					NULL);

@@ -177,7 +177,7 @@ static const struct sql SQL_PERSON_WRITE = {
 };
 static const struct sql SQL_MOVE_PERSON = { "INSERT INTO moves (user_id, rev) VALUES ($1, $2)", NULL };
 
-static void want_person(struct append_tx *tx, int64_t user_id)
+void tx_want_person(struct append_tx *tx, int64_t user_id)
 {
 	if (user_id <= 0 || id_map_get(&tx->people, user_id)) return;
 	struct tx_person *p = arena_new(tx->a, struct tx_person);
@@ -187,19 +187,23 @@ static void want_person(struct append_tx *tx, int64_t user_id)
 }
 
 /* Whose own list a change may move. */
-static void gather_people(struct append_tx *tx)
+static enum err gather_people(struct append_tx *tx)
 {
-	for (size_t i = 0; i < tx->b->n; i++) {
+	enum err e = OK;
+	for (size_t i = 0; i < tx->b->n && !e; i++) {
 		const struct change *c = tx->b->changes[i];
 		if (!tx->actors[i].user_id) continue;
 		if (c->create) {
-			want_person(tx, tx->actors[i].user_id);
-			for (size_t k = 0; k < c->create->n_users; k++) want_person(tx, c->create->user_ids[k]);
+			tx_want_person(tx, tx->actors[i].user_id);
+			for (size_t k = 0; k < c->create->n_users; k++) tx_want_person(tx, c->create->user_ids[k]);
 		} else if (kinds[c->kind].moves_person) {
-			want_person(tx, c->user_id ? c->user_id : tx->actors[i].user_id);
+			tx_want_person(tx, c->user_id ? c->user_id : tx->actors[i].user_id);
+		} else if (c->kind == CHANGE_MESSAGE && c->send->thread_id) {
+			e = thread_gather(tx, c, tx->actors[i].user_id);
 		}
 	}
 	if (tx->person_ids.n) qsort(tx->person_ids.p, tx->person_ids.n, sizeof *tx->person_ids.p, by_value);
+	return e;
 }
 
 static enum err people_lock(struct append_tx *tx)
@@ -398,8 +402,8 @@ enum err append_tx_run(struct append_tx *tx)
 	if (!e) e = read_clock(tx);
 	if (!e) e = read_actors(tx);
 	if (e) return e;
-	gather_people(tx);
-	e = people_lock(tx);
+	e = gather_people(tx);
+	if (!e) e = people_lock(tx);
 	if (!e) e = run_changes(tx);
 	return e ? e : write_heads(tx);
 }

@@ -49,6 +49,10 @@ struct tx_ask {
 	const struct actor *actor;
 	struct tx_member me, target;
 	struct permit permit;
+	struct {
+		int64_t author_id;
+		struct thread thread;
+	} root; /* of a reply */
 };
 enum err write_send(struct tx_ask *q);
 enum err write_edit(struct tx_ask *q);
@@ -93,6 +97,19 @@ enum err tx_ask_speech(struct tx_ask *q); /* has the other one of a DM blocked t
 enum err tx_ask_person(struct tx_ask *q, int64_t user_id); /* are they active, and have they blocked the actor? */
 enum err tx_channels_left(struct tx_ask *q, int64_t user_id, bool *out); /* may be in one more? */
 enum err tx_member_add(struct tx_ask *q, int64_t user_id, int64_t joined_rev, int64_t user_rev);
+/* ---- append_thread.c: replies */
+void tx_want_person(struct append_tx *tx, int64_t user_id); /* their head may move: to be locked */
+/* Whose heads a reply may move: who will follow the thread and does not yet. Before people are locked. */
+enum err thread_gather(struct append_tx *tx, const struct change *c, int64_t actor_id);
+/* Reads the root into q->root; c->err: it cannot be answered. */
+enum err thread_ask(struct tx_ask *q);
+/* Numbers the reply that is about to be written at m->rev, and what its root has become by it. */
+void thread_number(struct tx_ask *q, struct message *m);
+enum err thread_written(struct tx_ask *q, const struct message *m); /* the root, and who follows from now on */
+/* A reply is about to be deleted: the event's data, and what the root shall become. */
+enum err thread_without(struct tx_ask *q, const struct message *m, struct str *data);
+enum err thread_deleted(struct tx_ask *q, const struct message *m); /* and has been, at m->changed_rev */
+
 /* Makes JSON text in the batch's arena: the inside of an object. */
 struct tx_json {
 	struct buf buf;

@@ -185,7 +185,7 @@ static void name_message(struct ids *v, const struct message *m)
 {
 	need(v, m->author_id);
 	for (size_t i = 0; i < m->n_mentions; i++) need(v, m->mention_ids[i]);
-	for (size_t i = 0; i < m->thread.n_users; i++) need(v, m->thread.user_ids[i]);
+	for (size_t i = 0; i < m->thread.n_users && !m->thread_id; i++) need(v, m->thread.user_ids[i]);
 	name_reactions(v, &m->reactions);
 }
 

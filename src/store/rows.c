@@ -13,6 +13,18 @@ static size_t ids_parse(struct str list, int64_t *out, size_t most)
 	return n;
 }
 
+/* A reply's own is the last one of what it tells. */
+static void thread_take(const struct db_rows *r, int at, struct message *m)
+{
+	struct thread *t = &m->thread;
+	bool reply = m->thread_id != 0;
+	t->count = db_i64(r, reply ? at + 24 : at + 18);
+	t->last_id = reply ? m->message_id : db_i64(r, at + 19);
+	t->last_at = reply ? m->created_at : db_i64(r, at + 20);
+	t->last_seq = reply ? m->thread_seq : db_i64(r, at + 22);
+	thread_users_parse(db_str(r, at + 23), t);
+}
+
 void message_take(const struct db_rows *r, int at, struct arena *a, struct message *out)
 {
 	*out = (struct message){ 0 };
@@ -35,11 +47,9 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 	out->thread_seq = db_i64(r, at + 15);
 	out->mention_all = db_i64(r, at + 16) != 0;
 	out->pinned = !db_is_null(r, at + MESSAGE_PINNED_AT);
-	out->thread.count = db_i64(r, at + 18);
-	out->thread.last_id = db_i64(r, at + 19);
-	out->thread.last_at = db_i64(r, at + 20);
+	thread_take(r, at, out);
 	if (!out->deleted_at && !db_is_null(r, at + 21)) reactions_parse(a, db_str(r, at + 21), &out->reactions);
-	struct str mentions = db_str(r, at + 22);
+	struct str mentions = db_str(r, at + 25);
 	if (!mentions.p) return;
 	out->mention_ids = arena_array(a, int64_t, MESSAGE_MENTIONS);
 	out->n_mentions = ids_parse(mentions, out->mention_ids, MESSAGE_MENTIONS);

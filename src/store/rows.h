@@ -15,12 +15,12 @@
 #define MESSAGE_PLAIN_COLUMNS                                                                                          \
 	"t.channel_id, t.message_id, t.seq, t.rev, t.changed_rev, t.body_rev, t.nonce, t.author_id, t.kind, t.body, "      \
 	"t.created_at, t.edited_at, t.deleted_at, t.reply_to, t.thread_id, t.thread_seq, t.mention_all, t.pinned_at, "     \
-	"t.thread_count, t.thread_last_id, t.thread_last_at, t.reactions"
+	"t.thread_count, t.thread_last_id, t.thread_last_at, t.reactions, t.thread_last_seq, t.thread_users, t.root_count"
 #define MESSAGE_MENTIONS_FROM "FROM mentions q WHERE q.channel_id = t.channel_id AND q.message_id = t.message_id"
 #define MESSAGE_COLUMNS                                                                                                \
 	MESSAGE_PLAIN_COLUMNS ", (SELECT string_agg(q.user_id::text, ',' ORDER BY q.user_id) " MESSAGE_MENTIONS_FROM ")"
 #define MESSAGE_COLUMNS_SQLITE MESSAGE_PLAIN_COLUMNS ", (SELECT group_concat(q.user_id, ',') " MESSAGE_MENTIONS_FROM ")"
-#define MESSAGE_COLUMN_COUNT 23
+#define MESSAGE_COLUMN_COUNT 26
 #define MESSAGE_PINNED_AT 17
 /* From column `at` on; strings go to the arena. */
 void message_take(const struct db_rows *r, int at, struct arena *a, struct message *out);

@@ -324,14 +324,6 @@ describe.each(backends)('messages on $name', ({ start }) => {
     expect((await ann.api.send(id, '@channel wake up')).mentions.all).toBe(true);
   });
 
-  test('threads are refused as long as they are not served', async () => {
-    const id = await room();
-    const first = await ann.api.send(id, 'root');
-    const body = { nonce: randomUUID(), body: 'in the thread', thread_id: first.message_id };
-    const problem = await bob.api.refused(422, 'invalid', 'message_create', { path: { id }, body });
-    expect(problem.errors?.map((e) => e.field)).toEqual(['thread_id']);
-  });
-
   test('what a body may hold', async () => {
     const id = await room();
     for (const body of ['x', 'two\nlines\tand a tab', '👩‍👩‍👧‍👦 Ünïcödé ‮rtl', 'x'.repeat(8192), '漢'.repeat(2730)])

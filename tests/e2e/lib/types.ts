@@ -95,7 +95,15 @@ export interface Message {
   thread_seq?: number;
   mentions: { user_ids: number[]; all: boolean };
   reactions: Reaction[];
-  thread?: { count: number; last_id: number; last_at: string; user_ids: number[] };
+  thread?: Thread;
+}
+
+export interface Thread {
+  count: number;
+  last_id: number;
+  last_at: string;
+  last_seq: number;
+  user_ids: number[];
 }
 
 export interface Event {
@@ -109,6 +117,7 @@ export interface Event {
   message_id?: number;
   changed_rev?: number;
   message?: Message;
+  root?: { message_id: number; thread: Thread | null };
   emoji?: string;
   count?: number;
   user_ids?: number[];

@@ -304,7 +304,7 @@ static void quotes(void **state)
 	q->change.epoch = g->epoch.hash + 1;
 	must(ask_once(q));
 	q = ask_send(g, 2, ch, "in a thread");
-	q->send.thread_id = 1;
+	q->send.thread_id = 9;
 	assert_int_equal(ask_do(q), ERR_INVALID);
 	assert_string_equal(q->change.problem.fields[0].field, "thread_id");
 	ask_free(q);

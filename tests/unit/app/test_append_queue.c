@@ -16,6 +16,7 @@ struct bench {
 };
 
 static const struct channel_create creation;
+static const struct send to_channel, to_thread = { .thread_id = 1 };
 
 static int setup(void **state)
 {
@@ -39,6 +40,7 @@ static struct change *put(struct bench *b, enum change_kind kind, int64_t ch)
 {
 	struct change *c = &b->c[b->n++];
 	c->kind = kind, c->channel_id = ch, c->bytes = 10, c->queued_ns = b->n;
+	if (kind == CHANGE_MESSAGE) c->send = &to_channel;
 	append_queue_add(&b->q, c);
 	return c;
 }
@@ -62,6 +64,22 @@ static void sends_of_many_channels(void **state)
 	assert_false(b->p.alone);
 	assert_int_equal(b->q.bytes, 0);
 	assert_int_equal(pick(b), 0);
+}
+
+/* Replies go with what changes a message. */
+static void replies(void **state)
+{
+	struct bench *b = *state;
+	put(b, CHANGE_EDIT, 1);
+	put(b, CHANGE_MESSAGE, 1)->send = &to_thread;
+	put(b, CHANGE_MESSAGE, 1);
+	put(b, CHANGE_MESSAGE, 2)->send = &to_thread;
+	put(b, CHANGE_MESSAGE, 1)->send = &to_thread;
+	assert_int_equal(pick(b), 124);
+	assert_false(b->p.sends);
+	assert_int_equal(pick(b), 3);
+	assert_true(b->p.sends);
+	assert_int_equal(pick(b), 5);
 }
 
 /* A batch is of one sort, and what stands behind another sort in its channel waits with it. */
@@ -161,8 +179,7 @@ static void late(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		T(sends_of_many_channels), T(runs), T(names_go_alone), T(patient_ones_go_alone), T(most), T(returns), T(late)
-	};
+	const struct CMUnitTest tests[] = { T(sends_of_many_channels), T(runs), T(replies), T(names_go_alone),
+										T(patient_ones_go_alone),  T(most), T(returns), T(late) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

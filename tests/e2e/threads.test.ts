@@ -1,0 +1,219 @@
+// Replies in threads: what is sent, what a root shows of them, and what a client makes of their events.
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Api, type Person, person } from './lib/api.ts';
+import { backends, type Server } from './lib/server.ts';
+import { attach, connect, settle } from './lib/socket.ts';
+import type { ChangePage, Channel, Event, Message, MessagePage } from './lib/types.ts';
+
+const get = (api: Api, id: number, message_id: number): Promise<Message> =>
+  api.ok<Message>('message_get', { path: { id, message_id } });
+const page = (api: Api, id: number, query = {}): Promise<MessagePage> =>
+  api.ok<MessagePage>('message_list', { path: { id }, query });
+const row = (api: Api, id: number): Promise<Channel> => api.ok<Channel>('channel_get', { path: { id } });
+
+/** What a client that held these messages has after the events, by the rule of changed_rev alone. */
+function follow(held: Map<number, Message>, events: Event[]): void {
+  for (const e of events) {
+    const root = e.root && held.get(e.root.message_id);
+    if (e.message && (held.get(e.message.message_id)?.changed_rev ?? -1) < e.message.changed_rev)
+      held.set(e.message.message_id, e.message);
+    if (!e.root || !root || root.changed_rev >= e.rev) continue;
+    const { thread: _, ...rest } = root;
+    held.set(root.message_id, { ...rest, changed_rev: e.rev, ...(e.root.thread ? { thread: e.root.thread } : {}) });
+  }
+}
+
+describe.each(backends)('threads on $name', ({ start }) => {
+  let server: Server;
+  let ann: Person;
+  let bob: Person;
+  let eve: Person;
+  let made = 0;
+
+  beforeAll(async () => {
+    server = await start({ LINNET_RATE_MESSAGES: 'off', LINNET_RATE_REQUESTS: 'off' });
+    ann = await person(server.api(), 'ann');
+    bob = await person(server.api(), 'bob');
+    eve = await person(server.api(), 'eve');
+  });
+  afterAll(() => server?.stop());
+  afterEach(settle);
+
+  /** A new channel of ann's with bob in it, and a message of hers. */
+  async function room(more = {}): Promise<number> {
+    const { id } = await ann.api.channel(`room-${++made}`, more);
+    await bob.api.ok('channel_join', { path: { id } });
+    await ann.api.send(id, 'root');
+    return id;
+  }
+
+  test('a reply is numbered in its thread, and in the main flow only when it shall be there', async () => {
+    const id = await room();
+    const socket = await connect(server, { token: ann.signed.access_token });
+    const one = await bob.api.send(id, 'one', { thread_id: 1 });
+    expect(one).toMatchObject({ message_id: 2, seq: null, thread_id: 1, thread_seq: 1 });
+    expect(one.thread).toBeUndefined();
+    const ack = await socket.request({
+      op: 'send',
+      channel_id: id,
+      nonce: randomUUID(),
+      body: 'two',
+      thread_id: 1,
+      in_channel: true,
+    });
+    expect(ack).toMatchObject({ op: 'ack', message: { message_id: 3, seq: 2, thread_id: 1, thread_seq: 2 } });
+    const three = await bob.api.send(id, 'three', { thread_id: 1, reply_to: 2 });
+    expect(three).toMatchObject({ seq: null, thread_seq: 3, reply_to: 2 });
+    const four = await ann.api.send(id, 'main');
+    expect(four).toMatchObject({ message_id: 5, seq: 3 });
+
+    const root = await get(bob.api, id, 1);
+    expect(root.thread).toEqual({
+      count: 3,
+      last_id: 4,
+      last_at: three.created_at,
+      last_seq: 3,
+      user_ids: [bob.user.id, ann.user.id],
+    });
+    expect([root.changed_rev, root.body_rev]).toEqual([three.rev, root.rev]);
+    expect((await page(bob.api, id)).items.map((m) => m.message_id)).toEqual([1, 3, 5]);
+    expect((await page(bob.api, id, { threads: false })).items).toHaveLength(3);
+    expect((await page(bob.api, id, { threads: true })).items.map((m) => m.message_id)).toEqual([1, 2, 3, 4, 5]);
+    expect(await row(bob.api, id)).toMatchObject({ last_id: 5, last_seq: 3 });
+    // Unread counts the main flow.
+    await bob.api.ok('channel_read', { path: { id }, body: { message_id: 4 } }, 204);
+    expect((await row(bob.api, id)).me).toMatchObject({ read_id: 4, read_seq: 2 });
+    await socket.reach(id, four.rev);
+    const events = socket.events(id);
+    expect(events.map((e) => [e.type, e.rev, e.root?.message_id, e.root?.thread?.count])).toEqual([
+      ['message', one.rev, 1, 1],
+      ['message', one.rev + 1, 1, 2],
+      ['message', three.rev, 1, 3],
+      ['message', four.rev, undefined, undefined],
+    ]);
+    expect(events[2]?.root?.thread).toEqual(root.thread);
+  });
+
+  test('what cannot be a root is refused, and says why', async () => {
+    const id = await room();
+    await bob.api.send(id, 'reply', { thread_id: 1 });
+    await ann.api.send(id, 'goes');
+    await ann.api.ok('message_delete', { path: { id, message_id: 3 } }, 204);
+    const before = (await row(ann.api, id)).rev;
+    for (const [thread_id, why] of [
+      [9, 'there is no such message'],
+      [2, 'is a reply itself: name the root of its thread, 1'],
+      [3, 'this message was deleted'],
+    ] as const) {
+      const body = { nonce: randomUUID(), body: 'reply', thread_id };
+      const problem = await bob.api.refused(422, 'invalid', 'message_create', { path: { id }, body });
+      expect(problem.errors).toEqual([{ field: 'thread_id', detail: why }]);
+    }
+    const socket = await connect(server, { token: bob.signed.access_token });
+    const frame = { op: 'send', channel_id: id, body: 'reply' };
+    expect(await socket.request({ ...frame, nonce: randomUUID(), thread_id: 2 })).toMatchObject({
+      op: 'error',
+      code: 'invalid',
+      errors: [{ field: 'thread_id' }],
+    });
+    for (const bad of [0, -1, 1.5, '1', [1], {}, 2 ** 53])
+      expect(await socket.request({ ...frame, nonce: randomUUID(), thread_id: bad })).toMatchObject({
+        code: 'invalid',
+      });
+    expect(await socket.request({ ...frame, nonce: randomUUID(), thread_id: 1, in_channel: 1 })).toMatchObject({
+      code: 'invalid',
+      errors: [{ field: 'in_channel' }],
+    });
+    await eve.api.refused(403, 'not_member', 'message_create', {
+      path: { id },
+      body: { nonce: randomUUID(), body: 'reply', thread_id: 1 },
+    });
+    const body = { nonce: randomUUID(), body: 'reply', thread_id: 1, epoch: '0123456789abcdef' };
+    await bob.api.refused(409, 'epoch_changed', 'message_create', { path: { id }, body });
+    expect((await row(ann.api, id)).rev).toBe(before);
+  });
+
+  test('the nonce of a reply is of this reply in this thread', async () => {
+    const id = await room();
+    await ann.api.send(id, 'another root');
+    const body = { nonce: randomUUID(), body: 'once', thread_id: 1 };
+    const first = await bob.api.ok<Message>('message_create', { path: { id }, body }, 201);
+    expect(await bob.api.ok<Message>('message_create', { path: { id }, body }, 200)).toEqual(first);
+    for (const other of [{ thread_id: 2 }, { thread_id: undefined }, { in_channel: true }])
+      await bob.api.refused(409, 'nonce_reused', 'message_create', { path: { id }, body: { ...body, ...other } });
+    expect((await get(ann.api, id, 1)).thread?.count).toBe(1);
+  });
+
+  test('replies are edited, pinned and reacted to like any message, and deleted ones are not counted', async () => {
+    const id = await room();
+    const held = new Map([[1, await get(ann.api, id, 1)]]);
+    const since = (await row(ann.api, id)).rev;
+    const socket = await attach(server, { token: ann.signed.access_token }, id);
+    for (const api of [bob.api, ann.api, bob.api]) await api.send(id, 'reply', { thread_id: 1 });
+    await bob.api.ok('message_patch', { path: { id, message_id: 2 }, body: { body: 'edited' } });
+    await ann.api.ok('reaction_put', { path: { id, message_id: 2, emoji: '👍' } }, 204);
+    await ann.api.ok('pin_put', { path: { id, message_id: 2 } }, 204);
+    expect(await get(ann.api, id, 2)).toMatchObject({ body: 'edited', thread_id: 1, thread_seq: 1, pinned: true });
+    await bob.api.ok('message_delete', { path: { id, message_id: 4 } }, 204);
+    expect((await get(ann.api, id, 1)).thread).toMatchObject({
+      count: 2,
+      last_id: 3,
+      last_seq: 3,
+      user_ids: [ann.user.id, bob.user.id],
+    });
+    expect(await get(ann.api, id, 4)).toMatchObject({ body: '', thread_id: 1, thread_seq: 3 });
+    for (const message_id of [2, 3]) await ann.api.ok('message_delete', { path: { id, message_id } }, 204);
+    expect((await get(ann.api, id, 1)).thread).toBeUndefined();
+    const again = await bob.api.send(id, 'again', { thread_id: 1 });
+    expect(again.thread_seq).toBe(4);
+    await ann.api.ok('message_delete', { path: { id, message_id: 1 } }, 204);
+    const root = await get(bob.api, id, 1);
+    expect([root.body, root.thread?.count]).toEqual(['', 1]);
+    const late = { nonce: randomUUID(), body: 'late', thread_id: 1 };
+    await bob.api.refused(422, 'invalid', 'message_create', { path: { id }, body: late });
+
+    // Live or read again, the events say the same of the root, and lead to what the database has.
+    await socket.reach(id, root.changed_rev);
+    const log = await bob.api.ok<ChangePage>('change_list', { path: { id }, query: { since_rev: since } });
+    expect(log.items.map((e) => [e.rev, e.root])).toEqual(
+      socket.events(id).flatMap((e) => (e.rev > since ? [[e.rev, e.root]] : [])),
+    );
+    for (const events of [log.items, [...log.items, ...log.items]]) {
+      const mine = new Map(held);
+      follow(mine, events);
+      expect(mine.get(1)).toEqual(root);
+      expect([...mine.values()]).toEqual((await page(ann.api, id, { threads: true })).items);
+    }
+    // The same, by a page that came in the middle: what is older changes nothing.
+    const page_first = new Map([[1, root]]);
+    follow(page_first, log.items);
+    expect(page_first.get(1)).toEqual(root);
+  });
+
+  test('of what was before one came, the events of a thread say no word', async () => {
+    const { id } = await ann.api.channel(`room-${++made}`, { history: 'joined' });
+    await ann.api.send(id, 'before bob came');
+    await ann.api.send(id, 'a reply of old', { thread_id: 1 });
+    await bob.api.ok('channel_join', { path: { id } });
+    const socket = await connect(server, { token: bob.signed.access_token });
+    await ann.api.send(id, 'a new reply', { thread_id: 1 });
+    await ann.api.ok('message_delete', { path: { id, message_id: 2 } }, 204);
+    expect(await socket.nextEvent(id, 'message')).toMatchObject({ root: { message_id: 1, thread: { count: 2 } } });
+    const gone = await socket.nextEvent(id, 'delete');
+    expect(gone).toMatchObject({ message_id: 2, root: { message_id: 1, thread: { count: 1, last_id: 3 } } });
+    expect(gone.message).toBeUndefined();
+    expect(JSON.stringify(socket.frames)).not.toContain('before bob');
+    const body = { nonce: randomUUID(), body: 'to what I cannot see', thread_id: 1 };
+    const problem = await bob.api.refused(422, 'invalid', 'message_create', { path: { id }, body });
+    expect(problem.errors).toEqual([{ field: 'thread_id', detail: 'there is no such message' }]);
+  });
+
+  test('mentions in a thread do not count for the channel', async () => {
+    const id = await room();
+    await ann.api.send(id, '@bob', { thread_id: 1 });
+    expect((await row(bob.api, id)).me?.mention_count).toBe(0);
+    await ann.api.send(id, '@bob');
+    expect((await row(bob.api, id)).me?.mention_count).toBe(1);
+  });
+});
