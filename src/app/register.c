@@ -43,8 +43,8 @@ static bool code_is_right(const struct register_ask *ask)
 enum err register_judge(const struct register_ask *ask, struct problem *p, struct register_permit *out)
 {
 	enum registration mode = registration_mode(ask->config, ask->server->registration, ask->local);
-	*out = (struct register_permit){ .as_later = mode == REGISTRATION_OPEN };
-	if (ask->invite.p) return problem_field(p, "invite", "invites are not served yet");
+	*out = (struct register_permit){ .as_later =
+										 mode == REGISTRATION_OPEN || (mode == REGISTRATION_INVITE && ask->invite) };
 	if (!ask->server->any_account) {
 		out->as_first = ask->local || code_is_right(ask);
 		if (out->as_first) return OK;
@@ -55,10 +55,8 @@ enum err register_judge(const struct register_ask *ask, struct problem *p, struc
 	}
 	if (out->as_later) return OK;
 	return problem_set(p, ERR_REGISTRATION_CLOSED, "%s",
-					   mode == REGISTRATION_INVITE
-						   ? "An invite would be needed, and invites are not served yet: whoever runs this server can "
-							 "set LINNET_REGISTRATION=open, or make the account (linnet admin create-user)"
-						   : "Nobody registers by themselves here");
+					   mode == REGISTRATION_INVITE ? "An invite is needed here"
+												   : "Nobody registers by themselves here");
 }
 
 /* ---- writing */
@@ -88,6 +86,54 @@ static enum err first_account(struct db_conn *c, const struct registering *r)
 	return e ? e : audit_write(c, &row);
 }
 
+/* To the person alone, so that nobody takes it from them. It holds while the link's maker could invite them. */
+static enum err give_own(struct db_conn *c, struct registering *r, const struct invite *link)
+{
+	invite_code_make(r->own_invite);
+	const struct invite own = {
+		.code = str_of(r->own_invite),
+		.channel_id = link->channel_id,
+		.user_id = r->person.user_id,
+		.created_by = link->created_by,
+		.created_at = r->person.now_ms,
+		.expires_at = r->person.now_ms + INVITE_LIFE_MS,
+		.max_uses = 1,
+	};
+	r->invite_channel = link->channel_id;
+	return invite_insert(c, &own);
+}
+
+static enum err audit_invited(struct db_conn *c, const struct registering *r, const struct invite *link,
+							  struct arena *a)
+{
+	const struct audit_row row = {
+		.actor_id = r->person.user_id,
+		.now_ms = r->person.now_ms,
+		.action = "user.invited",
+		.target = arena_printf(a, "user:%lld", (long long)r->person.user_id),
+		.before = STR_NONE,
+		.after = arena_printf(a, "{\"invited_by\":%lld,\"channel_id\":%lld,\"guest\":%s}", (long long)link->created_by,
+							  (long long)link->channel_id, link->guest ? "true" : "false"),
+		.address = r->session.address,
+		.request_id = r->request_id,
+	};
+	return audit_write(c, &row);
+}
+
+static enum err come_by_invite(struct db_conn *c, struct registering *r)
+{
+	struct arena a;
+	struct invite link;
+	arena_init(&a);
+	enum err e = invite_read(c, &a, r->invite, true, &link);
+	if (!e) e = invite_judge(&link, 0, r->person.now_ms);
+	if (!e) e = invite_use(c, link.code);
+	if (!e && link.channel_id) e = give_own(c, r, &link);
+	if (!e) e = audit_invited(c, r, &link, &a);
+	arena_release(&a);
+	return e;
+}
+
 static enum err write_in(struct db_conn *c, struct registering *r, struct sessions_ended *none)
 {
 	enum err e = person_create(c, &r->person);
@@ -97,7 +143,10 @@ static enum err write_in(struct db_conn *c, struct registering *r, struct sessio
 	r->session.user_id = r->person.user_id;
 	e = session_create(c, &r->session, none);
 	if (!e && r->person.first) e = first_account(c, r);
-	return e ? e : person_defaults(c, r->defaults, r->most_defaults, &r->n_defaults);
+	if (!e && r->invite.p) e = come_by_invite(c, r);
+	r->n_defaults = 0;
+	if (e || r->person.role == USER_GUEST) return e; /* guests are where they were invited to, and nowhere else */
+	return person_defaults(c, r->defaults, r->most_defaults, &r->n_defaults);
 }
 
 enum err register_write(struct db_conn *c, struct registering *r)

@@ -14,7 +14,8 @@ static void advance(struct welcome *w);
 /* A channel that went meanwhile does not stand in the way. */
 static bool matters(enum err e)
 {
-	return e && e != ERR_NOT_FOUND && e != ERR_NOT_ALLOWED && e != ERR_LIMIT_REACHED;
+	return e && e != ERR_NOT_FOUND && e != ERR_NOT_ALLOWED && e != ERR_LIMIT_REACHED && e != ERR_INVITE_EXPIRED &&
+		   e != ERR_INVITE_USED_UP;
 }
 
 static void one_less(struct welcome *w, enum err e)
@@ -39,6 +40,7 @@ static struct change *change_begin(struct welcome *w, size_t i, enum change_kind
 		.kind = kind,
 		.channel_id = channel_id,
 		.credential = w->credential,
+		.invite = STR_NONE,
 		.role = -1,
 		.voice = -1,
 		.address = w->address,
@@ -59,6 +61,12 @@ static void join_all(struct welcome *w)
 {
 	w->waiting = w->n_channels + 1; /* one more, so that it does not end while they are handed over */
 	for (size_t i = 0; i < w->n_channels; i++) submit(w, change_begin(w, i, CHANGE_JOIN, w->channel_ids[i]));
+	if (w->invite_channel) {
+		struct change *c = change_begin(w, w->n_channels, CHANGE_JOIN, w->invite_channel);
+		c->invite = w->invite;
+		w->waiting++;
+		submit(w, c);
+	}
 	one_less(w, OK);
 }
 

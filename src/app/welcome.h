@@ -1,6 +1,6 @@
-/* What an account still needs once it is there, through the append queue: it joins the default channels, and last
- * channel 0. Where it broke off, in a process that ended, it is done at the next sign-in: all of it can be done
- * twice. */
+/* What an account still needs once it is there, through the append queue: it joins the default channels and the one it
+ * was invited to, and last channel 0. Where it broke off, in a process that ended, it is done at the next sign-in: all
+ * of it can be done twice. */
 #ifndef LINNET_APP_WELCOME_H
 #define LINNET_APP_WELCOME_H
 #include "app/append.h"
@@ -15,6 +15,8 @@ struct welcome { /* reactor; its owner keeps it until `done` */
 	struct credential credential;          /* of the person */
 	int64_t channel_ids[WELCOME_CHANNELS]; /* the default ones */
 	size_t n_channels;
+	int64_t invite_channel; /* and this one, by an invite of their own; 0: none */
+	struct str invite;
 	struct str address, request_id;
 	void (*done)(struct welcome *w, enum err e); /* on home; what failed may be tried again */
 	/* plumbing */

@@ -3,6 +3,7 @@
 #define LINNET_CODEC_CODEC_H
 #include "model/channel.h"
 #include "model/event.h"
+#include "model/invite.h"
 #include "model/message.h"
 #include "model/user.h"
 #include "proto/json.h"
@@ -16,6 +17,8 @@ void codec_reaction_fields(struct json_out *o, const struct reaction *r); /* of 
 /* The members of a `read` frame: where a marker stands. back: it may be lower than one that was told before. */
 void codec_read(struct json_out *o, int64_t channel_id, const struct channel_me *me, bool back);
 void codec_channel(struct json_out *o, const struct channel *c);
+/* whole: also how often it may be and was used, which is for those who manage it. */
+void codec_invite(struct json_out *o, const struct invite *i, bool whole);
 void codec_user(struct json_out *o, const struct user *u);
 void codec_user_fields(struct json_out *o, const struct user *u); /* within an object that has more */
 void codec_epoch(char out[17], uint64_t epoch);                   /* hex, NUL-terminated */

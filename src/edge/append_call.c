@@ -40,6 +40,7 @@ struct append_call *append_call(struct request *q, enum change_kind kind, int64_
 	c->change.credential = q->credential;
 	c->change.need_scope = q->route->scope;
 	c->change.role = c->change.voice = -1;
+	c->change.invite = STR_NONE;
 	c->change.address = q->address;
 	c->change.request_id = str_of(q->id);
 	c->change.home = request_reactor(q);

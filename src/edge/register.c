@@ -46,18 +46,32 @@ static void written(struct request *q, enum err e)
 	signed_welcome(q, &call->welcome, &who, welcomed);
 }
 
+static enum err invite_fault(struct request *q, enum err e)
+{
+	return e == ERR_NOT_FOUND ? problem_set(&q->problem, e, "There is no such invite") : e;
+}
+
+static enum err find_invite(struct request *q, struct db_conn *c, struct str code, struct invite *out)
+{
+	enum err e = invite_read(c, &q->arena, code, false, out);
+	return invite_fault(q, e ? e : invite_judge(out, 0, clock_wall_ms(q->pod->clock)));
+}
+
 static enum err write_run(struct request *q, struct db_conn *c)
 {
 	struct register_call *call = q->in;
 	call->r.session = signed_session(q, call->cookie);
 	call->r.person.now_ms = call->r.session.now_ms;
 	call->r.request_id = str_of(q->id);
+	call->r.invite = call->invite;
 	call->r.defaults = call->welcome.channel_ids;
 	call->r.most_defaults = WELCOME_CHANNELS;
 	enum err e = register_write(c, &call->r);
 	if (e == ERR_NAME_TAKEN) problem_set(&q->problem, e, "Somebody has, or had, this name");
 	call->welcome.n_channels = call->r.n_defaults;
-	return e;
+	call->welcome.invite_channel = call->r.invite_channel;
+	call->welcome.invite = call->r.invite_channel ? str_of(call->r.own_invite) : STR_NONE;
+	return invite_fault(q, e);
 }
 
 static enum err hash_run(struct request *q, struct db_conn *c)
@@ -72,15 +86,19 @@ static enum err judge_run(struct request *q, struct db_conn *c)
 {
 	struct register_call *call = q->in;
 	struct server_row server;
+	struct invite invite;
 	enum err e = server_read(c, &q->arena, &server);
+	if (!e && call->invite.p) e = find_invite(q, c, call->invite, &invite);
+	if (e) return e;
 	const struct register_ask ask = {
 		.config = q->pod->config,
 		.server = &server,
 		.local = q->pod->local && request_direct(q),
 		.setup_code = call->setup_code,
-		.invite = call->invite,
+		.invite = call->invite.p ? &invite : NULL,
 	};
-	if (!e) e = register_judge(&ask, &q->problem, &call->r.permit);
+	if (call->invite.p && invite.guest) call->r.person.role = USER_GUEST;
+	e = register_judge(&ask, &q->problem, &call->r.permit);
 	if (!e) request_then(q, LANE_cpu, hash_run);
 	return e;
 }

@@ -6,7 +6,7 @@
 #include "model/message.h"
 
 /* What clients may use: named when it is there, so that they need not guess from the version. */
-static const char *const features[] = { "edit_if_rev", "pins", "reactions", "read_markers", "tokens" };
+static const char *const features[] = { "edit_if_rev", "invites", "pins", "reactions", "read_markers", "tokens" };
 
 static void put_limits(struct json_out *o, const struct config *c)
 {
@@ -24,6 +24,7 @@ static void put_limits(struct json_out *o, const struct config *c)
 	json_field_i64(o, "frame_bytes", c->ws_frame);
 	json_field_i64(o, "connections", c->connections_per_person);
 	json_field_i64(o, "channels", c->channels_per_person);
+	json_field_i64(o, "invites", c->invites_per_person);
 	json_field_i64(o, "pins", c->pins);
 	json_field_i64(o, "reaction_kinds", c->reaction_kinds);
 	json_field_i64(o, "reactions", c->reactions_per_person);

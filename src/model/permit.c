@@ -113,7 +113,21 @@ static struct permit_answer permit_join(const struct permit *p)
 	if (p->member) return nothing();
 	if (p->channel->kind == CHANNEL_PUBLIC && p->actor->role != USER_GUEST) return yes();
 	if (p->channel->kind == CHANNEL_PRIVATE && admin(p)) return audited(true);
+	if (p->invited && p->channel->kind != CHANNEL_DM) return audited(true);
 	return no(ERR_NOT_FOUND, NULL);
+}
+
+/* A link lets in whoever has it: into a private channel that is for operators, who see to it that it is private. Whom a
+ * member invites by name is one person whom everybody there will see. */
+struct permit_answer permit_invite(const struct permit *p, bool by_name)
+{
+	if (p->actor->role == USER_GUEST && (!p->channel || p->member)) return no(ERR_NOT_ALLOWED, "guests invite nobody");
+	if (!p->channel) return audited(true);
+	if (!p->member) return outside(p);
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "the people of a direct message stay the same");
+	if (p->channel->kind == CHANNEL_SERVER) return no(ERR_NOT_FOUND, NULL);
+	if (by_name || p->channel->kind == CHANNEL_PUBLIC || permit_operates(p)) return audited(true);
+	return no(ERR_NOT_ALLOWED, "only operators make links into a private channel");
 }
 
 static struct permit_answer permit_add(const struct permit *p)

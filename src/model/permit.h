@@ -23,6 +23,7 @@ struct permit {
 	bool other;   /* not the actor */
 	bool person;  /* exists, and is not deactivated */
 	bool blocked; /* who is concerned (the person, the other one of a DM) has blocked the actor */
+	bool invited; /* CHANGE_JOIN by oneself: with an invite that lets in */
 	bool target_member;
 	enum channel_role target_role, new_role; /* new_role: CHANGE_ROLE */
 	/* the message: edit, delete, reaction, pin */
@@ -41,5 +42,7 @@ struct permit_answer {
 struct permit_answer permit(const struct permit *p);
 /* A member says something that is not kept: is typing. */
 struct permit_answer permit_speak(const struct permit *p);
+/* The actor invites somebody here, or to the server (channel NULL): by name, or whoever has the link. */
+struct permit_answer permit_invite(const struct permit *p, bool by_name);
 bool permit_operates(const struct permit *p); /* op or owner of the channel, or an admin of the server who is in it */
 #endif

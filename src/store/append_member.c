@@ -1,6 +1,7 @@
 /* Who is in a channel: join, add, leave, kick, role. A row of somebody who has left stays, so that the person's list
  * can say so; whoever comes back finds it. */
 #include "store/append_tx.h"
+#include "store/invite.h"
 
 static const struct sql SQL_JOIN = {
 	"INSERT INTO members (channel_id, user_id, joined_rev, joined_at, first_id, read_id, read_seq, read_at, user_rev) "
@@ -103,7 +104,27 @@ enum err tx_member_add(struct tx_ask *q, int64_t user_id, int64_t joined_rev, in
 				   NULL);
 }
 
-static enum err join_write(struct tx_ask *q, bool audit)
+/* The invite stays as it is from here to the end of the transaction, so that its last use is one person's. Who is in
+ * the channel already needs none: it may be a retry of the very request that took that use. */
+static enum err ask_invite(struct tx_ask *q, struct invite *i)
+{
+	if (!q->permit.channel || q->permit.other || q->me.member) return OK;
+	enum err e = invite_read(q->tx->c, q->tx->a, q->c->invite, true, i);
+	if (!e && i->channel_id != q->c->channel_id) e = ERR_NOT_FOUND;
+	if (!e) q->c->err = invite_judge(i, q->c->actor_id, q->tx->now_ms);
+	if (e == ERR_NOT_FOUND) q->c->err = problem_set(&q->c->problem, e, "There is no such invite"), e = OK;
+	q->permit.invited = !e && !q->c->err;
+	return e;
+}
+
+static enum err join_audit(struct tx_ask *q, const struct invite *i)
+{
+	struct str after = STR_NONE;
+	if (q->permit.invited) after = arena_printf(q->tx->a, "{\"invited_by\":%lld}", (long long)i->created_by);
+	return tx_audit(q, q->permit.other ? "member.add" : "member.join", member_target(q), STR_NONE, after);
+}
+
+static enum err join_write(struct tx_ask *q, const struct invite *i, bool audit)
 {
 	struct change *c = q->c;
 	int64_t who = subject(q);
@@ -112,17 +133,19 @@ static enum err join_write(struct tx_ask *q, bool audit)
 	c->user_rev = tx_person_rev(q->tx, who);
 	q->ch->row.member_count++;
 	e = tx_member_add(q, who, c->fields->rev, c->user_rev);
-	if (e || !audit) return e;
-	return tx_audit(q, q->permit.other ? "member.add" : "member.join", member_target(q), STR_NONE, STR_NONE);
+	if (!e && q->permit.invited) e = invite_use(q->tx->c, i->code);
+	return e || !audit ? e : join_audit(q, i);
 }
 
 enum err write_join(struct tx_ask *q)
 {
+	struct invite invite = { 0 };
 	bool audit, room;
 	enum err e = ask_target(q);
-	if (e || !tx_permitted(q, &audit)) return e;
+	if (!e && q->c->invite.p) e = ask_invite(q, &invite);
+	if (e || q->c->err || !tx_permitted(q, &audit)) return e;
 	e = tx_channels_left(q, subject(q), &room);
-	if (e || room) return e ? e : join_write(q, audit);
+	if (e || room) return e ? e : join_write(q, &invite, audit);
 	q->c->err = problem_set(&q->c->problem, ERR_LIMIT_REACHED, "one person is in at most %lld channels",
 							(long long)q->tx->w->config->channels_per_person);
 	return OK;

@@ -50,6 +50,7 @@ struct change {
 	int64_t message_id, if_body_rev;   /* if_body_rev 0: whatever */
 	uint64_t epoch;                    /* of the history that message_id belongs to; 0: the present */
 	struct str text;                   /* the new body, emoji, topic, name or the kick's reason */
+	struct str invite;                 /* CHANGE_JOIN by oneself: by this code; STR_NONE: without */
 	bool on;                           /* CHANGE_REACTION, CHANGE_PIN: given, pinned; else taken back */
 	struct str text_key;               /* of a name */
 	int role, voice;                   /* CHANGE_ROLE: enum channel_role; -1: as it is */

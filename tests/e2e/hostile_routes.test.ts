@@ -27,6 +27,13 @@ const bodies: { [id: string]: Fields } = {
   channel_unread: { message_id: 1, epoch: '0123456789abcdef' },
   member_put: { role: 'member', voice: false },
   dm_create: { user_ids: [1] },
+  invite_create: {
+    channel_id: 1,
+    user_id: 1,
+    max_uses: 1,
+    expires_at: '2099-01-01T00:00:00.000Z',
+    guest: false,
+  },
   message_create: {
     nonce: randomUUID(),
     body: 'hello',
@@ -60,6 +67,8 @@ const stranger: { [id: string]: { public?: Outcome; hidden: Outcome; log?: Outco
   member_list: { public: notMember, hidden: unknown, log: [200] },
   member_put: { public: notMember, hidden: unknown, log: serverWrites },
   member_delete: { public: notMember, hidden: unknown, log: serverWrites },
+  invite_accept: { hidden: unknown },
+  invite_delete: { hidden: unknown },
   message_list: { public: notMember, hidden: unknown, log: [200] },
   message_create: { public: notMember, hidden: unknown, log: serverWrites },
   change_list: { public: notMember, hidden: unknown, log: [200] },
@@ -81,6 +90,7 @@ const together: { [id: string]: string[] } = {
   channel_patch: ['topic'],
   channel_read: ['message_id'],
   channel_unread: ['message_id'],
+  invite_create: ['channel_id', 'max_uses', 'guest'],
   message_create: ['nonce', 'body'],
   message_patch: ['body'],
 };
@@ -93,7 +103,7 @@ const queries: { [id: string]: string } = { change_list: '?since_rev=0' };
 const takesBody = (r: Route): boolean => r.body !== 'none';
 const at = (path: string, id: string, second = '1'): string =>
   path
-    .replace('{id}', id)
+    .replace(/\{(id|code)\}/, id)
     .replace(/\{\w+_id\}/, second)
     .replace('{emoji}', '%F0%9F%91%8D');
 const fill = (r: Route, id: string, second = '1'): string => at(r.path, id, second) + (queries[r.id] ?? '');
@@ -406,7 +416,7 @@ describe.each(backends)('on $name', ({ start }) => {
         const body = JSON.stringify({ ...fine(r.id), [name]: value });
         const problem = refused(await send(server, r, path(r), { body, token: annToken }), 422, 'invalid', `${value}`);
         expect(problem.errors).toEqual([
-          { field: name, detail: expect.stringMatching(/^must be between [01] and 9007199254740991$/) },
+          { field: name, detail: expect.stringMatching(/^must be between [01] and \d+$/) },
         ]);
       }
     });

@@ -12,7 +12,7 @@ import { type Api, type Ask, password, type Person, person } from './lib/api.ts'
 import { operation } from './lib/contract.ts';
 import { routes } from './lib/routes.ts';
 import { createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
-import type { Channel, List, Session, Token, User } from './lib/types.ts';
+import type { Channel, Invite, List, Session, Token, User } from './lib/types.ts';
 
 const roles = ['nobody', 'stranger', 'guest', 'member', 'operator'] as const;
 type Role = (typeof roles)[number];
@@ -37,6 +37,7 @@ interface Scene {
   outside: User; // of the server, in no channel with anybody
   session: string; // of one's own
   token: string;
+  invite: string; // the owner's, to the room
   n: number; // never twice
 }
 type Make = (s: Scene) => Ask;
@@ -65,6 +66,7 @@ const outside: Make = (s) => ({ path: { id: s.room, user_id: s.outside.id } });
 const withBody =
   (make: Make, body: unknown): Make =>
   (s) => ({ ...make(s), body });
+const code: Make = (s) => ({ path: { code: s.invite } });
 const say: Make = (s) => ({ ...room(s), body: { nonce: randomUUID(), body: 'hi' } });
 const withQuery =
   (make: Make, query: Ask['query']): Make =>
@@ -117,6 +119,19 @@ row('member_put voice', withBody(inside, { voice: true }), '401 outside may_not 
 row('member_delete', inside, '      401      outside  may_not  may_not  204');
 row('dm_create', (s) => ({ body: { user_ids: [s.inside.id] } }), '401 201 may_not 201 201');
 row('dm_create stranger', (s) => ({ body: { user_ids: [s.outside.id] } }), '401 201 may_not 201 201');
+// ---- invites                     nobody   stranger guest    member   operator
+row('invite_list', none, '          401      200');
+row('invite_list of a channel', (s) => ({ query: { channel_id: s.room } }), '401 outside 200 200 200');
+row('invite_create', (s) => ({ body: { channel_id: s.room } }), '401 outside may_not 201 201');
+row('invite_create server', () => ({ body: {} }), '401 201 may_not 201 201');
+row(
+  'invite_create by name',
+  (s) => ({ body: { channel_id: s.room, user_id: s.outside.id } }),
+  '401 outside may_not 201 201',
+);
+row('invite_get', code, '           200      200');
+row('invite_accept', code, '        401      200      200      200      200');
+row('invite_delete', code, '        401      unknown  may_not  may_not  204');
 // ---- messages                    nobody   stranger guest    member   operator
 row('message_list', room, '         401      outside  200      200      200');
 row('message_create', say, '401 outside 201 201 201');
@@ -223,6 +238,8 @@ describe.each(places)('on $name', ({ open }) => {
     await other.api.ok('channel_join', { path: { id: room } });
     const { message_id: theirs } = await owner.send(room, 'hello');
     await owner.ok('reaction_put', { path: { id: room, message_id: theirs, emoji: '🎉' } });
+    const invited = id.startsWith('invite_');
+    const invite = invited ? await owner.ok<Invite>('invite_create', { body: { channel_id: room } }, 201) : undefined;
     const came = new Map<Role, Person | undefined>();
     for (const role of roles) came.set(role, await come(room, role));
     for (const [i, role] of roles.entries()) {
@@ -237,6 +254,7 @@ describe.each(places)('on $name', ({ open }) => {
         outside: apart,
         session: 'x',
         token: 'x',
+        invite: invite?.code ?? 'x',
         n: ++made,
         ...(me && ['session_delete', 'token_delete'].includes(id) ? await keep(me) : {}),
       };

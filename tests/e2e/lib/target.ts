@@ -1,7 +1,10 @@
 // Where clients that live through faults find their server: it may go away and another one come in its place. And what
 // keeps the data of those servers.
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { createDatabase, type Server, startBackend, startEmbedded } from './server.ts';
 import { Signal } from './signal.ts';
 
@@ -34,6 +37,8 @@ type Env = { [name: string]: string };
 /** Data that outlives a server. */
 export interface Place {
   start(env?: Env): Promise<Server>;
+  /** One statement; its rows as lines, their columns with | between. */
+  sql(text: string): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -44,6 +49,16 @@ export const places: { name: string; open(): Promise<Place> }[] = [
       const dir = await mkdtemp(`${tmpdir()}/linnet-e2e-`);
       return {
         start: (env) => startEmbedded(env, dir),
+        sql: async (text) => {
+          const db = new DatabaseSync(`${dir}/linnet.db`);
+          try {
+            db.exec('PRAGMA busy_timeout = 10000');
+            const rows = db.prepare(text).all();
+            return rows.map((row) => Object.values(row).join('|')).join('\n');
+          } finally {
+            db.close();
+          }
+        },
         remove: () => rm(dir, { recursive: true, force: true }),
       };
     },
@@ -52,7 +67,12 @@ export const places: { name: string; open(): Promise<Place> }[] = [
     name: 'PostgreSQL',
     open: async () => {
       const url = await createDatabase();
-      return { start: (env) => startBackend(url, env), remove: async () => {} };
+      return {
+        start: (env) => startBackend(url, env),
+        sql: async (text) =>
+          (await promisify(execFile)('psql', ['-X', '-q', '-A', '-t', '-d', url, '-c', text])).stdout.trim(),
+        remove: async () => {},
+      };
     },
   },
 ];

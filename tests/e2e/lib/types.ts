@@ -152,6 +152,18 @@ export interface Member {
   voice: boolean;
 }
 
+export interface Invite {
+  code: string;
+  channel: { id: number; kind: string; name: string | null; topic: string | null; member_count: number } | null;
+  inviter: { id: number; username: string };
+  user_id: number | null;
+  guest: boolean;
+  created_at: string;
+  expires_at: string;
+  max_uses?: number;
+  uses?: number;
+}
+
 export interface List<T> {
   items: T[];
   next: string | null;

@@ -24,37 +24,42 @@ static void who_may_register(void **state)
 {
 	static const struct {
 		const char *mode, *code, *given;
-		bool local, any;
+		bool local, any, invited;
 		enum err err;
 		bool first, later;
 	} cases[] = {
-		{ "", "", NULL, true, false, OK, true, true },
-		{ "", "", NULL, true, true, OK, false, true },
-		{ "closed", "", NULL, true, false, OK, true, false },
-		{ "closed", "", NULL, true, true, ERR_REGISTRATION_CLOSED, false, false },
-		{ "", "", NULL, false, false, ERR_BAD_SETUP_CODE, false, false },
-		{ "open", "", NULL, false, false, ERR_BAD_SETUP_CODE, false, true },
-		{ "open", "", NULL, false, true, OK, false, true },
-		{ "invite", "", NULL, false, true, ERR_REGISTRATION_CLOSED, false, false },
-		{ "", "sesame", "Sesame", false, false, OK, true, false },
-		{ "open", "sesame", "sesame", false, false, OK, true, true },
-		{ "closed", "sesame", "sesame", false, false, OK, true, false },
-		{ "", "sesame", "sesam", false, false, ERR_BAD_SETUP_CODE, false, false },
-		{ "", "sesame", "", false, false, ERR_BAD_SETUP_CODE, false, false },
-		{ "", "sesame", "sesame", false, true, ERR_REGISTRATION_CLOSED, false, false },
-		{ "", "", "", false, false, ERR_BAD_SETUP_CODE, false, false },
+		{ "", "", NULL, true, false, false, OK, true, true },
+		{ "", "", NULL, true, true, false, OK, false, true },
+		{ "closed", "", NULL, true, false, false, OK, true, false },
+		{ "closed", "", NULL, true, true, false, ERR_REGISTRATION_CLOSED, false, false },
+		{ "", "", NULL, false, false, false, ERR_BAD_SETUP_CODE, false, false },
+		{ "open", "", NULL, false, false, false, ERR_BAD_SETUP_CODE, false, true },
+		{ "open", "", NULL, false, true, false, OK, false, true },
+		{ "invite", "", NULL, false, true, false, ERR_REGISTRATION_CLOSED, false, false },
+		{ "", "sesame", "Sesame", false, false, false, OK, true, false },
+		{ "open", "sesame", "sesame", false, false, false, OK, true, true },
+		{ "closed", "sesame", "sesame", false, false, false, OK, true, false },
+		{ "", "sesame", "sesam", false, false, false, ERR_BAD_SETUP_CODE, false, false },
+		{ "", "sesame", "", false, false, false, ERR_BAD_SETUP_CODE, false, false },
+		{ "", "sesame", "sesame", false, true, false, ERR_REGISTRATION_CLOSED, false, false },
+		{ "", "", "", false, false, false, ERR_BAD_SETUP_CODE, false, false },
+		{ "invite", "", NULL, false, true, true, OK, false, true },
+		{ "", "", NULL, false, true, true, OK, false, true },
+		{ "open", "", NULL, false, true, true, OK, false, true },
+		{ "closed", "", NULL, false, true, true, ERR_REGISTRATION_CLOSED, false, false },
 	};
 	struct config c;
 	config_init(&c);
 	for (size_t i = 0; i < countof(cases); i++) {
 		struct server_row server = { .registration = STR_NONE, .setup_hash = STR_NONE, .any_account = cases[i].any };
 		struct register_permit permit;
+		const struct invite invite = { .max_uses = 1 };
 		c.registration = str_of(cases[i].mode), c.setup_code = str_of(cases[i].code);
 		const struct register_ask ask = { .config = &c,
 										  .server = &server,
 										  .local = cases[i].local,
 										  .setup_code = str_of(cases[i].given),
-										  .invite = STR_NONE };
+										  .invite = cases[i].invited ? &invite : NULL };
 		enum err e = register_judge(&ask, NULL, &permit);
 		if (e != cases[i].err || permit.as_first != cases[i].first || permit.as_later != cases[i].later)
 			fail_msg("case %zu: %s, first %d, later %d", i, err_row(e)->name, permit.as_first, permit.as_later);

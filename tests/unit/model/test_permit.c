@@ -31,7 +31,8 @@ enum flag {
 	NO_SCOPE = 1 << 19,
 	DELETED = 1 << 20,
 	DEFAULT = 1 << 21,
-	TO_OWNER = 1 << 22
+	TO_OWNER = 1 << 22,
+	INVITED = 1 << 29
 };
 enum { NONE = -1, PUB = CHANNEL_PUBLIC, PRIV = CHANNEL_PRIVATE, DM = CHANNEL_DM, SERVER = CHANNEL_SERVER };
 enum answer { YES, AUDIT, NOTHING, DENIED, OUT, HIDDEN, SCOPE, LATER };
@@ -141,6 +142,14 @@ static const struct row rows[] = {
 	{ CHANGE_JOIN, PRIV, ADMIN, AUDIT },
 	{ CHANGE_JOIN, DM, ADMIN, HIDDEN },
 	{ CHANGE_JOIN, SERVER, 0, DENIED },
+	{ CHANGE_JOIN, PRIV, INVITED, AUDIT },
+	{ CHANGE_JOIN, PRIV, GUEST | INVITED, AUDIT },
+	{ CHANGE_JOIN, PUB, GUEST | INVITED, AUDIT },
+	{ CHANGE_JOIN, PUB, INVITED, YES },
+	{ CHANGE_JOIN, PRIV, MEMBER | INVITED, NOTHING },
+	{ CHANGE_JOIN, DM, INVITED, HIDDEN },
+	{ CHANGE_JOIN, PRIV, INVITED | DELETED, HIDDEN },
+	{ CHANGE_JOIN, PRIV, INVITED | NO_SCOPE, SCOPE },
 	/* add */
 	{ CHANGE_JOIN, PRIV, MEMBER | OP | OTHER, AUDIT },
 	{ CHANGE_JOIN, PUB, MEMBER | ADMIN | OTHER, AUDIT },
@@ -244,6 +253,7 @@ static enum answer ask(const struct row *r)
 		.other = f & OTHER,
 		.person = !(f & NOBODY),
 		.blocked = f & BLOCKED,
+		.invited = f & INVITED,
 		.target_member = f & THEY,
 		.target_role = f & THEY_OWN ? CHANNEL_OWNER : CHANNEL_MEMBER,
 		.new_role = f & TO_OWNER ? CHANNEL_OWNER : CHANNEL_OP,

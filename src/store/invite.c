@@ -1,0 +1,206 @@
+#include "store/invite.h"
+
+#include "store/rows.h"
+
+#define COLUMNS                                                                                                        \
+	"i.code, i.channel_id, i.user_id, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, i.guest, h.kind, " \
+	"c.name, c.topic, h.member_count, u.username, u.display_name, u.avatar"
+#define FROM                                                                                                           \
+	" FROM invites i JOIN users u ON u.user_id = i.created_by LEFT JOIN heads h ON h.channel_id = i.channel_id "       \
+	"LEFT JOIN channels c ON c.channel_id = i.channel_id WHERE "
+/* Whoever made it could make it anew (model/permit.c: permit_invite). */
+#define HOLDS                                                                                                          \
+	"u.deactivated_at IS NULL AND u.deleted_at IS NULL AND u.role > 0 AND (i.channel_id IS NULL OR (h.deleted_at IS "  \
+	"NULL AND EXISTS (SELECT 1 FROM members m WHERE m.channel_id = i.channel_id AND m.user_id = i.created_by AND "     \
+	"m.left_rev IS NULL AND (h.kind = 0 OR i.user_id IS NOT NULL OR m.role > 0 OR u.role > 1))))"
+#define ALIVE "i.uses < i.max_uses AND i.expires_at > "
+
+static const struct sql SQL_FIND = { "SELECT " COLUMNS FROM "i.code = $1", NULL };
+static const struct sql SQL_READ = { "SELECT " COLUMNS FROM "i.code = $1 AND " HOLDS, NULL };
+static const struct sql SQL_LOCK = {
+	"SELECT " COLUMNS FROM "i.code = $1 AND " HOLDS " FOR UPDATE OF i",
+	"SELECT " COLUMNS FROM "i.code = $1 AND " HOLDS,
+};
+static const struct sql SQL_USE = { "UPDATE invites SET uses = uses + 1 WHERE code = $1", NULL };
+static const struct sql SQL_INSERT = {
+	"INSERT INTO invites (code, channel_id, user_id, created_by, created_at, expires_at, max_uses, uses, guest) VALUES "
+	"($1, $2, $3, $4, $5, $6, $7, 0, $8)",
+	NULL,
+};
+static const struct sql SQL_DELETE = { "DELETE FROM invites WHERE code = $1", NULL };
+static const struct sql SQL_FORGET = { "DELETE FROM invites WHERE created_by = $1 AND expires_at < $2", NULL };
+static const struct sql SQL_COUNT = { "SELECT count(*) FROM invites i WHERE i.created_by = $1 AND " ALIVE "$2", NULL };
+static const struct sql SQL_SAME = {
+	"SELECT " COLUMNS FROM "i.user_id = $1 AND i.channel_id = $2 AND i.created_by = $3 AND " ALIVE "$4 AND " HOLDS
+	" ORDER BY i.created_at DESC LIMIT 1",
+	NULL,
+};
+#define PAGE                                                                                                           \
+	" AND " ALIVE "$2 AND (i.created_at < $3 OR (i.created_at = $3 AND i.code > $4)) AND " HOLDS                       \
+	" ORDER BY i.created_at DESC, i.code LIMIT $5"
+static const struct sql SQL_CHANNEL = { "SELECT " COLUMNS FROM
+										"i.channel_id = $1 AND ($6 = 0 OR i.created_by = $6)" PAGE,
+										NULL };
+static const struct sql SQL_SERVER = { "SELECT " COLUMNS FROM
+									   "i.channel_id IS NULL AND $1 = 0 AND ($6 = 0 OR i.created_by = $6)" PAGE,
+									   NULL };
+static const struct sql SQL_TO = {
+	"SELECT " COLUMNS FROM
+	"i.user_id = $1 AND NOT EXISTS (SELECT 1 FROM members k WHERE k.channel_id = i.channel_id AND "
+	"k.user_id = $1 AND k.left_rev IS NULL) AND NOT EXISTS (SELECT 1 FROM channel_masks x WHERE x.channel_id = "
+	"i.channel_id AND x.kind = 'b' AND x.mask = '' AND x.user_id = $1 AND (x.until IS NULL OR x.until > $2)) AND NOT "
+	"EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = $1 AND b.blocked_id = i.created_by)" PAGE,
+	NULL,
+};
+static const struct sql SQL_OF_NEW = {
+	"SELECT " COLUMNS FROM "i.user_id = $1 AND i.created_at = (SELECT n.created_at FROM users n WHERE n.user_id = $1) "
+	"LIMIT 1",
+	NULL,
+};
+static const struct sql SQL_BLOCKED = { "SELECT 1 FROM blocks WHERE user_id = $1 AND blocked_id = $2", NULL };
+
+#define FORGET_AFTER_MS (INT64_C(30) * 24 * 3600 * 1000)
+
+/* ---- one */
+
+static void take(const struct db_rows *r, struct arena *a, struct invite *out)
+{
+	*out = (struct invite){
+		.code = arena_str(a, db_str(r, 0)),
+		.channel_id = db_i64(r, 1),
+		.user_id = db_i64(r, 2),
+		.created_by = db_i64(r, 3),
+		.created_at = db_i64(r, 4),
+		.expires_at = db_i64(r, 5),
+		.max_uses = db_i64(r, 6),
+		.uses = db_i64(r, 7),
+		.guest = db_i64(r, 8) != 0,
+		.channel = { .id = db_i64(r, 1),
+					 .kind = (enum channel_kind)db_i64(r, 9),
+					 .name = arena_str(a, db_str(r, 10)),
+					 .topic = arena_str(a, db_str(r, 11)),
+					 .member_count = db_i64(r, 12) },
+		.inviter = { .id = db_i64(r, 3),
+					 .username = arena_str(a, db_str(r, 13)),
+					 .display_name = arena_str(a, db_str(r, 14)),
+					 .avatar = arena_str(a, db_str(r, 15)) },
+	};
+}
+
+struct reading {
+	struct arena *a;
+	struct invite *out;
+};
+
+static void one_take(const struct db_rows *r, void *arg)
+{
+	const struct reading *g = arg;
+	take(r, g->a, g->out);
+}
+
+enum err invite_read(struct db_conn *c, struct arena *a, struct str code, bool lock, struct invite *out)
+{
+	struct reading g = { a, out };
+	if (!invite_code_valid(code)) return ERR_NOT_FOUND;
+	return db_one(c, lock ? &SQL_LOCK : &SQL_READ, DB_ARGS(DB_TEXT(code)), one_take, &g);
+}
+
+enum err invite_find(struct db_conn *c, struct arena *a, struct str code, struct invite *out)
+{
+	struct reading g = { a, out };
+	return invite_code_valid(code) ? db_one(c, &SQL_FIND, DB_ARGS(DB_TEXT(code)), one_take, &g) : ERR_NOT_FOUND;
+}
+
+enum err invite_same(struct db_conn *c, struct arena *a, const struct invite *like, struct invite *out)
+{
+	struct reading g = { a, out };
+	return db_one(
+		c, &SQL_SAME,
+		DB_ARGS(DB_I64(like->user_id), DB_I64(like->channel_id), DB_I64(like->created_by), DB_I64(like->created_at)),
+		one_take, &g);
+}
+
+enum err invite_of_new(struct db_conn *c, struct arena *a, int64_t user_id, struct invite *out)
+{
+	struct reading g = { a, out };
+	return db_one(c, &SQL_OF_NEW, DB_ARGS(DB_I64(user_id)), one_take, &g);
+}
+
+enum err invite_use(struct db_conn *c, struct str code)
+{
+	return db_exec(c, &SQL_USE, DB_ARGS(DB_TEXT(code)), NULL);
+}
+
+enum err invite_insert(struct db_conn *c, const struct invite *i)
+{
+	return db_exec(c, &SQL_INSERT,
+				   DB_ARGS(DB_TEXT(i->code), db_opt(i->channel_id), db_opt(i->user_id), DB_I64(i->created_by),
+						   DB_I64(i->created_at), DB_I64(i->expires_at), DB_I64(i->max_uses), DB_BOOL(i->guest)),
+				   NULL);
+}
+
+enum err invite_delete(struct db_conn *c, struct str code)
+{
+	return db_exec(c, &SQL_DELETE, DB_ARGS(DB_TEXT(code)), NULL);
+}
+
+static void count_take(const struct db_rows *r, void *arg)
+{
+	*(int64_t *)arg = db_i64(r, 0);
+}
+
+enum err invite_count(struct db_conn *c, int64_t created_by, int64_t now_ms, int64_t *n)
+{
+	enum err e = db_exec(c, &SQL_FORGET, DB_ARGS(DB_I64(created_by), DB_I64(now_ms - FORGET_AFTER_MS)), NULL);
+	return e ? e : db_one(c, &SQL_COUNT, DB_ARGS(DB_I64(created_by), DB_I64(now_ms)), count_take, n);
+}
+
+enum err invite_blocked(struct db_conn *c, int64_t user_id, int64_t created_by, bool *out)
+{
+	enum err e = db_one(c, &SQL_BLOCKED, DB_ARGS(DB_I64(user_id), DB_I64(created_by)), NULL, NULL);
+	*out = e == OK;
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
+/* ---- lists: the cursor is the time of the last one, and its code */
+
+static bool cursor_read(struct str cursor, int64_t *at, struct str *code)
+{
+	struct str part;
+	*at = INT64_MAX, *code = STR("");
+	if (!cursor.p) return true;
+	*code = cursor;
+	return str_split(code, '-', &part) && str_i64(part, 1, INT64_MAX, at) && code->p && invite_code_valid(*code);
+}
+
+static enum err list(struct db_conn *c, struct arena *a, const struct sql *sql, int64_t of,
+					 const struct invites_query *q, struct invite_page *out)
+{
+	struct db_rows rows;
+	struct str code;
+	int64_t at;
+	*out = (struct invite_page){ .items = arena_array(a, struct invite, q->limit + 1), .next = STR_NONE };
+	if (!cursor_read(q->cursor, &at, &code)) return ERR_INVALID;
+	const struct db_value v[] = {
+		DB_I64(of), DB_I64(q->now_ms), DB_I64(at), DB_TEXT(code), DB_I64((int64_t)q->limit + 1), DB_I64(q->created_by)
+	};
+	enum err e = db_query(c, sql, (struct db_args){ v, sql == &SQL_TO ? 5 : 6 }, &rows);
+	if (e) return e;
+	while (out->n <= q->limit && db_next(&rows)) take(&rows, a, &out->items[out->n++]);
+	if (out->n > q->limit) {
+		const struct invite *last = &out->items[--out->n - 1];
+		out->next = arena_printf(a, "%lld-" STR_FMT, (long long)last->created_at, STR_ARG(last->code));
+	}
+	return db_end(&rows);
+}
+
+enum err invites_of_channel(struct db_conn *c, struct arena *a, const struct invites_query *q, struct invite_page *out)
+{
+	return list(c, a, q->channel_id ? &SQL_CHANNEL : &SQL_SERVER, q->channel_id, q, out);
+}
+
+enum err invites_to(struct db_conn *c, struct arena *a, int64_t user_id, const struct invites_query *q,
+					struct invite_page *out)
+{
+	return list(c, a, &SQL_TO, user_id, q, out);
+}
