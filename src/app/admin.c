@@ -18,7 +18,7 @@ struct making {
 	struct problem *problem;
 	struct arena arena;
 	struct bulk_people bulk;
-	struct buf name_hashes, token_hashes, token_ids;
+	struct buf name_hashes, token_hashes, token_ids, names;
 	struct bulk_channel *channels;
 	size_t n_channels;
 };
@@ -53,12 +53,35 @@ static enum err make_one(struct making *m, struct str name)
 	return e;
 }
 
+/* The names of a file, and as the statements want them. */
+static enum err make_listed(struct making *m)
+{
+	struct str rest = m->p->names, name;
+	char padded[BULK_NAME + 1];
+	enum err e = OK;
+	m->bulk.count = 0;
+	while (!e && str_split(&rest, '\n', &name)) {
+		if (name.n && name.p[name.n - 1] == '\r') name.n--;
+		if (!name.n) continue;
+		if (m->bulk.count == ADMIN_PEOPLE_MOST)
+			return problem_field(m->problem, "names", "at most %d", ADMIN_PEOPLE_MOST);
+		e = make_one(m, name);
+		if (e) return problem_set(m->problem, e, "the name \"%.64s\" cannot be taken", arena_cstr(&m->arena, name));
+		snprintf(padded, sizeof padded, "%-*.*s", BULK_NAME, (int)name.n, name.p);
+		buf_add(&m->names, padded, BULK_NAME);
+		m->bulk.count++;
+	}
+	m->bulk.name = buf_str(&m->names);
+	return e || m->bulk.count ? e : problem_field(m->problem, "names", "there is none");
+}
+
 static enum err make_all(struct making *m)
 {
 	const struct admin_people *p = m->p;
 	char name[64];
 	enum err e = p->username.p ? make_one(m, p->username) : OK;
-	for (int64_t i = 1; !p->username.p && i <= p->count && !e; i++) {
+	if (p->names.p) e = make_listed(m);
+	for (int64_t i = 1; p->prefix.p && i <= p->count && !e; i++) {
 		snprintf(name, sizeof name, "%.40s%lld", arena_cstr(&m->arena, p->prefix), (long long)i);
 		e = make_one(m, str_of(name));
 	}
@@ -147,11 +170,13 @@ static enum err check(struct making *m)
 	if (p->count < 1 || p->count > ADMIN_PEOPLE_MOST)
 		return problem_field(m->problem, "count", "1 to %d", ADMIN_PEOPLE_MOST);
 	if (p->username.p && p->count != 1) return problem_field(m->problem, "username", "is for one person");
-	if (!p->username.p && !p->prefix.n) return problem_field(m->problem, "prefix", "is missing");
+	if (!p->username.p && !p->names.p && !p->prefix.n) return problem_field(m->problem, "prefix", "is missing");
 	m->bulk = (struct bulk_people){
 		.count = p->count,
 		.name = p->username.p ? p->username : p->prefix,
-		.numbered = !p->username.p,
+		.naming = p->names.p      ? BULK_LISTED
+				  : p->username.p ? BULK_ONE
+								  : BULK_NUMBERED,
 		.display_name = p->display_name,
 		.password_hash = p->password_hash,
 		.role = p->role,
@@ -177,6 +202,7 @@ enum err admin_create_people(struct db_conn *c, const struct admin_people *p, st
 	buf_release(&m.name_hashes);
 	buf_release(&m.token_hashes);
 	buf_release(&m.token_ids);
+	buf_release(&m.names);
 	arena_release(&m.arena);
 	return e;
 }

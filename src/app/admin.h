@@ -12,6 +12,7 @@ struct admin_people {
 	int64_t count;
 	struct str prefix;   /* names are prefix1, prefix2, ... */
 	struct str username; /* or the name of the one; STR_NONE */
+	struct str names;    /* or as many names, a line each; STR_NONE */
 	struct str display_name;
 	struct str password_hash; /* STR_NONE: no password signs in */
 	enum user_role role;      /* the first account of a server becomes its owner, whatever is said here */

@@ -4,6 +4,7 @@
 #include "store/audit.h"
 #include "store/person.h"
 #include "store/token.h"
+#include "store/told.h"
 
 static enum err audit(struct db_conn *c, int64_t user_id, int64_t now_ms)
 {
@@ -28,6 +29,7 @@ static enum err write_in(struct db_conn *c, const struct reset_password *r, stru
 	if (!e) e = session_end_others(c, user_id, STR_NONE, r->now_ms, ended);
 	if (!e) e = token_end_all(c, user_id, r->now_ms, ended);
 	if (!e) e = person_reset_password(c, user_id, r->password_hash);
+	if (!e) e = moves_tell_person(c, user_id);
 	return e ? e : audit(c, user_id, r->now_ms);
 }
 

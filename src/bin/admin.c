@@ -9,21 +9,73 @@
 #include "base/mem.h"
 #include "bin/commands.h"
 #include "model/user.h"
+#include "store/migrations.h"
 
-static const struct {
-	const char *name;
+static const struct verb {
+	const char *name, *arguments, *help;
 	int (*run)(int argc, char **argv);
-} commands[] = {
-	{ "create-user", admin_create_user },
-	{ "reset-password", admin_reset_password },
+} verbs[] = {
+	{ "create-user",
+	  "(--username NAME | --prefix P [--count N] | --names FILE) [--password-file FILE] [--tokens FILE]\n"
+	  "      [--display-name X] [--role R] [--channels A,B]",
+	  "makes one person, or P1 .. PN, or one a line of FILE, in one transaction, with a password (one person) or API\n"
+	  "      tokens; the first account of a server becomes its owner",
+	  admin_create_user },
+	{ "set-role", "--username NAME --role guest|member|admin|owner", "gives another role on the server",
+	  admin_set_role },
+	{ "reset-password", "--username NAME --password-file FILE",
+	  "sets a new password, and ends all sessions and tokens of that person", admin_reset_password },
+	{ "revoke-sessions", "(--username NAME | --all) [--keep-tokens]",
+	  "ends the sessions and API tokens of one person, or of everybody", admin_revoke_sessions },
+	{ "list", "people | channels | sessions [--username NAME] [--json]",
+	  "shows who and what there is, a line each; sessions are those alive", admin_list },
+	{ "check", "[--json]",
+	  "reads the whole database and tells, a line each, what is not as it must be; status 1 when there is such",
+	  admin_check },
+	{ "backup", "DIR",
+	  "copies an SQLite database and the secret beside it into a new directory, also while the server runs",
+	  admin_backup },
+	{ "restore", "DIR [--force]",
+	  "makes the database anew from such a directory, while no server runs; --force: where there is one, which is "
+	  "kept\n"
+	  "      beside under another name",
+	  admin_restore },
 };
+
+static void print_verb(const struct verb *v)
+{
+	printf("  admin %s %s [--SETTING VALUE]...\n      %s\n", v->name, v->arguments, v->help);
+}
+
+void admin_help(void)
+{
+	for (size_t i = 0; i < countof(verbs); i++) print_verb(&verbs[i]);
+}
+
+static bool asks_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+	return false;
+}
+
+static int run_verb(const struct verb *v, int argc, char **argv)
+{
+	if (!asks_help(argc, argv)) return v->run(argc, argv);
+	print_verb(v);
+	return 0;
+}
 
 int command_admin(int argc, char **argv)
 {
-	for (size_t i = 0; i < countof(commands) && argc; i++)
-		if (strcmp(argv[0], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "linnet: admin: the commands are create-user and reset-password; `linnet help admin` shows their "
-					"arguments\n");
+	for (size_t i = 0; i < countof(verbs) && argc; i++)
+		if (strcmp(argv[0], verbs[i].name) == 0) return run_verb(&verbs[i], argc - 1, argv + 1);
+	if (argc)
+		fprintf(stderr, "linnet: admin: there is no command \"%s\"; the commands are:\n", argv[0]);
+	else
+		fprintf(stderr, "linnet: admin: a command is missing; they are:\n");
+	for (size_t i = 0; i < countof(verbs); i++) fprintf(stderr, "  %s\n", verbs[i].name);
+	fprintf(stderr, "`linnet help admin` shows their arguments\n");
 	return 2;
 }
 
@@ -59,6 +111,26 @@ const char *admin_take(int *argc, char **argv, const struct admin_word *words, s
 	return NULL;
 }
 
+bool admin_flag(int *argc, char **argv, const char *name)
+{
+	for (int i = 0; i < *argc; i++) {
+		if (strcmp(argv[i], name) != 0) continue;
+		memmove(argv + i, argv + i + 1, sizeof *argv * (size_t)(*argc - i - 1));
+		--*argc;
+		return true;
+	}
+	return false;
+}
+
+const char *admin_first(int *argc, char **argv)
+{
+	if (!*argc || argv[0][0] == '-') return NULL;
+	const char *first = argv[0];
+	memmove(argv, argv + 1, sizeof *argv * (size_t)(*argc - 1));
+	--*argc;
+	return first;
+}
+
 enum err admin_password(const char *path, struct arena *a, struct str *out, struct problem *p)
 {
 	char text[1024];
@@ -82,4 +154,36 @@ void admin_say(const char *command, enum err e, const struct problem *p)
 	if (p->n_fields) return;
 	struct str detail = p->detail.p ? p->detail : str_of(err_row(e)->title);
 	fprintf(stderr, "linnet: admin %s: " STR_FMT "\n", command, STR_ARG(detail));
+}
+
+static enum err ready(struct admin_job *j, struct process *p, struct problem *problem)
+{
+	if (j->use != PROCESS_READS) return process_migrate(p, false, false);
+	int missing = 0, unknown = 0;
+	struct db_conn *c = db_conn_create(p->pod.db, DB_READ);
+	enum err e = migrate_state(c, migration_list, migration_count, &missing, &unknown);
+	db_conn_destroy(c);
+	if (!e && missing)
+		return problem_set(problem, ERR_CONFLICT,
+						   "the database is of an older version: start the server once, or run `linnet migrate`");
+	return e;
+}
+
+int admin_run(struct admin_job *j, int argc, char **argv)
+{
+	struct process p;
+	struct problem problem;
+	arena_init(&j->arena);
+	problem_init(&problem, &j->arena);
+	int status = process_open(&p, ROLE_SERVE, j->use, argc, argv);
+	enum err e = status ? OK : ready(j, &p, &problem);
+	if (!status && !e) {
+		struct db_conn *c = j->use == PROCESS_READS ? db_conn_create(p.pod.db, DB_READ) : process_conn(&p);
+		e = j->run(j, &p, c, &problem);
+		db_conn_destroy(c);
+	}
+	if (e) admin_say(j->command, e, &problem);
+	arena_release(&j->arena);
+	process_close(&p);
+	return status ? status : e ? 1 : 0;
 }

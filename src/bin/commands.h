@@ -8,6 +8,7 @@ int command_backend(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_admin(int argc, char **argv);
+void admin_help(void); /* its own commands, a paragraph each */
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 #endif

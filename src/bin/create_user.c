@@ -8,14 +8,16 @@
 
 #include "app/admin.h"
 #include "app/password.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "bin/admin.h"
 #include "bin/process.h"
 
 #define COMMAND "create-user"
+#define NAMES_MOST (64u << 20) /* bytes of a file of names */
 
 struct words {
-	const char *count, *prefix, *username, *display_name, *role, *channels, *tokens, *password;
+	const char *count, *prefix, *username, *names, *display_name, *role, *channels, *tokens, *password;
 };
 
 static int wrong(const char *what, const char *why)
@@ -30,11 +32,13 @@ static int take_words(int *argc, char **argv, struct words *w)
 		{ "--username", &w->username }, { "--display-name", &w->display_name },
 		{ "--role", &w->role },         { "--channels", &w->channels },
 		{ "--tokens", &w->tokens },     { "--password-file", &w->password },
+		{ "--names", &w->names },
 	};
 	*w = (struct words){ .count = "1", .role = "member" };
 	const char *missing = admin_take(argc, argv, all, countof(all));
 	if (missing) return wrong(missing, "a value is missing");
-	if (!w->prefix == !w->username) return wrong("", "give --prefix P (and --count N), or --username NAME");
+	if (!!w->prefix + !!w->username + !!w->names != 1)
+		return wrong("", "give --prefix P (and --count N), or --names FILE, or --username NAME");
 	if (w->password && !w->username) return wrong("--password-file", "is for one person, --username NAME");
 	if (!w->tokens && !w->password)
 		return wrong("--tokens", "give a file for names and tokens, or --password-file for one who signs in");
@@ -118,13 +122,33 @@ static enum err make(struct process *p, const struct words *w, struct admin_peop
 	return e;
 }
 
+/* All that the file holds; STR_NONE: said why not. */
+static struct str read_names(const char *path, struct arena *a)
+{
+	struct buf b;
+	FILE *f = fopen(path, "re");
+	buf_init(&b);
+	while (f && !feof(f) && !ferror(f) && b.n <= NAMES_MOST) b.n += fread(buf_reserve(&b, 65536), 1, 65536, f);
+	bool ok = f && !ferror(f) && b.n <= NAMES_MOST;
+	if (!ok) fprintf(stderr, "linnet: %s: %s\n", path, b.n > NAMES_MOST ? "is too long" : strerror(errno));
+	struct str names = ok ? arena_str(a, buf_str(&b)) : STR_NONE;
+	if (ok && !names.p) names = STR("");
+	if (f) fclose(f);
+	buf_release(&b);
+	return names;
+}
+
 static int create(struct process *p, const struct words *w, struct admin_people *people)
 {
 	struct arena arena;
 	struct token_file file;
-	if (w->tokens && !file_open(&file, w->tokens)) return 1;
-	if (w->tokens) people->line = put_line, people->lines_end = lines_end, people->arg = &file;
 	arena_init(&arena);
+	if (w->names) people->names = read_names(w->names, &arena);
+	if ((w->names && !people->names.p) || (w->tokens && !file_open(&file, w->tokens))) {
+		arena_release(&arena);
+		return 1;
+	}
+	if (w->tokens) people->line = put_line, people->lines_end = lines_end, people->arg = &file;
 	enum err e = make(p, w, people, &arena);
 	bool kept = !e;
 	if (w->tokens) kept = !e || e == ERR_UNKNOWN_OUTCOME ? file_keep(&file) : (file_drop(&file), false);
@@ -144,7 +168,7 @@ int admin_create_user(int argc, char **argv)
 	if (!str_i64(str_of(w.count), 1, ADMIN_PEOPLE_MOST, &people.count))
 		return wrong("--count", "a number from 1 to 1000000");
 	if (!user_role_parse(str_of(w.role), &people.role)) return wrong("--role", "guest, member, admin or owner");
-	status = process_open(&p, ROLE_SERVE, PROCESS_TOOL, argc, argv);
+	status = process_open(&p, ROLE_SERVE, PROCESS_MAKES, argc, argv);
 	if (!status) status = process_migrate(&p, false, false) ? 1 : create(&p, &w, &people);
 	process_close(&p);
 	return status;

@@ -13,13 +13,7 @@ static const struct command {
 	{ "serve", "[--SETTING VALUE]...", "everything in one process, on SQLite in a data directory", command_serve },
 	{ "backend", "[--SETTING VALUE]...", "the API and its sockets, on the database of DATABASE_URL", command_backend },
 	{ "migrate", "[--contract] [--SETTING VALUE]...", "brings the database up to date, and ends", command_migrate },
-	{ "admin",
-	  "create-user (--prefix P [--count N] | --username NAME [--password-file FILE]) [--tokens FILE]\n"
-	  "      [--display-name X] [--role R] [--channels A,B] [--SETTING VALUE]...\n"
-	  "  admin reset-password --username NAME --password-file FILE [--SETTING VALUE]...",
-	  "makes people P1 .. PN, or one, with a password or API tokens; the first account of a server becomes its owner.\n"
-	  "      Sets a new password, and ends all sessions and tokens of that person",
-	  command_admin },
+	{ "admin", "COMMAND [ARGUMENT]...", "what an operator does on the machine itself; its commands:", command_admin },
 	{ "config", "[ROLE] [--SETTING VALUE]...", "prints every setting: its value, where it came from, what it is for",
 	  command_config },
 	{ "version", "", "prints the version", command_version },
@@ -42,6 +36,7 @@ static int no_command(const char *name)
 static void print_command(const struct command *c)
 {
 	printf("  %s %s\n      %s\n", c->name, c->arguments, c->help);
+	if (c->run == command_admin) admin_help();
 }
 
 /* All commands, or the one that is named. */

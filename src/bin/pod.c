@@ -13,7 +13,7 @@
 #include "edge/ws_gate.h"
 #include "hub/hub.h"
 #include "store/account.h"
-#include "store/moves.h"
+#include "store/told.h"
 
 #define EPH_KEYS 200000
 #define READ_BUFFER 65536
@@ -122,7 +122,7 @@ static void open_hub(struct process *p)
 		.config = pod->config,
 		.metrics = pod->metrics,
 		.bus = pod->bus,
-		.others = db_kind(pod->db) == DB_POSTGRES,
+		.others = true, /* other pods, or an operator's command */
 		.sync = pod->sync,
 		.eph = pod->eph,
 		.look = pod->read,
@@ -187,7 +187,7 @@ static void open_pulse(struct process *p)
 static void open_sweeper(struct process *p)
 {
 	struct pod *pod = &p->pod;
-	if (db_kind(pod->db) == DB_SQLITE) return; /* moves has no rows there */
+	if (db_kind(pod->db) == DB_SQLITE) return; /* moves has but what commands told */
 	const struct sweeper_options o = {
 		.write = pod->write,
 		.home = pod->reactors[0],
@@ -212,6 +212,7 @@ static enum err open_history(struct process *p)
 	if (e) return e;
 	struct db_conn *c = process_conn(p);
 	e = epoch_open(c, &p->pod.epoch);
+	if (!e) e = moves_forget_told(c);
 	if (!e) e = register_open(c, &p->config);
 	db_conn_destroy(c);
 	return e;

@@ -28,26 +28,33 @@ static void open_log(struct process *p)
 	log_setup(least, role_name(p->pod.role), p->pod.id);
 }
 
-/* A mistyped path must not become a new database. */
-static bool file_there(struct process *p)
+/* NULL: it is no SQLite file. */
+const char *process_file(struct process *p)
 {
-	struct str path = p->database_url;
-	if (!str_starts(path, STR("sqlite:"))) return true;
-	const char *file = arena_cstr(&p->config.arena, str_from(path, 7));
-	if (access(file, F_OK) == 0) return true;
+	struct str url = p->database_url;
+	return str_starts(url, STR("sqlite:")) ? arena_cstr(&p->config.arena, str_from(url, 7)) : NULL;
+}
+
+/* A mistyped path must not become a new database. An SQLite file that is there is opened beside whoever serves it. */
+static bool find_file(struct process *p, enum process_use use)
+{
+	const char *file = process_file(p);
+	bool there = !file || access(file, F_OK) == 0, must = use == PROCESS_CHANGES || use == PROCESS_READS;
+	p->beside = file && there && (must || use == PROCESS_MAKES);
+	if (there || !must) return true;
 	fprintf(stderr, "linnet: %s: there is no such database\n", file);
 	return false;
 }
 
-/* serve without a URL has a file of its own. (Whoever uses an SQLite file has it alone: src/db sees to that.) */
+/* serve without a URL has a file of its own. (Whoever serves an SQLite file has it alone: src/db sees to that.) */
 static bool open_data(struct process *p, enum process_use use)
 {
 	struct config *c = &p->config;
 	const char *dir = arena_cstr(&c->arena, c->data);
 	p->database_url = c->database_url;
 	if (!c->database_url.n) p->database_url = arena_printf(&c->arena, "sqlite:%s/linnet.db", dir);
-	if (use == PROCESS_TOOL_THERE && !file_there(p)) return false;
-	if (p->pod.role != ROLE_SERVE || (use != PROCESS_SERVES && c->database_url.n)) return true;
+	if (!find_file(p, use)) return false;
+	if (p->pod.role != ROLE_SERVE || p->beside || (use != PROCESS_SERVES && c->database_url.n)) return true;
 	p->lock = data_lock(dir);
 	return p->lock >= 0;
 }
@@ -100,6 +107,7 @@ static bool open_database(struct process *p)
 		.connect_timeout_ms = (int)c->connect_timeout_ms,
 		.most_connections = db_most(c),
 		.fsync = true,
+		.beside = p->beside,
 	};
 	return db_create(&o, &p->pod.db) == OK;
 }
@@ -122,7 +130,8 @@ int process_open(struct process *p, enum role role, enum process_use use, int ar
 	pod->started_ms = clock_wall_ms(pod->clock);
 	ulid_make(pod->random, pod->started_ms, pod->id);
 	open_log(p);
-	return open_data(p, use) && (use != PROCESS_SERVES || open_keys(p)) && open_database(p) ? 0 : 1;
+	if (!open_data(p, use) || (use == PROCESS_SERVES && !open_keys(p))) return 1;
+	return use == PROCESS_RESTORES || open_database(p) ? 0 : 1;
 }
 
 void process_close(struct process *p)

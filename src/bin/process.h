@@ -20,6 +20,7 @@ struct process {
 	struct listener *listener;
 	int port;                   /* taken */
 	int lock;                   /* of the data directory; -1: none */
+	bool beside;                /* whoever serves the SQLite file */
 	bool running;               /* the reactors' threads */
 	struct str database_url;    /* as it is used, in config.arena */
 	struct redis_address redis; /* where there is a REDIS_URL */
@@ -29,12 +30,16 @@ struct process {
 /* Says on stderr what is wrong, returns the exit status (0: go on). process_close is due in either case. */
 enum process_use {
 	PROCESS_SERVES,
-	PROCESS_TOOL,       /* no keys; with a DATABASE_URL no data directory either */
-	PROCESS_TOOL_THERE, /* likewise, and an SQLite file must be there */
+	PROCESS_TOOL,     /* no keys, and alone on an SQLite file; with a DATABASE_URL no data directory either */
+	PROCESS_MAKES,    /* likewise, but beside a server where the SQLite file is there */
+	PROCESS_CHANGES,  /* beside a server; an SQLite file must be there */
+	PROCESS_READS,    /* likewise, and nothing is written */
+	PROCESS_RESTORES, /* an SQLite file: the data directory's lock, if it is there, and no database */
 };
 int process_open(struct process *p, enum role role, enum process_use use, int argc, char **argv);
 void process_close(struct process *p);
 enum err process_migrate(struct process *p, bool contract, bool tell); /* tell: also when there was nothing to do */
+const char *process_file(struct process *p); /* the database's, of SQLite; NULL: it is Postgres */
 /* A connection for the operator's commands, outside of any lane. */
 struct db_conn *process_conn(struct process *p);
 

@@ -36,7 +36,7 @@ int admin_reset_password(int argc, char **argv)
 	const char *missing = admin_take(&argc, argv, words, countof(words));
 	if (missing) return admin_wrong(COMMAND, missing, "a value is missing");
 	if (!username || !file) return admin_wrong(COMMAND, "", "give --username NAME and --password-file FILE");
-	int status = process_open(&p, ROLE_SERVE, PROCESS_TOOL_THERE, argc, argv);
+	int status = process_open(&p, ROLE_SERVE, PROCESS_CHANGES, argc, argv);
 	if (!status && process_migrate(&p, false, false)) status = 1;
 	arena_init(&arena);
 	problem_init(&problem, &arena);

@@ -99,6 +99,10 @@ void db_conn_rest(struct db_conn *c)
 {
 	if (c->impl && c->db->driver->rest) c->db->driver->rest(c);
 }
+void db_conn_patient(struct db_conn *c)
+{
+	c->patient = true;
+}
 int64_t db_conn_generation(const struct db_conn *c)
 {
 	return c->generation;

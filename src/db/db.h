@@ -83,6 +83,7 @@ struct db_options {
 	int connect_timeout_ms;
 	int most_connections; /* over all lanes; db_connect fails past it with ERR_INTERNAL */
 	bool fsync;           /* false only for tests of speed, never by a setting */
+	bool beside;          /* SQLite: the file is there, and a server may have its lock: an operator's command */
 };
 enum err db_create(const struct db_options *o, struct db **out); /* parses; connects to nothing yet */
 void db_destroy(struct db *db);
@@ -111,6 +112,9 @@ enum db_kind db_conn_kind(const struct db_conn *c);
 void db_conn_rest(struct db_conn *c);
 bool db_conn_alive(struct db_conn *c);               /* connected now, without asking the server */
 int64_t db_conn_generation(const struct db_conn *c); /* counts connections made: another number, another session */
+
+/* No statement timeouts from here on (SQLite's; a Postgres session has its own): for what takes as long as it takes. */
+void db_conn_patient(struct db_conn *c);
 
 /* Outside a transaction a statement is one of its own. */
 enum err db_query(struct db_conn *c, const struct sql *q, struct db_args args, struct db_rows *rows);
@@ -142,6 +146,13 @@ void db_rollback(struct db_conn *c);   /* also when nothing is open */
 enum err db_savepoint(struct db_conn *c);
 enum err db_release(struct db_conn *c);
 enum err db_rollback_to(struct db_conn *c);
+
+/* SQLite only: all that is committed now, in a new file, 0600, whole and on disk when it returns OK; others write on
+ * meanwhile. ERR_CONFLICT: there is such a file. */
+enum err db_backup(struct db_conn *c, const char *path);
+/* SQLite only: the lock that whoever serves a file holds, also where there is no file yet. ERR_CONFLICT: it is held
+ * (logged). Closing *fd ends it. */
+enum err db_file_lock(const char *path, int *fd);
 
 /* SQLite only, with the writer: text search functions and such are registered by the driver itself. Asserted by tests:
  */

@@ -122,3 +122,32 @@ enum err migrate_contract(struct db_conn *c, const struct migration *list, size_
 {
 	return run(c, list, n, true, applied);
 }
+
+static const struct sql sql_any = {
+	"SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('migrations')",
+	"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'",
+};
+
+static void count_take(const struct db_rows *r, void *arg)
+{
+	*(int64_t *)arg = db_i64(r, 0);
+}
+
+enum err migrate_state(struct db_conn *c, const struct migration *list, size_t n, int *missing, int *unknown)
+{
+	struct db_rows rows;
+	int64_t any = 0;
+	*unknown = *missing = 0;
+	for (size_t i = 0; i < n; i++) *missing += !contracting(list[i].name);
+	enum err e = db_one(c, &sql_any, DB_NO_ARGS, count_take, &any);
+	if (!e && any) e = db_query(c, &sql_rows, DB_NO_ARGS, &rows);
+	if (e || !any) return e;
+	while (db_next(&rows)) {
+		const struct migration *m = find(list, n, db_i64(&rows, 0));
+		if (!m || !str_eq(db_str(&rows, 1), str_of(m->name)))
+			++*unknown;
+		else if (!contracting(m->name))
+			--*missing;
+	}
+	return db_end(&rows);
+}

@@ -1,5 +1,6 @@
-/* The data file: its lock, its modes, and how a connection is set up. Two processes on one file would each believe to
- * be the only writer and the only bus, so a lock on PATH.lock is held for as long as the struct db lives. */
+/* The data file: its lock, its modes, and how a connection is set up. Two servers on one file would each believe to be
+ * the only writer and the only bus, so a lock on PATH.lock is held for as long as the struct db lives. An operator's
+ * command goes without it: SQLite's own locks keep the two apart, and what it changes it tells (store/moves.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,25 +35,25 @@ static enum err lock_held(const char *path, int fd)
 	return ERR_CONFLICT;
 }
 
-static enum err lock_take(struct sqlite_file *f)
+enum err db_file_lock(const char *of, int *fd)
 {
 	struct buf path;
 	char pid[24];
 	buf_init(&path);
-	buf_printf(&path, "%s.lock", f->path);
+	buf_printf(&path, "%s.lock", of);
 	buf_add_byte(&path, 0);
 	enum err e = OK;
-	f->lock_fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (f->lock_fd < 0) {
+	*fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd < 0) {
 		e = file_failed(path.p, "open");
-	} else if (flock(f->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-		e = errno == EWOULDBLOCK ? lock_held(path.p, f->lock_fd) : file_failed(path.p, "flock");
+	} else if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+		e = errno == EWOULDBLOCK ? lock_held(path.p, *fd) : file_failed(path.p, "flock");
 	} else { /* the number is for people only: the kernel holds the lock, and lets go when the process ends */
 		int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-		if (ftruncate(f->lock_fd, 0) != 0 || pwrite(f->lock_fd, pid, (size_t)n, 0) != n)
-			e = file_failed(path.p, "write");
+		if (ftruncate(*fd, 0) != 0 || pwrite(*fd, pid, (size_t)n, 0) != n) e = file_failed(path.p, "write");
 	}
 	buf_release(&path);
+	if (e && *fd >= 0) close(*fd), *fd = -1;
 	return e;
 }
 
@@ -83,13 +84,13 @@ enum err sqlite_file_open(struct db *db)
 	db->impl = f;
 	f->lock_fd = -1;
 	if (!strcmp(path, ":memory:")) return memory_open(db, f);
-	enum err e = file_make(path);
+	enum err e = db->o.beside ? OK : file_make(path);
 	if (e) return e;
 	char *whole = realpath(path, NULL); /* one file has one lock, by whatever links it is reached */
 	if (!whole) return file_failed(path, "realpath");
 	f->path = mem_dup(whole, strlen(whole) + 1);
 	free(whole);
-	return lock_take(f);
+	return db->o.beside ? OK : db_file_lock(f->path, &f->lock_fd);
 }
 
 void sqlite_file_close(struct db *db)

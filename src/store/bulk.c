@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "model/text.h"
 #include "proto/json.h"
+#include "store/told.h"
 
 /* 1 .. $1 */
 #define EACH "WITH RECURSIVE s (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM s WHERE i < $1) "
@@ -143,8 +144,9 @@ static const struct sql SQL_NAMES = {
 };
 static const struct sql SQL_PEOPLE = {
 	EACH "INSERT INTO users (user_id, username, display_name, display_key, role, created_at, changed_rev, "
-		 "password_hash) SELECT $2 + i, CASE WHEN $3 = 1 THEN $4 || CAST(i AS TEXT) ELSE $4 END, $5, $6, "
-		 "CASE WHEN $2 + i = 1 THEN $7 ELSE $8 END, $9, $10 + i, $11 FROM s",
+		 "password_hash) SELECT $2 + i, CASE $3 WHEN 1 THEN $4 || CAST(i AS TEXT) WHEN 2 THEN rtrim(" PIECE(
+			 "$4", "64") ") ELSE $4 END, $5, $6, "
+						 "CASE WHEN $2 + i = 1 THEN $7 ELSE $8 END, $9, $10 + i, $11 FROM s",
 	NULL,
 };
 static const struct sql SQL_HEADS = { EACH "INSERT INTO user_heads (user_id, rev) SELECT $2 + i, 1 FROM s", NULL };
@@ -177,7 +179,7 @@ static enum err people_write(struct db_conn *c, const struct bulk_people *p, int
 	arena_init(&a);
 	struct str key = p->display_name.p ? text_fold(&a, p->display_name) : STR_NONE;
 	enum err e = db_exec(c, &SQL_PEOPLE,
-						 DB_ARGS(DB_I64(p->count), DB_I64(p->base), DB_BOOL(p->numbered), DB_TEXT(p->name),
+						 DB_ARGS(DB_I64(p->count), DB_I64(p->base), DB_I64(p->naming), DB_TEXT(p->name),
 								 DB_TEXT(p->display_name), DB_TEXT(key), DB_I64(USER_OWNER), DB_I64(p->role),
 								 DB_I64(p->now_ms), DB_I64(rev), DB_TEXT(p->password_hash)),
 						 NULL);
@@ -244,5 +246,5 @@ enum err bulk_join(struct db_conn *c, const struct bulk_people *p, const struct 
 					NULL);
 	if (!e) e = db_exec(c, &SQL_HEAD, DB_ARGS(DB_I64(ch->id), DB_I64(rev), DB_I64(ch->at), DB_I64(joined)), NULL);
 	if (!e && db_conn_kind(c) == DB_POSTGRES) e = db_exec(c, &SQL_MOVED, DB_ARGS(DB_I64(ch->id), DB_I64(rev)), NULL);
-	return e;
+	return e ? e : moves_tell_channel(c, ch->id);
 }

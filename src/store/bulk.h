@@ -7,10 +7,13 @@
 #include "model/channel.h"
 #include "model/user.h"
 
+#define BULK_NAME 64
+
 struct bulk_people {
 	int64_t count;
-	struct str name; /* numbered: its beginning, before the number; else the one person's name */
-	bool numbered;
+	struct str name; /* numbered: its beginning, before the number; listed: all, each filled up to BULK_NAME with
+					  * blanks; else the one person's name */
+	enum bulk_naming { BULK_ONE, BULK_NUMBERED, BULK_LISTED } naming;
 	struct str display_name;  /* STR_NONE: none */
 	struct str password_hash; /* of all of them; STR_NONE: none */
 	enum user_role role;      /* the very first account is an owner all the same */

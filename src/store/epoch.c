@@ -122,3 +122,20 @@ enum err epoch_open(struct db_conn *c, struct epoch *out)
 	db_rollback(c);
 	return e;
 }
+
+static const struct sql SQL_FORGET = { "DELETE FROM meta WHERE key IN ('uuid', 'epoch')", NULL };
+static const struct sql SQL_FORGET_APPENDERS = { "DELETE FROM appenders", NULL };
+
+enum err epoch_renew(struct db_conn *c)
+{
+	struct epoch made;
+	enum err e = db_begin(c);
+	if (e) return e;
+	e = db_exec(c, &SQL_FORGET, DB_NO_ARGS, NULL);
+	if (!e) e = db_exec(c, &SQL_FORGET_MOVES, DB_NO_ARGS, NULL);
+	if (!e) e = db_exec(c, &SQL_FORGET_APPENDERS, DB_NO_ARGS, NULL);
+	if (!e) e = epoch_found(c, &made);
+	if (!e) return db_commit(c);
+	db_rollback(c);
+	return e;
+}

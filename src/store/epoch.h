@@ -12,4 +12,7 @@ struct epoch {
 enum err epoch_open(struct db_conn *c, struct epoch *out);
 /* The epoch of the present transaction (or of a statement of its own). */
 enum err epoch_read(struct db_conn *c, uint64_t *hash);
+/* SQLite, before anybody is served: another history from here on, as of a file that was copied back. Whoever has seen
+ * more of the old one than there is cannot take it for this one. */
+enum err epoch_renew(struct db_conn *c);
 #endif

@@ -1,5 +1,5 @@
 /* What has moved: `moves` has a row for each head and batch, which every pod's head check reads and any pod sweeps
- * (sync: Head check). In Postgres; in SQLite nothing is written there, and a check reads heads by id. */
+ * (sync: Head check). In Postgres; in SQLite a server writes nothing there, and a check reads heads by id. */
 #ifndef LINNET_STORE_MOVES_H
 #define LINNET_STORE_MOVES_H
 #include "db/db.h"
