@@ -119,6 +119,19 @@ export class Rig {
     return { tokens, ids: new Map(rows.map((r) => [r.username, r.user_id])) };
   }
 
+  /** What `linnet admin check` finds, a line each; it reads the database by itself, not the clients. */
+  async check(): Promise<string[]> {
+    const args = ['admin', 'check', '--database-url', this.database.url];
+    const asan = { ASAN_OPTIONS: process.env.ASAN_OPTIONS ?? '', UBSAN_OPTIONS: process.env.UBSAN_OPTIONS ?? '' };
+    try {
+      await run(linnet, args, { env: { ...asan, LINNET_STATEMENT_TIMEOUT_MS: '60000' } });
+      return [];
+    } catch (e) {
+      const { stdout, stderr } = e as { stdout?: string; stderr?: string };
+      return `${stdout || (stderr ?? String(e))}`.trim().split('\n');
+    }
+  }
+
   async scrape(): Promise<void> {
     await Promise.all(this.pods.map((pod) => (pod.up ? pod.scrape() : undefined)));
   }

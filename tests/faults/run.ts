@@ -292,6 +292,11 @@ export class Run implements World {
   private async judge(): Promise<void> {
     const fault = (kind: string, text: string): void => this.fault(kind, text);
     const judge = await Judge.read(this.rig.database, fault);
+    // Between versions the schema may be the older one's still.
+    const lines = (await this.rig.check()).filter(
+      (line) => !this.options.binary || !line.includes('of an older version'),
+    );
+    for (const line of lines) this.fault('check', line);
     judge.sent(this.crowd.outbox.sent);
     judge.deeds(this.crowd.outbox.deeds, this.crowd.outbox.sent);
     judge.reacted(this.crowd.outbox.deeds);
