@@ -42,6 +42,7 @@ struct append {
 };
 
 void append_run(struct job *j, void *conn);                                    /* one turn on the lane */
+void append_publish_quiet(struct append *a, const struct append_batch *b);      /* lane: append_quiet.c */
 void append_drop_late(struct append *a);                                       /* any thread */
 void append_fail_list(struct append *a, struct change_list *list, enum err e); /* any thread */
 #endif

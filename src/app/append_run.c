@@ -13,10 +13,11 @@
 static void deliver(struct reactor *r, struct mail *m)
 {
 	for (struct change *c = container_of(m, struct change, mail), *next; c; c = next) {
-		struct event *event = c->event;
+		struct event *event = c->event, *also = c->also_event;
 		next = c->next;
 		c->done(c);
 		event_unref(event);
+		event_unref(also);
 	}
 }
 
@@ -82,16 +83,22 @@ static void publish_people(struct append *a, const struct append_batch *b)
 	}
 }
 
+static struct event *event_of(struct append *a, const struct append_batch *b, struct event_fields *f)
+{
+	f->epoch = b->epoch;
+	struct event *e = codec_event_in(&a->scratch, f);
+	vec_push(&a->events, e);
+	return e;
+}
+
 static void publish_events(struct append *a, const struct append_batch *b)
 {
 	vec_clear(&a->events);
 	for (size_t i = 0; i < b->n; i++) {
 		struct change *c = b->changes[i];
 		c->now_epoch = b->epoch;
-		if (c->err || !c->fields) continue;
-		c->fields->epoch = b->epoch;
-		c->event = codec_event_in(&a->scratch, c->fields);
-		vec_push(&a->events, c->event);
+		if (!c->err && c->fields) c->event = event_of(a, b, c->fields);
+		if (!c->err && c->also) c->also_event = event_of(a, b, c->also);
 	}
 	if (a->events.n) bus_publish(a->o.bus, a->events.p, a->events.n);
 }
@@ -101,6 +108,7 @@ static void committed(struct append *a, struct append_batch *b)
 	int64_t now = clock_monotonic_ns(a->o.clock);
 	size_t n = 0;
 	publish_events(a, b);
+	append_publish_quiet(a, b);
 	publish_people(a, b);
 	metric_add(a->cell, METRIC_APPEND_BATCHES, 1);
 	metric_add(a->cell, METRIC_APPEND_CHANGES, (int64_t)a->events.n);

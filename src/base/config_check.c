@@ -113,6 +113,7 @@ bool config_check(struct config *c, enum role role, const char **why)
 		   check_below(c, CONFIG_conn_soft, CONFIG_conn_hard, why) &&
 		   check_below(c, CONFIG_redis_echo_ms, CONFIG_redis_away_ms, why) &&
 		   check_below(c, CONFIG_redis_away_ms, CONFIG_redis_timeout_ms, why) &&
+		   check_below(c, CONFIG_large_until, CONFIG_large_from, why) &&
 		   check_below(c, CONFIG_message_body, CONFIG_ws_frame, why) &&
 		   check_below(c, CONFIG_message_body, CONFIG_json_body, why);
 }

@@ -21,6 +21,7 @@ struct user_news {
 	char revoked_session[27];          /* this session is ended; "*": all of the person's; "" none */
 	char kept_session[27];             /* with "*": but this one */
 	int64_t marker_channel, marker_at; /* json is a read marker: of this channel, moved at this time; 0: it is none */
+	int64_t left_channel, left_rev;    /* they left it without a change in its stream, which ends there; 0: no */
 	bool presence; /* and nothing else: the person came, went, or is idle: whoever watches them looks again */
 	uint32_t json_n;
 	char json[]; /* a frame for the person's sessions; json_n 0: none */

@@ -96,6 +96,8 @@ void wire_put_news(struct buf *out, const struct wire *w, const struct user_news
 	if (n->kept_session[0]) json_field_text(&o, "kept_session", n->kept_session);
 	field_id(&o, "marker_channel", n->marker_channel);
 	field_id(&o, "marker_at", n->marker_at);
+	field_id(&o, "left_channel", n->left_channel);
+	field_id(&o, "left_rev", n->left_rev);
 	if (n->presence) json_field_bool(&o, "presence", true);
 	field_frame(&o, n->json, n->json_n);
 	json_close(&o, '}');
@@ -269,12 +271,15 @@ static struct wire_read read_news(struct reading *r, int64_t user_id)
 	json_in_bool(&r->in, "list_moved", JSON_MAY, &n.list_moved);
 	take_id(r, "marker_channel", &n.marker_channel);
 	take_id(r, "marker_at", &n.marker_at);
+	take_id(r, "left_channel", &n.left_channel);
+	take_id(r, "left_rev", &n.left_rev);
 	json_in_bool(&r->in, "presence", JSON_MAY, &n.presence);
-	ok &= !n.marker_channel == !n.marker_at;
+	ok &= !n.marker_channel == !n.marker_at && !n.left_channel == !n.left_rev;
 	if (json_in_close(&r->in) || !ok || frame_is_event(r)) return (struct wire_read){ WIRE_MALFORMED };
 	struct user_news *made = user_news_create(r->frame.n);
 	made->user_id = user_id, made->user_rev = n.user_rev, made->epoch = n.epoch, made->list_moved = n.list_moved;
 	made->marker_channel = n.marker_channel, made->marker_at = n.marker_at;
+	made->left_channel = n.left_channel, made->left_rev = n.left_rev;
 	made->presence = n.presence;
 	memcpy(made->revoked_session, n.revoked_session, sizeof n.revoked_session);
 	memcpy(made->kept_session, n.kept_session, sizeof n.kept_session);

@@ -97,7 +97,7 @@ static enum err list_online(struct request *q, struct db_conn *c, const struct c
 {
 	const struct member_query *m = q->in;
 	struct member_ids ids = { 0 };
-	bool large = ch->member_count > LOOK_MOST;
+	bool large = ch->large || ch->member_count > LOOK_MOST;
 	struct str cursor = m->cursor;
 	if (large) ids = lately(q, m->channel_id);
 	for (;;) {

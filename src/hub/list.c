@@ -144,6 +144,28 @@ static bool tell_row(struct session *s, const struct channel *c, int64_t upto)
 	return true;
 }
 
+/* A membership that has ended without a change in the stream, or been ended and begun anew: what was written in between
+ * is not given to them, where that can be known. False: its socket takes no more. */
+static bool end_stream(struct session *s, int64_t channel_id, int64_t cut_rev, bool clipped)
+{
+	struct sub *sub = session_sub(s, channel_id);
+	if (!cut_rev || !sub || sub->state == SUB_DETACHED || sub->joined_rev > cut_rev) return true;
+	if (!room_for_more(s)) return false;
+	session_stream_ends(sub, clipped ? 0 : cut_rev);
+	return true;
+}
+
+static bool end_streams(struct session *s, const struct sync_list *list)
+{
+	for (size_t i = 0; i < list->n_left; i++)
+		if (!end_stream(s, list->left[i].channel_id, list->left[i].cut_rev, false)) return false;
+	for (size_t i = 0; i < list->n_channels; i++) {
+		const struct channel *c = &list->channels[i];
+		if (!end_stream(s, c->id, c->me.cut_rev, c->history == HISTORY_JOINED)) return false;
+	}
+	return true;
+}
+
 static void attach_all(struct session *s, const struct sync_list *list)
 {
 	for (size_t i = 0; i < list->n_channels && !s->parked; i++) {
@@ -158,7 +180,7 @@ static void attach_all(struct session *s, const struct sync_list *list)
 static void follow(struct session *s, const struct reading *r)
 {
 	const struct sync_list *list = &r->list;
-	if (!tell_gone(s, list)) return;
+	if (!end_streams(s, list) || !tell_gone(s, list)) return;
 	int64_t upto = least(told_upto(s, list), list->user_rev);
 	for (size_t i = 0; i < list->n_channels; i++)
 		if (!tell_row(s, r->by_user_rev[i], upto)) return;
@@ -244,7 +266,11 @@ static void greeted(struct session *s)
 	s->ready = true;
 	session_forget_hello(s);
 	list_forget(s);
-	follow(s, r);
+	if (s->list_least > r->list.user_rev)
+		s->list_wanted = true; /* nobody is attached to what was left while it was told */
+	else
+		follow(s, r);
+	s->list_least = 0;
 	reading_unref(r);
 }
 
@@ -278,6 +304,9 @@ void list_take(struct session *s, struct reading *r)
 	if (s->parked || s->history != s->here->history) return; /* read again once it takes more; is being closed */
 	if (!is_alive(s, &r->list)) {
 		s->ops->kick(s, ERR_SESSION_REVOKED);
+	} else if (r->list.user_rev < s->list_least) {
+		s->list_wanted = true;
+		s->list_least = 0;
 	} else if (s->hello) {
 		greeting_make(s, r);
 		greet(s);
@@ -291,6 +320,16 @@ void list_take(struct session *s, struct reading *r)
 }
 
 /* ---- news */
+
+/* A list from before would attach them once more: what is being read or told is taken as older. */
+void list_left(struct session *s, const struct user_news *n)
+{
+	if (!n->left_channel) return;
+	if ((s->list_asked || s->greeting) && n->user_rev > s->list_least) s->list_least = n->user_rev;
+	struct sub *sub = session_sub(s, n->left_channel);
+	if (s->ready && sub && sub->state != SUB_DETACHED && sub->joined_rev <= n->left_rev)
+		session_stream_ends(sub, n->left_rev);
+}
 
 /* False: the client has to be told otherwise. */
 static bool tell_news(struct session *s, const struct user_news *n)

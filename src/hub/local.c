@@ -143,7 +143,7 @@ void local_remove(struct sub *s)
 
 static void mark(struct sub *s, const struct event *e)
 {
-	if (s->pos < e->rev && !s->stop_rev && e->rev > s->joined_rev) s->stop_rev = e->rev;
+	if (s->pos < e->rev && (!s->stop_rev || e->rev < s->stop_rev) && e->rev > s->joined_rev) s->stop_rev = e->rev;
 }
 
 static void mark_removed(struct local *l, const struct event *e)

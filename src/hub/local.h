@@ -16,7 +16,7 @@ struct sub { /* one session in one channel */
 	int64_t pos; /* the last rev given; CURSOR_NONE: none yet */
 	int64_t joined_rev;
 	union {
-		int64_t stop_rev; /* live: the rev that ends this person's stream; 0: none */
+		int64_t stop_rev; /* live: the rev at which this person's stream ends; 0: none */
 		int64_t
 			pos_at; /* not live: the time of pos as the client knows it, until it was compared; 0: nothing to compare */
 	};

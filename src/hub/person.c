@@ -65,7 +65,7 @@ void person_news(struct hub_reactor *hr, struct user_news *n)
 		if (is_revoked(s, n))
 			s->ops->kick(s, ERR_SESSION_REVOKED);
 		else
-			list_news(s, n);
+			list_left(s, n), list_news(s, n);
 	}
 }
 

@@ -206,6 +206,19 @@ void session_stream_ended(struct session *s, const struct event *e)
 	if (e->kind != CHANGE_DELETED) session_refresh(s); /* the list may know of a rejoin */
 }
 
+void session_stream_ends(struct sub *sub, int64_t rev)
+{
+	struct session *s = sub->session;
+	int64_t channel_id = sub->channel_id;
+	local_doubt(s->here, channel_id);
+	if (sub->state == SUB_LIVE && sub->pos < rev) {
+		if (!sub->stop_rev || sub->stop_rev > rev) sub->stop_rev = rev;
+		return;
+	}
+	session_gone(s, channel_id);
+	session_refresh(s);
+}
+
 void session_gone(struct session *s, int64_t channel_id)
 {
 	struct sub *sub = session_sub(s, channel_id);

@@ -76,6 +76,7 @@ struct session {
 	uint32_t next_gen;
 	int64_t user_rev; /* it was told everything up to it, */
 	int64_t list_rev; /* by lists up to this one */
+	int64_t list_least; /* the one that is asked for, or told, is too old if it is below: they left a channel since */
 	int64_t drain_at_ms;
 	int64_t replay_left;       /* events that its hello may still replay */
 	struct hello *hello;       /* until ready */
@@ -112,6 +113,8 @@ struct chunk *session_bytes(const struct session *s, struct frame *f);        /*
 struct chunk *session_encode(const struct session *s, const struct event *e); /* a new one */
 void session_gone(struct session *s, int64_t channel_id);                     /* detached, forgotten, told */
 void session_stream_ended(struct session *s, const struct event *e); /* was given the last event of its stream */
+/* Its membership ended at this rev, of which the stream does not tell: nothing beyond it is given. */
+void session_stream_ends(struct sub *sub, int64_t rev);
 void session_park(struct session *s);                                /* past the soft limit: keeps positions only */
 void session_detach(struct session *s);                              /* from all channels; keeps the positions */
 void session_refresh(struct session *s);                             /* its list is read again */

@@ -32,6 +32,7 @@ struct channel_me { /* one's own part */
 	bool hidden;
 	int64_t first_id; /* history: joined: the first message one may read; else 1 */
 	int64_t joined_rev, user_rev;
+	int64_t cut_rev; /* an earlier membership ended at this rev, without a change of its own; 0: none did */
 };
 struct channel {
 	int64_t id;

@@ -101,7 +101,8 @@ static void forget_results(struct append_batch *b)
 	vec_clear(&b->moved);
 	for (size_t i = 0; i < b->n; i++) {
 		b->changes[i]->err = OK;
-		b->changes[i]->fields = NULL;
+		b->changes[i]->fields = b->changes[i]->also = NULL;
+		b->changes[i]->quiet = false, b->changes[i]->left_rev = 0;
 		b->changes[i]->user_rev = b->changes[i]->new_channel_id = 0;
 	}
 }

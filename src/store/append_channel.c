@@ -14,7 +14,7 @@ static const struct sql SQL_SET = {
 /* What was open until now is clipped to each one's present membership. */
 static const struct sql SQL_CLIP = {
 	"UPDATE members SET first_id = 1 + coalesce((SELECT t.message_id FROM messages t WHERE t.channel_id = $1 AND "
-	"t.rev < members.joined_rev ORDER BY t.rev DESC LIMIT 1), 0) WHERE channel_id = $1",
+	"t.rev <= members.joined_rev ORDER BY t.rev DESC LIMIT 1), 0) WHERE channel_id = $1",
 	NULL,
 };
 static const struct sql SQL_NAME_TAKEN = { "SELECT channel_id FROM channels WHERE name_key = $1", NULL };

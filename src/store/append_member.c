@@ -8,12 +8,13 @@ static const struct sql SQL_JOIN = {
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $8) ON CONFLICT (channel_id, user_id) DO UPDATE SET "
 	"role = 0, voice = 0, joined_rev = $3, joined_at = $4, left_rev = NULL, left_at = NULL, first_id = $5, read_id = "
 	"$6, "
-	"read_seq = $7, read_at = $4, hidden_at = NULL, user_rev = $8",
+	"read_seq = $7, read_at = $4, hidden_at = NULL, user_rev = $8, "
+	"cut_rev = CASE WHEN members.cut_rev < $3 THEN members.cut_rev END", /* else nothing came in between */
 	NULL,
 };
 static const struct sql SQL_LEAVE = {
-	"UPDATE members SET left_rev = $3, left_at = $4, role = 0, voice = 0, user_rev = $5 "
-	"WHERE channel_id = $1 AND user_id = $2",
+	"UPDATE members SET left_rev = $3, left_at = $4, role = 0, voice = 0, user_rev = $5, "
+	"cut_rev = coalesce($6, cut_rev) WHERE channel_id = $1 AND user_id = $2",
 	NULL,
 };
 static const struct sql SQL_ROLE = {
@@ -128,11 +129,14 @@ static enum err join_write(struct tx_ask *q, const struct invite *i, bool audit)
 {
 	struct change *c = q->c;
 	int64_t who = subject(q);
-	enum err e = tx_change(q, CHANGE_JOIN, 0, who, role_json(q, CHANNEL_MEMBER, false));
+	bool quiet = q->ch->row.large && !audit; /* what is privileged is to be seen */
+	enum err e = quiet ? OK : tx_change(q, CHANGE_JOIN, 0, who, role_json(q, CHANNEL_MEMBER, false));
 	if (e) return e;
 	c->user_rev = tx_person_rev(q->tx, who);
 	q->ch->row.member_count++;
-	e = tx_member_add(q, who, c->fields->rev, c->user_rev);
+	if (quiet) tx_quiet(q, who, 0);
+	e = tx_member_add(q, who, q->ch->row.rev, c->user_rev);
+	if (!e) e = tx_size(q);
 	if (!e && q->permit.invited) e = invite_use(q->tx->c, i->code);
 	return e || !audit ? e : join_audit(q, i);
 }
@@ -166,14 +170,18 @@ static enum err leave_write(struct tx_ask *q, bool audit)
 	struct change *c = q->c;
 	int64_t who = subject(q);
 	struct str reason = reason_json(q);
-	enum err e = tx_change(q, c->kind, 0, who, reason);
+	bool quiet = q->ch->row.large && c->kind == CHANGE_LEAVE;
+	enum err e = quiet ? OK : tx_change(q, c->kind, 0, who, reason);
 	if (e) return e;
 	c->user_rev = tx_person_rev(q->tx, who);
 	q->ch->row.member_count--;
-	e = db_exec(
-		q->tx->c, &SQL_LEAVE,
-		DB_ARGS(DB_I64(c->channel_id), DB_I64(who), DB_I64(c->fields->rev), DB_I64(q->ch->at), DB_I64(c->user_rev)),
-		NULL);
+	int64_t rev = q->ch->row.rev;
+	if (quiet) tx_quiet(q, who, rev);
+	e = db_exec(q->tx->c, &SQL_LEAVE,
+				DB_ARGS(DB_I64(c->channel_id), DB_I64(who), DB_I64(rev), DB_I64(q->ch->at), DB_I64(c->user_rev),
+						db_opt(quiet ? rev : 0)),
+				NULL);
+	if (!e) e = tx_size(q);
 	if (e || !audit) return e;
 	struct str before = as_object(q, role_json(q, q->target.role, q->target.voice));
 	return tx_audit(q, "member.kick", member_target(q), before, as_object(q, reason));

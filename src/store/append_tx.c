@@ -42,7 +42,7 @@ static const struct sql SQL_THERE = { "SELECT h.channel_id FROM heads h WHERE " 
 static const struct sql SQL_NOW = { "SELECT linnet_now_ms()", NULL };
 static const struct sql SQL_HEAD_WRITE = {
 	"UPDATE heads SET rev = $2, rev_at = $3, last_id = $4, last_seq = $5, last_at = $6, member_count = $7, kind = $8, "
-	"history = $9, slow_mode_s = $10, read_only = $11, archived = $12 WHERE channel_id = $1",
+	"history = $9, slow_mode_s = $10, read_only = $11, archived = $12, large = $13 WHERE channel_id = $1",
 	NULL,
 };
 static const struct sql SQL_MOVE_CHANNEL = { "INSERT INTO moves (channel_id, rev) VALUES ($1, $2)", NULL };
@@ -151,9 +151,9 @@ static enum err head_write(struct append_tx *tx, const struct tx_channel *ch)
 		db_exec(tx->c, &SQL_HEAD_WRITE,
 				DB_ARGS(DB_I64(h->id), DB_I64(h->rev), DB_I64(h->rev_at), DB_I64(h->last_id), DB_I64(h->last_seq),
 						DB_I64(h->last_at), DB_I64(h->member_count), DB_I64(h->kind), DB_I64(h->history),
-						DB_I64(h->slow_mode_s), DB_BOOL(h->read_only), DB_BOOL(h->archived)),
+						DB_I64(h->slow_mode_s), DB_BOOL(h->read_only), DB_BOOL(h->archived), DB_BOOL(h->large)),
 				NULL);
-	if (!e && db_conn_kind(tx->c) == DB_POSTGRES)
+	if (!e && ch->moved && db_conn_kind(tx->c) == DB_POSTGRES)
 		e = db_exec(tx->c, &SQL_MOVE_CHANNEL, DB_ARGS(DB_I64(h->id), DB_I64(h->rev)), NULL);
 	return e;
 }
@@ -342,7 +342,7 @@ static enum err read_actors(struct append_tx *tx)
 	for (size_t i = 0; i < tx->b->n; i++) {
 		struct change *c = tx->b->changes[i];
 		struct tx_channel *ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
-		c->err = OK, c->fields = NULL, c->repeated = c->bare = false;
+		c->err = OK, c->fields = c->also = NULL, c->repeated = c->bare = c->quiet = false, c->left_rev = 0;
 		if (ch && ch->skipped) {
 			c->err = ERR_SKIPPED;
 			continue;
@@ -357,7 +357,7 @@ static enum err write_heads(struct append_tx *tx)
 	enum err e = OK;
 	for (size_t i = 0; i < tx->channel_ids.n && !e; i++) {
 		struct tx_channel *ch = id_map_get(&tx->channels, tx->channel_ids.p[i]);
-		if (ch->moved) e = head_write(tx, ch);
+		if (ch->moved || ch->counted) e = head_write(tx, ch);
 	}
 	for (size_t i = 0; i < tx->person_ids.n && !e; i++) {
 		struct tx_person *p = id_map_get(&tx->people, tx->person_ids.p[i]);
@@ -449,14 +449,18 @@ void tx_event(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64
 	};
 }
 
-enum err tx_change_write(struct tx_ask *q)
+enum err tx_row_write(struct append_tx *tx, const struct event_fields *f)
 {
-	const struct event_fields *f = q->c->fields;
-	return db_exec(q->tx->c, &SQL_CHANGE,
+	return db_exec(tx->c, &SQL_CHANGE,
 				   DB_ARGS(DB_I64(f->channel_id), DB_I64(f->rev), DB_TEXT(str_of(change_row(f->kind)->kind)),
 						   DB_I64(f->at), db_opt(f->message_id), db_opt(f->user_id), DB_I64(f->actor_id),
 						   DB_TEXT(f->data)),
 				   NULL);
+}
+
+enum err tx_change_write(struct tx_ask *q)
+{
+	return tx_row_write(q->tx, q->c->fields);
 }
 
 enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data)

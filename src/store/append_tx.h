@@ -9,7 +9,9 @@
 
 struct tx_channel {
 	struct channel row; /* the head; name, topic and default only where they were read */
-	bool there, skipped, moved;
+	bool there, skipped;
+	bool moved;   /* took revs */
+	bool counted; /* has other members, which alone moves no rev */
 	int64_t at; /* the time of what is written now: the clock under the lock, never below the last */
 };
 struct tx_person {
@@ -85,6 +87,7 @@ enum err tx_change(struct tx_ask *q, enum change_kind kind, int64_t message_id, 
 /* The same in two steps: the rev and the event, the row. */
 void tx_event(struct tx_ask *q, enum change_kind kind, int64_t message_id, int64_t user_id, struct str data);
 enum err tx_change_write(struct tx_ask *q);
+enum err tx_row_write(struct append_tx *tx, const struct event_fields *f); /* the row of an event */
 enum err tx_audit(struct tx_ask *q, const char *action, struct str target, struct str before, struct str after);
 /* Reads the message into the change; ERR_NOT_FOUND. */
 enum err message_of_change(struct db_conn *conn, struct change *c, int64_t message_id);
@@ -95,7 +98,11 @@ enum err tx_ask_message(struct tx_ask *q);
 bool tx_other_epoch(struct tx_ask *q);    /* does it name a message of another history? c->err has the verdict */
 enum err tx_ask_speech(struct tx_ask *q); /* has the other one of a DM blocked the actor? */
 enum err tx_ask_person(struct tx_ask *q, int64_t user_id); /* are they active, and have they blocked the actor? */
+/* member_count has changed: from so many on a channel is large, until it has clearly fewer. Each takes a rev. */
+enum err tx_size(struct tx_ask *q);
 enum err tx_channels_left(struct tx_ask *q, int64_t user_id, bool *out); /* may be in one more? */
+/* A join or leave that takes no rev: the change says who came or went. left_rev 0: came. */
+void tx_quiet(struct tx_ask *q, int64_t user_id, int64_t left_rev);
 enum err tx_member_add(struct tx_ask *q, int64_t user_id, int64_t joined_rev, int64_t user_rev);
 /* ---- append_thread.c: replies */
 void tx_want_person(struct append_tx *tx, int64_t user_id); /* their head may move: to be locked */

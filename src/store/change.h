@@ -66,6 +66,12 @@ struct change {
 	struct message message;      /* of send, edit, delete: as it is now; in `arena` */
 	bool repeated;               /* a retry, or a DM that was there: answered from what was there */
 	bool bare;                   /* a retry by one who is no member any more: ids, nonce and created_at only */
+	bool quiet;                  /* a join or leave of a large channel: took no rev, and is told by a hint */
+	int64_t about_id;            /* quiet: who came or went, */
+	int64_t left_rev;            /* the head's rev when they went; 0: they came, */
+	int64_t member_count;        /* and how many there are now */
+	struct event_fields *also;   /* a second event behind `fields`: the channel became large, or small again */
+	struct event *also_event;
 	int64_t actor_id, new_channel_id, user_rev;
 	uint64_t now_epoch;
 	/* plumbing */
@@ -79,6 +85,6 @@ struct change {
 	/* Becomes true when nobody waits any more: dropped, unless a batch has taken it. The owner's; NULL: somebody will.
 	 */
 	const _Atomic bool *gone;
-	struct event_fields own_fields;
+	struct event_fields own_fields, also_fields;
 };
 #endif

@@ -34,7 +34,7 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 #define CHANNEL_ME_COLUMNS                                                                                             \
 	CHANNEL_COLUMNS ", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "      \
 					"m.joined_rev, m.user_rev, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "      \
-					"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), m.read_at"
+					"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), m.read_at, m.cut_rev"
 void channel_take(const struct db_rows *r, int at, struct arena *a, struct channel *out);
 void channel_me_take(const struct db_rows *r, int at, struct arena *a, struct channel *out); /* with `me` behind */
 

@@ -213,7 +213,7 @@ static const struct sql SQL_ALIVE = {
 };
 /* Whoever deletes such rows keeps the last one that is too old: it says how far back the others reach. */
 static const struct sql SQL_LEFT = {
-	"SELECT channel_id, user_rev, left_at FROM members WHERE user_id = $1 AND left_rev IS NOT NULL "
+	"SELECT channel_id, user_rev, left_at, cut_rev FROM members WHERE user_id = $1 AND left_rev IS NOT NULL "
 	"ORDER BY user_rev DESC LIMIT $2",
 	NULL,
 };
@@ -257,7 +257,7 @@ static enum err list_left(struct db_conn *c, struct arena *a, struct sync_list *
 	out->left = arena_array(a, struct sync_left, SYNC_LEFT_MOST);
 	enum err e = db_query(c, &SQL_LEFT, DB_ARGS(DB_I64(out->user_id), DB_I64(SYNC_LEFT_MOST + 1)), &rows);
 	while (!e && db_next(&rows)) {
-		const struct sync_left left = { db_i64(&rows, 0), db_i64(&rows, 1) };
+		const struct sync_left left = { db_i64(&rows, 0), db_i64(&rows, 1), db_i64(&rows, 3) };
 		bool young = db_i64(&rows, 2) > out->now_ms - SYNC_LEFT_MS;
 		if (whole && (!young || out->n_left == SYNC_LEFT_MOST)) whole = false, out->left_reach = left.user_rev;
 		if (whole) out->left[out->n_left++] = left;

@@ -49,6 +49,7 @@ enum err sync_logs(struct db_conn *c, struct arena *a, struct sync_log *logs, si
 #define SYNC_LEFT_MS (INT64_C(30) * 86400 * 1000) /* so long a row tells of a membership that has ended */
 struct sync_left {
 	int64_t channel_id, user_rev; /* of the leaving */
+	int64_t cut_rev;              /* it took no rev: the channel's then; 0: the stream tells of it */
 };
 struct sync_session { /* one whose life is asked for */
 	char id[SESSION_ID + 1];

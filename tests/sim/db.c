@@ -217,6 +217,19 @@ static void make_channels(struct sim_db *d)
 	}
 }
 
+/* A row for each time somebody came or went: where that takes no rev the log does not tell. */
+static void remember_members(struct sim_db *d)
+{
+	sim_db_run(
+		d,
+		"CREATE TABLE sim_spans (n INTEGER PRIMARY KEY, channel_id, user_id, joined_rev, left_rev, left_at, quiet);"
+		"CREATE TRIGGER sim_came AFTER INSERT ON members BEGIN INSERT INTO sim_spans VALUES (NULL, "
+		"NEW.channel_id, NEW.user_id, NEW.joined_rev, NULL, NULL, 0); END;"
+		"CREATE TRIGGER sim_moved AFTER UPDATE OF joined_rev, left_rev ON members BEGIN INSERT INTO sim_spans VALUES "
+		"(NULL, NEW.channel_id, NEW.user_id, NEW.joined_rev, NEW.left_rev, NEW.left_at, "
+		"coalesce(NEW.left_rev = NEW.cut_rev, 0)); END;");
+}
+
 struct sim_db *sim_db_create(void)
 {
 	static struct db_driver failing; /* the same in every run */
@@ -236,6 +249,7 @@ struct sim_db *sim_db_create(void)
 	sim_db_give(d, c);
 	make_people(d);
 	make_channels(d);
+	remember_members(d);
 	if (sqlite3_open(":memory:", (sqlite3 **)&d->fresh) || sqlite3_open(":memory:", (sqlite3 **)&d->copy)) abort();
 	copy_whole(d->fresh, shared(d));
 	d->look = sim_db_take(d, DB_READ);

@@ -9,16 +9,25 @@
 
 struct row { /* of the log */
 	int64_t rev, at, user_id, message_id, author_id, nonce, changed_rev;
-	bool is_message, joins, leaves, reacts, deleted, pinned;
+	bool is_message, reacts, deleted, pinned;
 	char text[BODY_TEXT * 2]; /* a message's body, or a change's data */
 	char reactions[REACTIONS_TEXT];
 };
+/* A membership: from a rev on, to the one that ended it. A quiet one ended at `last` without a change: whoever has not
+ * heard of it goes on giving what comes, for a while. */
+struct span {
+	int slot;
+	int64_t user_id, from, last, to, left_at; /* to: the first rev that is not theirs; INT64_MAX: a member to the end */
+	bool quiet;
+};
+#define LATE_MS 12000 /* longer than anything keeps a pod from hearing that somebody went */
 struct lineage {
 	uint64_t epoch;
 	struct {
 		int64_t rev, min_rev;
 		VEC(struct row) rows; /* ascending */
 	} log[CHANNELS];
+	VEC(struct span) spans;
 };
 struct seen {
 	const struct client *client;
@@ -30,7 +39,6 @@ struct seen {
 };
 struct judge {
 	struct world *world;
-	bool member[CHANNELS][PEOPLE + 1]; /* at the beginning */
 	bool clipped[CHANNELS];
 	VEC(struct lineage *) lineages;
 	VEC(struct row) kept[CHANNELS]; /* deleted by retention */
@@ -48,6 +56,9 @@ static const struct sql SQL_LOG = {
 	NULL,
 };
 static const struct sql SQL_HEADS = { "SELECT channel_id, rev, min_rev, rev_at FROM heads", NULL };
+static const struct sql SQL_SPANS = {
+	"SELECT channel_id, user_id, joined_rev, left_rev, left_at, quiet FROM sim_spans ORDER BY n", NULL
+};
 static const struct sql SQL_MEMBERS = { "SELECT channel_id, user_id FROM members WHERE left_rev IS NULL", NULL };
 
 static struct db_rows begin(struct judge *j, const struct sql *q)
@@ -72,8 +83,6 @@ static void row_take(const struct db_rows *r, struct row *row)
 	for (size_t i = 0; i < 4 && i < nonce.n; i++) row->nonce = row->nonce << 8 | (uint8_t)nonce.p[i];
 	row->changed_rev = db_i64(r, 7);
 	row->is_message = db_i64(r, 8) != 0;
-	row->joins = str_eq(db_str(r, 9), STR("join"));
-	row->leaves = str_eq(db_str(r, 9), STR("kick")) || str_eq(db_str(r, 9), STR("leave"));
 	const struct str text = str_upto(db_str(r, 10), sizeof row->text - 1);
 	if (text.n) memcpy(row->text, text.p, text.n);
 	row->reacts = str_eq(db_str(r, 9), STR("reaction"));
@@ -89,6 +98,24 @@ static struct row *row_among(struct row *rows, size_t n, int64_t rev)
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].rev == rev) return &rows[i];
 	return NULL;
+}
+
+static void span_take(struct lineage *l, const struct db_rows *r)
+{
+	struct span s = { channel_slot(db_i64(r, 0)), db_i64(r, 1), db_i64(r, 2), INT64_MAX, INT64_MAX, 0, false };
+	struct span *open = NULL;
+	for (size_t i = 0; i < l->spans.n; i++) {
+		struct span *x = &l->spans.p[i];
+		if (x->slot == s.slot && x->user_id == s.user_id && x->to == INT64_MAX) open = x;
+	}
+	if (db_is_null(r, 3)) {
+		vec_push(&l->spans, s);
+		return;
+	}
+	open->quiet = db_i64(r, 5) != 0;
+	open->last = db_i64(r, 3);
+	open->to = open->last + open->quiet;
+	open->left_at = db_i64(r, 4);
 }
 
 static struct lineage *read_lineage(struct judge *j)
@@ -108,6 +135,9 @@ static struct lineage *read_lineage(struct judge *j)
 		l->log[slot].min_rev = db_i64(&rows, 2);
 	}
 	end(j, &rows);
+	rows = begin(j, &SQL_SPANS);
+	while (db_next(&rows)) span_take(l, &rows);
+	end(j, &rows);
 	j->world->db->looking = true;
 	if (epoch_read(j->world->db->look, &l->epoch)) abort();
 	j->world->db->looking = false;
@@ -117,6 +147,7 @@ static struct lineage *read_lineage(struct judge *j)
 static void lineage_free(struct lineage *l)
 {
 	for (int slot = 0; slot < CHANNELS; slot++) vec_release(&l->log[slot].rows);
+	vec_release(&l->spans);
 	mem_free(l);
 }
 
@@ -170,55 +201,35 @@ static const struct row *row_at(const struct lineage *l, int slot, int64_t rev)
 	return NULL;
 }
 
-/* ---- memberships: (from, to), each the rev of a row */
+/* ---- memberships */
 
-struct span {
-	int64_t from, to; /* to INT64_MAX: a member to the end */
-};
-
-/* The first that ends after `rev`, or NULL; all when `next` is given back. */
-static bool span_next(const struct judge *j, const struct lineage *l, int slot, int64_t user_id, size_t *at,
-					  struct span *out)
+static const struct span *span_next(const struct lineage *l, int slot, int64_t user_id, const struct span *at)
 {
-	size_t i = *at;
-	bool in = i == 0 && j->member[slot][user_id];
-	*out = (struct span){ 1, INT64_MAX };
-	for (; i < l->log[slot].rows.n; i++) {
-		const struct row *r = &l->log[slot].rows.p[i];
-		if (r->user_id != user_id || (!r->joins && !r->leaves)) continue;
-		if (!in && r->joins) {
-			in = true;
-			out->from = r->rev;
-		} else if (in && r->leaves) {
-			out->to = r->rev;
-			*at = i + 1;
-			return true;
-		}
-	}
-	*at = i + 1;
-	return in;
+	for (; at < l->spans.p + l->spans.n; at++)
+		if (at->slot == slot && at->user_id == user_id) return at;
+	return NULL;
 }
 
-#define SPANS(j, l, slot, user, span)                                                                                  \
-	for (size_t at_ = 0; at_ <= (l)->log[slot].rows.n && span_next((j), (l), (slot), (user), &at_, &(span));)
+#define SPANS(l, slot, user, s)                                                                                        \
+	for (const struct span *s = span_next((l), (slot), (user), (l)->spans.p); s;                                       \
+		 s = span_next((l), (slot), (user), s + 1))
 
 static bool may_see(const struct judge *j, const struct lineage *l, const struct seen *s)
 {
-	struct span p;
-	SPANS(j, l, s->slot, s->client->user_id, p)
+	SPANS(l, s->slot, s->client->user_id, p)
 	{
-		bool held_ok = !s->carries || !j->clipped[s->slot] || s->held.rev >= p.from;
-		if (s->by_page && s->rev >= p.from && s->rev < p.to && held_ok) return true;
-		if (!s->by_page && s->rev <= p.to && held_ok && (!j->clipped[s->slot] || s->rev >= p.from)) return true;
+		bool held_ok = !s->carries || !j->clipped[s->slot] || s->held.rev > p->from;
+		bool in_time = s->rev <= p->last || (p->quiet && s->at <= p->left_at + LATE_MS);
+		if (s->by_page && s->rev >= p->from && s->rev < p->to && held_ok) return true;
+		if (!s->by_page && in_time && held_ok && (!j->clipped[s->slot] || s->rev >= p->from)) return true;
 	}
 	return false;
 }
 
-static bool was_member(const struct judge *j, const struct lineage *l, int slot, int64_t user_id, int64_t rev)
+static bool was_member(const struct lineage *l, int slot, int64_t user_id, int64_t rev)
 {
-	struct span p;
-	SPANS(j, l, slot, user_id, p)
-	if (rev > p.from && rev < p.to) return true;
+	SPANS(l, slot, user_id, p)
+	if (rev > p->from && rev < p->to) return true;
 	return false;
 }
 
@@ -279,7 +290,7 @@ static void judge_log(struct judge *j, const struct lineage *l, int slot)
 			fault(j->world, "the log is not dense: %lld-r%lld", (long long)channel_at(slot), (long long)r->rev);
 			return;
 		}
-		if (r->reacts && !was_member(j, l, slot, r->author_id, r->rev))
+		if (r->reacts && !was_member(l, slot, r->author_id, r->rev))
 			fault(j->world, "a reaction by no member: %lld-r%lld of %lld", (long long)channel_at(slot),
 				  (long long)r->rev, (long long)r->author_id);
 		if (!r->is_message) continue;
@@ -287,7 +298,7 @@ static void judge_log(struct judge *j, const struct lineage *l, int slot)
 			fault(j->world, "message ids are not dense: %lld-%lld", (long long)channel_at(slot),
 				  (long long)r->message_id);
 		last_id = r->message_id;
-		if (!was_member(j, l, slot, r->author_id, r->rev))
+		if (!was_member(l, slot, r->author_id, r->rev))
 			fault(j->world, "written by no member: %lld-r%lld of %lld", (long long)channel_at(slot), (long long)r->rev,
 				  (long long)r->author_id);
 		/* a file copied back has the same epoch, so nothing tells that an id means another message now */
@@ -349,20 +360,20 @@ static const struct row *row_of(const struct lineage *l, int slot, int64_t nonce
 	return NULL;
 }
 
-static bool is_member(const struct judge *j, const struct lineage *l, int slot, int64_t user_id)
+static bool is_member(const struct lineage *l, int slot, int64_t user_id)
 {
-	return was_member(j, l, slot, user_id, INT64_MAX - 1);
+	return was_member(l, slot, user_id, INT64_MAX - 1);
 }
 
 static void judge_letters(struct judge *j, const struct lineage *l, const struct client *k, int slot)
 {
 	const struct shelf *s = &k->shelves[slot];
-	bool forgotten = j->world->counts.went_back && !is_member(j, l, slot, k->user_id); /* as is that they were in */
+	bool forgotten = j->world->counts.went_back && !is_member(l, slot, k->user_id); /* as is that they were in */
 	for (size_t i = 0; i < s->acked.n && !forgotten; i++)
 		if (!row_of(l, slot, s->acked.p[i].nonce) && s->acked.p[i].rev > l->log[slot].min_rev)
 			fault(j->world, "acknowledged and lost: c%d %lld m%lld", k->index, (long long)channel_at(slot),
 				  (long long)s->acked.p[i].nonce);
-	if (s->outbox.n && is_member(j, l, slot, k->user_id))
+	if (s->outbox.n && is_member(l, slot, k->user_id))
 		fault(j->world, "the outbox is stuck: c%d %lld m%lld", k->index, (long long)channel_at(slot),
 			  (long long)s->outbox.p[0].nonce);
 	if (j->world->counts.went_back || j->world->counts.retained || k->pipeline > 1) return;
@@ -410,7 +421,7 @@ static void judge_client(struct judge *j, const struct lineage *l, const struct 
 {
 	const struct shelf *s = &k->shelves[slot];
 	judge_letters(j, l, k, slot);
-	if (!is_member(j, l, slot, k->user_id)) {
+	if (!is_member(l, slot, k->user_id)) {
 		if (s->has) fault(j->world, "still holds: c%d %lld", k->index, (long long)channel_at(slot));
 	} else if (!s->has) {
 		fault(j->world, "not converged: c%d does not know %lld", k->index, (long long)channel_at(slot));
@@ -429,9 +440,6 @@ struct judge *judge_create(struct world *w)
 	struct judge *j = mem_new(struct judge);
 	j->world = w;
 	j->clipped[2] = true;
-	struct db_rows rows = begin(j, &SQL_MEMBERS);
-	while (db_next(&rows)) j->member[channel_slot(db_i64(&rows, 0))][db_i64(&rows, 1)] = true;
-	end(j, &rows);
 	return j;
 }
 

@@ -122,6 +122,7 @@ static void set_up(struct world *w, const char *off)
 {
 	struct config *c = &w->config;
 	config_init(c);
+	if (w->seed % 3 == 1) c->large_from = 3, c->large_until = 2;
 	c->ring_events = 6;
 	c->replay_channel = 12;
 	c->replay_events = 40;

@@ -39,7 +39,13 @@ static bool bus_certain(const struct bus *b)
 
 static void bus_end(struct bus *b) {}
 
-static void bus_publish_hints(struct bus *b, struct hint *h) {}
+static void bus_publish_hints(struct bus *b, struct hint *h)
+{
+	struct rig *g = container_of(b, struct rig, bus);
+	pthread_mutex_lock(&g->lock);
+	vec_push(&g->hints, hint_ref(h));
+	pthread_mutex_unlock(&g->lock);
+}
 
 static const struct bus_ops remembering = { bus_attach,        bus_publish_all, bus_publish_person,
 											bus_publish_hints, bus_topic,       bus_topic,
@@ -136,6 +142,8 @@ void rig_free(struct rig *g)
 	for (size_t i = 0; i < g->events.n; i++) event_unref(g->events.p[i]);
 	vec_release(&g->events);
 	vec_release(&g->people);
+	for (size_t i = 0; i < g->hints.n; i++) hint_unref(g->hints.p[i]);
+	vec_release(&g->hints);
 	metrics_destroy(g->metrics);
 	config_release(&g->config);
 	mem_free(g);
@@ -338,6 +346,18 @@ struct event *rig_event(struct rig *g, int64_t channel_id, int64_t rev)
 	pthread_mutex_lock(&g->lock);
 	for (size_t i = 0; i < g->events.n && !found; i++)
 		if (g->events.p[i]->channel_id == channel_id && g->events.p[i]->rev == rev) found = g->events.p[i];
+	pthread_mutex_unlock(&g->lock);
+	return found;
+}
+
+struct str rig_hint(struct rig *g, struct arena *a, int64_t channel_id)
+{
+	struct str found = STR_NONE;
+	pthread_mutex_lock(&g->lock);
+	for (size_t i = 0; i < g->hints.n; i++) {
+		const struct hint *h = g->hints.p[i];
+		if (h->channel_id == channel_id) found = arena_str(a, (struct str){ h->json, h->json_n });
+	}
 	pthread_mutex_unlock(&g->lock);
 	return found;
 }

@@ -34,6 +34,7 @@ struct rig {
 	pthread_cond_t more;
 	VEC(struct event *) events; /* in the order of publication */
 	VEC(struct person_moved) people;
+	VEC(struct hint *) hints;
 	size_t epochs_found;
 	int64_t n_nonces;
 	struct rig_hold *hold;
@@ -88,6 +89,7 @@ enum err ask_once(struct ask *q); /* the same, and frees it */
 int64_t rig_channel(struct rig *g, int64_t who, const char *name, enum channel_kind kind); /* made by `who` */
 void rig_join(struct rig *g, int64_t who, int64_t channel_id);
 struct event *rig_event(struct rig *g, int64_t channel_id, int64_t rev); /* NULL: was not published */
+struct str rig_hint(struct rig *g, struct arena *a, int64_t channel_id); /* the last that was published there */
 /* Every rev of the channel is in exactly one row, and was published once at least. */
 void rig_check_dense(struct rig *g, int64_t channel_id);
 #endif
