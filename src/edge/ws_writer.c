@@ -44,6 +44,7 @@ static void ready_first(struct json_out *o, const struct session *s, const struc
 	json_close(o, '}');
 	json_field_i64(o, "heartbeat_ms", w->pod->config->heartbeat_ms);
 	json_field_text(o, "epoch", epoch);
+	if (r->whole) json_field_bool(o, "whole", true);
 }
 
 static bool whole(const struct ready *r, const struct ready_place *at)
@@ -66,7 +67,7 @@ static void ready_part(struct json_out *o, const struct ready *r, struct ready_p
 	while (at->user < r->list->n_users && o->buf->n < PART_BYTES) codec_user(o, &r->list->users[at->user++]);
 	json_close(o, ']');
 	if (whole(r, at)) /* who has not read all of it has nothing that it could go on from */
-		json_field_i64(o, "user_rev", r->list->user_rev);
+		json_field_i64(o, "user_rev", r->user_rev);
 	else
 		json_field_bool(o, "more", true);
 }
@@ -137,6 +138,11 @@ static void write_news(struct session *s, const struct user_news *n)
 	ws_send(s->data, (struct str){ n->json, n->json_n });
 }
 
+static void write_own(struct session *s, const struct own *o)
+{
+	ws_send(s->data, o->frame);
+}
+
 static void write_hint(struct session *s, const struct hint *h)
 {
 	ws_send(s->data, (struct str){ h->json, h->json_n });
@@ -185,5 +191,5 @@ static void kick(struct session *s, enum err why)
 
 const struct session_ops ws_session_ops = {
 	write_ready, write_channel, write_gone,  write_synced, write_reset,    write_read,
-	write_news,  write_hint,    write_drain, kick,         write_presence,
+	write_news,  write_hint,    write_drain, kick,         write_presence, write_own,
 };

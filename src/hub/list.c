@@ -106,6 +106,12 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Of rows, of what is listed in a ready. */
+static int64_t rows_told(const struct session *s)
+{
+	return s->user_rev > s->rows_rev ? s->user_rev : s->rows_rev;
+}
+
 static void tell_changed(struct session *s, const struct channel *c, int64_t upto)
 {
 	int64_t user_rev = least(c->me.user_rev, upto);
@@ -126,7 +132,7 @@ static void tell_reset(struct session *s, struct sub *sub, const struct channel 
 static bool tell_row(struct session *s, const struct channel *c, int64_t upto)
 {
 	struct sub *sub = session_sub(s, c->id);
-	bool changed = !sub || c->me.user_rev > s->user_rev, moved = sub && c->me.read_at > sub->read_at;
+	bool changed = !sub || c->me.user_rev > rows_told(s), moved = sub && c->me.read_at > sub->read_at;
 	bool reset = sub && sub->state == SUB_DETACHED && sub->pos_at == AT_FOREIGN;
 	if (!changed && !moved && !reset) return true;
 	if (!room_for_more(s)) return false;
@@ -166,6 +172,32 @@ static bool end_streams(struct session *s, const struct sync_list *list)
 	return true;
 }
 
+/* False: its socket takes no more. */
+static bool tell_own(struct session *s, const struct own *o)
+{
+	if (o->user_rev <= (o->listed ? rows_told(s) : s->user_rev)) return true;
+	if (!room_for_more(s)) return false;
+	s->ops->own(s, o);
+	s->user_rev = o->user_rev;
+	return true;
+}
+
+/* All in the order of their change. What would be above `upto` is told as changed then, and again by the next list; but
+ * other things than channels are told once, and wait for it. False: its socket takes no more. */
+static bool tell_all(struct session *s, const struct reading *r, int64_t upto)
+{
+	const struct own *own = r->list.own.items, *end = own + r->list.own.n;
+	for (size_t i = 0; i < r->list.n_channels; i++) {
+		const struct channel *c = r->by_user_rev[i];
+		for (; own < end && own->user_rev <= least(upto, c->me.user_rev); own++)
+			if (!tell_own(s, own)) return false;
+		if (!tell_row(s, c, upto)) return false;
+	}
+	for (; own < end && own->user_rev <= upto; own++)
+		if (!tell_own(s, own)) return false;
+	return true;
+}
+
 static void attach_all(struct session *s, const struct sync_list *list)
 {
 	for (size_t i = 0; i < list->n_channels && !s->parked; i++) {
@@ -177,13 +209,25 @@ static void attach_all(struct session *s, const struct sync_list *list)
 	}
 }
 
+/* What a read has of one's own things may be a part only: the next one goes on behind it. */
+static int64_t read_upto(struct session *s, const struct sync_list *list)
+{
+	int64_t upto = least(told_upto(s, list), list->user_rev);
+	if (list->own.upto >= upto) return upto;
+	s->list_wanted = true;
+	return list->own.upto > s->user_rev ? list->own.upto : s->user_rev;
+}
+
 static void follow(struct session *s, const struct reading *r)
 {
 	const struct sync_list *list = &r->list;
+	if (s->user_rev < list->own.reach) { /* who comes back gets all of it */
+		s->ops->kick(s, ERR_SLOW_READER);
+		return;
+	}
 	if (!end_streams(s, list) || !tell_gone(s, list)) return;
-	int64_t upto = least(told_upto(s, list), list->user_rev);
-	for (size_t i = 0; i < list->n_channels; i++)
-		if (!tell_row(s, r->by_user_rev[i], upto)) return;
+	int64_t upto = read_upto(s, list);
+	if (!tell_all(s, r, upto)) return;
 	if (upto > s->user_rev) s->user_rev = upto;
 	s->list_rev = list->user_rev;
 	attach_all(s, list);
@@ -196,7 +240,21 @@ static bool wants_whole(const struct session *s, const struct sync_list *list)
 {
 	const struct hello *h = s->hello;
 	if (h->epoch && h->epoch != s->epoch) return true;
-	return h->user_rev <= 0 || h->user_rev > list->user_rev || h->user_rev < list->left_reach;
+	if (h->user_rev < list->left_reach || h->user_rev < list->own.reach) return true;
+	return h->user_rev <= 0 || h->user_rev > list->user_rev;
+}
+
+/* Below what is told after it: who is cut off between them has still to hear of that. */
+static int64_t ready_rev(const struct hello *h, const struct sync_list *list, bool whole)
+{
+	int64_t rev = list->user_rev;
+	if (whole) return rev;
+	for (size_t i = list->own.n; i-- > 0;) {
+		const struct own *o = &list->own.items[i];
+		if (!o->listed && o->user_rev > h->user_rev && o->user_rev <= rev) rev = o->user_rev - 1;
+	}
+	rev = least(rev, list->own.upto);
+	return rev > h->user_rev ? rev : h->user_rev;
 }
 
 static void find_gone(struct greeting *g, const struct hello *h, bool whole)
@@ -228,6 +286,8 @@ static void greeting_make(struct session *s, struct reading *r)
 	g->ready.list = list;
 	g->ready.channels = rows;
 	g->ready.epoch = s->epoch;
+	g->ready.whole = whole;
+	g->ready.user_rev = ready_rev(s->hello, list, whole);
 	find_gone(g, s->hello, whole);
 	s->greeting = g;
 }
@@ -261,7 +321,8 @@ static void greeted(struct session *s)
 {
 	struct reading *r = reading_ref(s->greeting->reading);
 	take_positions(s, &r->list);
-	s->user_rev = s->list_rev = r->list.user_rev;
+	s->user_rev = s->greeting->ready.user_rev;
+	s->list_rev = s->rows_rev = r->list.user_rev;
 	s->replay_left = s->here->hub->config->replay_events;
 	s->ready = true;
 	session_forget_hello(s);
@@ -331,9 +392,21 @@ void list_left(struct session *s, const struct user_news *n)
 		session_stream_ends(sub, n->left_rev);
 }
 
+/* Next after what it was told, the frame is told as it came. */
+static bool tell_next(struct session *s, const struct user_news *n)
+{
+	if (!s->ready || s->parked) return false;
+	if (n->user_rev <= s->user_rev) return true; /* the list was quicker */
+	if (n->user_rev != s->user_rev + 1 || s->list_rev != s->user_rev || !room_for_more(s)) return false;
+	s->ops->news(s, n);
+	s->user_rev = s->list_rev = n->user_rev;
+	return true;
+}
+
 /* False: the client has to be told otherwise. */
 static bool tell_news(struct session *s, const struct user_news *n)
 {
+	if (n->user_rev) return tell_next(s, n);
 	struct sub *sub = n->marker_channel ? session_sub(s, n->marker_channel) : NULL;
 	if (!s->ready || s->parked || (n->marker_channel && !sub) || !room_for_more(s)) return false;
 	if (sub && n->marker_at <= sub->read_at) return true; /* the list was quicker */

@@ -55,14 +55,24 @@ static void put_session(struct sync_list *l, const char *id)
 	memcpy(l->sessions[l->n_sessions++].id, id, sizeof l->sessions->id);
 }
 
+/* What it was told of its own things, or its client says that it knows. */
+static int64_t own_since(const struct session *s)
+{
+	const struct hello *h = s->hello;
+	if (s->ready) return s->user_rev;
+	return h && h->user_rev > 0 && (!h->epoch || h->epoch == s->epoch) ? h->user_rev : INT64_MAX;
+}
+
 static void take_askers(struct person *p, struct reading *r, size_t n)
 {
+	r->list.own_since = INT64_MAX;
 	r->list.sessions = arena_array(&r->arena, struct sync_session, n);
 	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
 		struct session *s = container_of(i, struct session, person_link);
 		if (!is_waiting(s)) continue;
 		s->list_wanted = false;
 		s->list_asked = true;
+		if (own_since(s) < r->list.own_since) r->list.own_since = own_since(s);
 		put_session(&r->list, s->session_id);
 	}
 }

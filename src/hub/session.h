@@ -27,6 +27,8 @@ struct ready {
 	const int64_t *gone;
 	size_t n_gone;
 	uint64_t epoch;
+	bool whole;       /* of one's own things nothing is known to the client: it asks for all of them */
+	int64_t user_rev; /* told so far; other own things that the client has missed follow */
 };
 struct ready_place { /* how much of it was written */
 	bool begun;
@@ -51,6 +53,7 @@ struct session_ops {
 	void (*kick)(struct session *s, enum err why); /* closes the connection with the error's close code */
 	/* whole: the answer to watch_set(); else what has changed of it since */
 	void (*presence)(struct session *s, const struct presence_item *items, size_t n, bool whole);
+	void (*own)(struct session *s, const struct own *o); /* one of one's own things has changed */
 };
 
 struct session {
@@ -77,6 +80,7 @@ struct session {
 	int64_t user_rev; /* it was told everything up to it, */
 	int64_t list_rev; /* by lists up to this one */
 	int64_t list_least; /* the one that is asked for, or told, is too old if it is below: they left a channel since */
+	int64_t rows_rev; /* its ready had all that was listed, up to this one */
 	int64_t drain_at_ms;
 	int64_t replay_left;       /* events that its hello may still replay */
 	struct hello *hello;       /* until ready */

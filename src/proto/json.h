@@ -38,6 +38,7 @@ bool json_in_i64(struct json_in *in, const char *name, enum json_need need, int6
 bool json_in_bool(struct json_in *in, const char *name, enum json_need need, bool *out);
 bool json_in_array(struct json_in *in, const char *name, enum json_need need, size_t most, json_t **out);
 bool json_in_object(struct json_in *in, const char *name, enum json_need need, json_t **out);
+bool json_in_any(struct json_in *in, const char *name, enum json_need need, json_t **out); /* null is a value here */
 bool json_in_has(const struct json_in *in, const char *name); /* there, also as null; takes nothing */
 bool json_in_null(struct json_in *in, const char *name);      /* there and null: taken */
 enum err json_in_close(struct json_in *in);

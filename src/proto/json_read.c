@@ -179,6 +179,14 @@ bool json_in_object(struct json_in *in, const char *name, enum json_need need, j
 	return true;
 }
 
+bool json_in_any(struct json_in *in, const char *name, enum json_need need, json_t **out)
+{
+	if (!json_in_has(in, name)) return field(in, name, need) != NULL;
+	remember(in, name);
+	*out = json_object_get(in->object, name);
+	return true;
+}
+
 bool json_in_has(const struct json_in *in, const char *name)
 {
 	return in->object && json_object_get(in->object, name);

@@ -7,7 +7,8 @@
 
 static const struct sql SQL_READ = { "SELECT " USER_COLUMNS " FROM users u WHERE u.user_id = $1", NULL };
 static const struct sql SQL_WRITE = {
-	"UPDATE users SET display_name = $2, display_key = $3, changed_rev = $4, status = $5, do_not_disturb = $6 "
+	"UPDATE users SET display_name = $2, display_key = $3, changed_rev = $4, status = $5, do_not_disturb = $6, "
+	"user_rev = $7 "
 	"WHERE user_id = $1",
 	NULL
 };
@@ -61,10 +62,11 @@ static enum err person_write(struct tx_ask *q, struct user *u)
 	struct str key = u->display_name.p ? text_fold(q->tx->a, u->display_name) : STR_NONE;
 	e = db_exec(q->tx->c, &SQL_WRITE,
 				DB_ARGS(DB_I64(u->id), DB_TEXT(u->display_name), DB_TEXT(key), DB_I64(u->changed_rev),
-						DB_TEXT(u->status), DB_BOOL(u->do_not_disturb)),
+						DB_TEXT(u->status), DB_BOOL(u->do_not_disturb), DB_I64(c->user_rev)),
 				NULL);
 	if (e || !joining) return e;
 	q->ch->row.member_count++;
+	c->user_rev = tx_person_rev(q->tx, u->id); /* what they are and where they are have each a rev of their own */
 	return tx_member_add(q, u->id, u->changed_rev, c->user_rev);
 }
 

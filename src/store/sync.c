@@ -324,6 +324,7 @@ static enum err list_people(struct db_conn *c, struct arena *a, struct sync_list
 enum err sync_list(struct db_conn *c, struct arena *a, struct sync_list *out, uint64_t *epoch)
 {
 	out->n_left = 0, out->left_reach = 0, out->active = false;
+	out->own = (struct own_list){ .upto = INT64_MAX };
 	enum err e = db_begin_snapshot(c);
 	if (e) return e;
 	e = epoch_read(c, epoch);
@@ -333,5 +334,6 @@ enum err sync_list(struct db_conn *c, struct arena *a, struct sync_list *out, ui
 	if (!e) e = list_left(c, a, out);
 	if (!e) e = list_blocked(c, a, out);
 	if (!e) e = list_people(c, a, out);
+	if (!e && out->own_since < out->user_rev) e = own_read(c, a, out->user_id, out->own_since, &out->own);
 	return end_snapshot(c, e);
 }

@@ -7,6 +7,7 @@
 #include "model/channel.h"
 #include "model/event.h"
 #include "model/user.h"
+#include "store/own.h"
 
 struct sync_head {
 	int64_t channel_id, rev, at, min_rev; /* at: of the row at rev */
@@ -57,6 +58,7 @@ struct sync_session { /* one whose life is asked for */
 };
 struct sync_list {
 	int64_t user_id, now_ms;       /* in */
+	int64_t own_since;             /* in: whoever asks was told of `own` so far; INT64_MAX: nobody wants any */
 	struct sync_session *sessions; /* in */
 	size_t n_sessions;
 	int64_t user_rev;         /* out: all the rest */
@@ -64,9 +66,10 @@ struct sync_list {
 	size_t n_channels;
 	struct sync_left *left; /* the last of them first */
 	size_t n_left;
-	int64_t left_reach; /* `left` has everything after this user_rev */
-	struct user user;   /* who they are */
-	bool active;        /* neither deactivated nor deleted */
+	int64_t left_reach;  /* `left` has everything after this user_rev */
+	struct own_list own; /* their other things that changed after own_since */
+	struct user user;    /* who they are */
+	bool active;         /* neither deactivated nor deleted */
 	int64_t *blocked_ids;
 	size_t n_blocked;
 	struct user *users; /* those named by the channels (DMs) */

@@ -91,6 +91,9 @@ row('auth_password', () => ({ body: { old_password: password, new_password: `${p
 row('session_list', none, '         401      200');
 row('session_delete_others', none, '401      204');
 row('session_delete', (s) => ({ path: { id: s.session } }), '401 204');
+row('setting_list', none, '         401      200');
+row('setting_put', () => ({ path: { key: 'theme' }, body: { value: 'dark' } }), '401 204');
+row('setting_delete', () => ({ path: { key: 'theme' } }), '401 204');
 row('token_list', none, '           401      200');
 row('token_create', () => ({ body: { name: 'a token', scopes: ['read'] } }), '401 201');
 row('token_delete', (s) => ({ path: { id: s.token } }), '401 204');

@@ -68,7 +68,7 @@ static bool say_ready(struct session *s, const struct ready *r, struct ready_pla
 	buf_add(&b, r->gone, r->n_gone * sizeof *r->gone);
 	const struct wire h = { .op = WIRE_READY,
 							.epoch = r->epoch,
-							.user_rev = r->list->user_rev,
+							.user_rev = r->user_rev,
 							.n = (int64_t)r->n_channels,
 							.n_gone = (int64_t)r->n_gone };
 	say(s->data, h, b.p, b.n);
@@ -134,8 +134,11 @@ static void kick(struct session *s, enum err why)
 	reactor_defer(l->pod->loops[l->loop].reactor, &l->kick);
 }
 
+static void say_own(struct session *s, const struct own *o) {}
+
 static const struct session_ops link_ops = {
-	say_ready, say_channel, say_gone, say_synced, say_reset, say_read, say_news, say_hint, say_drain, kick,
+	say_ready, say_channel, say_gone,  say_synced, say_reset, say_read,
+	say_news,  say_hint,    say_drain, kick,       NULL,      say_own,
 };
 
 /* ---- the two ends */

@@ -128,6 +128,7 @@ export function checkFrame(frame: { op: string }): void {
     channel_gone: 'FrameChannelGone',
     read: 'FrameRead',
     me: 'FrameMe',
+    setting: 'FrameSetting',
     typing: 'FrameTyping',
     members: 'FrameMembers',
     presence: 'FramePresence',

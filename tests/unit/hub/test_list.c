@@ -53,8 +53,8 @@ static void say_large_reset(struct session *s, int64_t channel_id, int64_t rev, 
 }
 
 static const struct session_ops large_ops = {
-	say_large_ready, say_large_channel, say_gone, say_synced, say_large_reset,
-	say_read,        say_news,          say_hint, say_drain,  say_kick,
+	say_large_ready, say_large_channel, say_gone, say_synced, say_large_reset, say_read, say_news,
+	say_hint,        say_drain,         say_kick, NULL,       say_own,
 };
 
 static struct client *one_with_large_frames(struct world *w, bool stopped)

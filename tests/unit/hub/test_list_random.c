@@ -1,15 +1,16 @@
-/* The protocol of the list, at random: joins, kicks, direct messages, levels and markers, told late and in any order,
- * to devices that stop reading, are cut off and come back with what they have read. At the end each device, which
- * merges what it is told, has exactly the list that is in the database. A seed is one run. */
+/* The protocol of the list, at random: joins, kicks, direct messages, levels, markers and settings, told late and in
+ * any order, to devices that stop reading, are cut off and come back with what they have read. At the end each device,
+ * which merges what it is told, has exactly the list that is in the database. A seed is one run. */
 #include "world.h"
 
 #include "base/random.h"
 
 #define SEEDS 20
-#define STEPS 120
+#define STEPS 150
 #define DEVICES 3
 #define CHANNELS 12 /* the last ones are direct messages that are made on the way */
 #define MADE 8
+#define KEYS 5    /* of settings */
 #define PAD 30000 /* bytes behind each row and change: a socket that is not read is soon full */
 
 /* ---- a device */
@@ -18,11 +19,16 @@ struct known {
 	bool here;
 	int64_t rev, joined, level, read_id;
 };
+struct key {
+	int64_t rev, value; /* -1: taken back; 0: never there */
+};
 struct device {
 	struct client *client; /* NULL: cut off */
 	struct known known[CHANNELS + 1];
 	struct known ready[CHANNELS + 1]; /* the rows of a ready that has not ended */
 	bool gone[CHANNELS + 1], cursor[CHANNELS + 1];
+	struct key keys[KEYS];
+	struct game *game;
 	int64_t user_rev, asked; /* told; said in hello */
 	size_t read;             /* bytes of client->lines */
 	struct cursor cursors[CHANNELS];
@@ -62,7 +68,7 @@ static bool tell_ready(struct session *s, const struct ready *r, struct ready_pl
 	if (at->channel < r->n_channels) say_large(s, "row", r->channels[at->channel++], 0);
 	if (at->channel < r->n_channels) return false;
 	for (size_t i = 0; i < r->n_gone; i++) say(s, "without %lld\n", (long long)r->gone[i]);
-	say(s, "ready %lld\n", (long long)r->list->user_rev);
+	say(s, "ready %lld %d\n", (long long)r->user_rev, r->whole);
 	return true;
 }
 
@@ -82,7 +88,8 @@ static void tell_reset(struct session *s, int64_t channel_id, int64_t rev, const
 }
 
 static const struct session_ops ops = {
-	tell_ready, tell_channel, tell_gone, say_synced, tell_reset, say_read, say_news, say_hint, say_drain, say_kick,
+	tell_ready, tell_channel, tell_gone, say_synced, tell_reset, say_read,
+	say_news,   say_hint,     say_drain, say_kick,   NULL,       say_own,
 };
 
 /* ---- how it merges that */
@@ -124,8 +131,48 @@ static void merge_event(struct device *d, const int64_t v[])
 	k->rev = v[1];
 }
 
+static const struct sql SQL_KEYS = { "SELECT key, value, user_rev FROM settings WHERE user_id = $1", NULL };
+
+static void key_take(const struct db_rows *rows, struct key *keys)
+{
+	struct str value = db_str(rows, 1);
+	struct key *k = &keys[db_str(rows, 0).p[1] - '0'];
+	k->rev = db_i64(rows, 2);
+	if (!value.p || !str_i64(value, 1, INT64_MAX, &k->value)) k->value = -1;
+}
+
+static void read_keys(struct game *g, struct key *keys)
+{
+	struct db_rows rows;
+	memset(keys, 0, KEYS * sizeof *keys);
+	must(db_query(g->w->writer, &SQL_KEYS, DB_ARGS(DB_I64(ME)), &rows));
+	while (db_next(&rows)) key_take(&rows, keys);
+	must(db_end(&rows));
+}
+
+/* In order and once; what was asked for meanwhile may be newer. */
+static void merge_setting(struct device *d, struct str frame)
+{
+	char text[160];
+	int key;
+	long long value = -1, rev = 0;
+	snprintf(text, sizeof text, STR_FMT, STR_ARG(frame));
+	if (sscanf(text, "{\"op\":\"setting\",\"key\":\"k%d\",\"value\":%lld,\"user_rev\":%lld}", &key, &value, &rev) !=
+			3 &&
+		sscanf(text, "{\"op\":\"setting\",\"key\":\"k%d\",\"user_rev\":%lld}", &key, &rev) != 2)
+		fail_msg("what is this: %s", text);
+	if (rev <= d->user_rev) fail_msg("seed %d: %s after %d", (int)d->game->seed, text, (int)d->user_rev);
+	d->user_rev = rev;
+	if (rev > d->keys[key].rev) d->keys[key] = (struct key){ rev, value };
+}
+
 static void merge(struct device *d, struct str line)
 {
+	struct str frame = str_starts(line, STR("news {")) ? str_from(line, 5) : line;
+	if (frame.n && frame.p[0] == '{') {
+		merge_setting(d, frame);
+		return;
+	}
 	struct str word;
 	int64_t v[6] = { 0 };
 	str_split(&line, ' ', &word);
@@ -137,6 +184,7 @@ static void merge(struct device *d, struct str line)
 		d->gone[v[0]] = true;
 	} else if (str_eq(what, STR("ready"))) {
 		merge_ready(d, v[0]);
+		if (v[1]) read_keys(d->game, d->keys);
 	} else if (str_eq(what, STR("channel"))) {
 		int64_t rev = d->known[v[0]].here ? d->known[v[0]].rev : v[1];
 		d->known[v[0]] = known_of(v);
@@ -264,6 +312,41 @@ static void kick(struct game *g, int64_t c)
 	moved(g);
 }
 
+static struct user_news *setting_news(struct game *g)
+{
+	struct arena a;
+	struct own_list own;
+	arena_init(&a);
+	must(own_read(g->w->writer, &a, ME, g->user_rev, &own));
+	assert_int_equal(own.n, 1);
+	struct user_news *n = user_news_create(own.items[0].frame.n);
+	memcpy(n->json, own.items[0].frame.p, own.items[0].frame.n);
+	arena_release(&a);
+	n->user_id = ME;
+	n->user_rev = ++g->user_rev;
+	n->epoch = g->w->epoch.hash;
+	n->list_moved = true;
+	return n;
+}
+
+static void set_key(struct game *g)
+{
+	int key = (int)below(g, KEYS);
+	must(db_begin(g->w->writer));
+	move_person(g->w, ME);
+	run_sql(g->w,
+			"INSERT INTO settings (user_id, key, value, user_rev) SELECT user_id, 'k%d', %s, rev FROM user_heads WHERE "
+			"user_id = %lld ON CONFLICT (user_id, key) DO UPDATE SET value = excluded.value, user_rev = "
+			"excluded.user_rev",
+			key, below(g, 4) ? "rev" : "NULL", (long long)ME);
+	struct user_news *n = setting_news(g);
+	must(db_commit(g->w->writer));
+	if (below(g, 3) == 0) /* the bus lets it through at once */
+		bus_publish_user(g->w->bus, n), user_news_unref(n);
+	else
+		vec_push(&g->news, n);
+}
+
 /* Half of them forwards, half back. */
 static void mark(struct game *g, int64_t c)
 {
@@ -276,7 +359,9 @@ static void something_happens(struct game *g)
 {
 	int64_t c = 1 + (int64_t)below(g, (uint64_t)g->made);
 	uint64_t dice = below(g, 10);
-	if (dice == 0 && g->made < CHANNELS) {
+	if (below(g, 3) == 0) {
+		set_key(g);
+	} else if (dice == 0 && g->made < CHANNELS) {
 		make_channel(g->w, ++g->made);
 		run_sql(g->w,
 				"UPDATE heads SET kind = 2 WHERE channel_id = %d; UPDATE channels SET name = NULL, name_key = "
@@ -348,6 +433,7 @@ static const struct sql SQL_LIST = { "SELECT m.channel_id, h.rev, m.joined_rev, 
 struct wanted {
 	struct game *g;
 	struct known list[CHANNELS + 1];
+	struct key keys[KEYS];
 };
 
 static void read_list(struct wanted *x)
@@ -366,11 +452,19 @@ static bool same(const struct known *a, const struct known *b)
 		   a->read_id == b->read_id;
 }
 
+static bool same_keys(const struct device *d, const struct key *keys)
+{
+	for (int k = 0; k < KEYS; k++)
+		if (d->keys[k].rev != keys[k].rev || d->keys[k].value != keys[k].value) return false;
+	return true;
+}
+
 static bool all_have_it(void *arg)
 {
 	struct wanted *x = arg;
 	for (int i = 0; i < DEVICES; i++) {
 		catch_up(&x->g->devices[i]);
+		if (!same_keys(&x->g->devices[i], x->keys)) return false;
 		for (int64_t c = 1; c <= CHANNELS; c++)
 			if (!same(&x->g->devices[i].known[c], &x->list[c])) return false;
 	}
@@ -380,6 +474,10 @@ static bool all_have_it(void *arg)
 static void show(const struct wanted *x)
 {
 	for (int i = 0; i < DEVICES; i++) {
+		for (int c = 0; c < KEYS; c++)
+			print_error("seed %d, device %d, key %d: has %d at %d, wanted %d at %d\n", (int)x->g->seed, i, c,
+						(int)x->g->devices[i].keys[c].value, (int)x->g->devices[i].keys[c].rev, (int)x->keys[c].value,
+						(int)x->keys[c].rev);
 		for (int64_t c = 1; c <= CHANNELS; c++) {
 			const struct known *k = &x->g->devices[i].known[c], *l = &x->list[c];
 			if (!same(k, l))
@@ -401,6 +499,7 @@ static void settle(struct game *g)
 		if (d->stopped) stop_or_go(g, d);
 	}
 	read_list(&x);
+	read_keys(g, x.keys);
 	world_until(g->w, all_have_it, &x);
 	if (!all_have_it(&x)) {
 		show(&x);
@@ -432,6 +531,7 @@ static void every_device_ends_with_the_list_of_the_database(void **state)
 		struct game *g = mem_new(struct game);
 		g->seed = seed;
 		random_seeded_init(&g->random, seed);
+		for (int i = 0; i < DEVICES; i++) g->devices[i].game = g;
 		play(g);
 		mem_free(g);
 	}

@@ -146,8 +146,16 @@ static void say_kick(struct session *s, enum err why)
 	say(s, "kick %s\n", err_row(why)->code);
 }
 
+static void say_own(struct session *s, const struct own *o)
+{
+	if (!s->conn) return;
+	conn_write_copy(s->conn, o->frame.p, o->frame.n);
+	conn_write_copy(s->conn, "\n", 1);
+}
+
 static const struct session_ops world_ops = {
-	say_ready, say_channel, say_gone, say_synced, say_reset, say_read, say_news, say_hint, say_drain, say_kick,
+	say_ready, say_channel, say_gone,  say_synced, say_reset, say_read,
+	say_news,  say_hint,    say_drain, say_kick,   NULL,      say_own,
 };
 
 /* ---- the world */
