@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/setting.h"
+#include "edge/docs.h"
 #include "edge/http_conn.h"
 #include "edge/openapi.h"
 
@@ -80,6 +81,7 @@ struct edge *edge_create(const struct edge_options *o)
 	e->table = route_table_create(o->routes, o->n_routes);
 	e->openapi = chunk_copy(openapi_json, openapi_json_n);
 	e->openapi_gzip = reply_gzip((struct str){ openapi_json, openapi_json_n });
+	e->docs = docs_files_create();
 	e->n_reactors = o->pod->n_reactors;
 	e->reactors = mem_zalloc(mem_times(e->n_reactors, sizeof *e->reactors));
 	for (size_t i = 0; i < e->n_reactors; i++) reactor_open(e, &e->reactors[i], o->pod->reactors[i]);
@@ -93,6 +95,7 @@ void edge_destroy(struct edge *e)
 	crowd_release(&e->crowd);
 	chunk_unref(e->openapi);
 	chunk_unref(e->openapi_gzip);
+	docs_files_destroy(e->docs);
 	origins_release(&e->origins);
 	proxies_release(&e->proxies);
 	mem_free(e->reactors);

@@ -37,6 +37,7 @@ struct edge { /* frozen, but for the crowd */
 	size_t n_reactors;
 	struct crowd crowd;
 	struct chunk *openapi, *openapi_gzip;
+	struct chunk **docs; /* files of /docs */
 };
 
 struct edge_reactor *edge_here(struct reactor *r);

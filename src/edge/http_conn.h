@@ -106,6 +106,8 @@ void reply_problem(struct request *q, enum err e);
 void reply_pack(struct request *q); /* compresses a body that is worth it; lane or reactor */
 /* A body that is always the same, and what reply_gzip() made of it when the server started (NULL: nothing). */
 void reply_shared(struct request *q, struct chunk *plain, struct chunk *gzip);
+/* A body that is there compressed alone: for who does not take that it is unpacked. */
+enum err reply_packed(struct request *q, struct chunk *gzip, size_t plain_n);
 struct chunk *reply_gzip(struct str text);        /* NULL: it cannot be */
 size_t reply_send(struct request *q, bool close); /* to its connection; the body's bytes. q->reply.status is set */
 

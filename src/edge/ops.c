@@ -18,7 +18,7 @@ enum err ops_health(struct request *q, struct db_conn *c)
 static const char front[] =
 	"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
 	"<title>Linnet</title><h1>Linnet is running</h1>"
-	"<p>This is the chat server. It speaks <a href=/api/openapi.json>HTTP and JSON</a>, and WebSocket at "
+	"<p>This is the chat server. It speaks <a href=/api/docs>HTTP and JSON</a>, and WebSocket at "
 	"<code>/ws</code>."
 	"<p>Register, then talk. The first account becomes the owner; where the server is not for its own machine alone, "
 	"it "

@@ -93,6 +93,28 @@ void reply_shared(struct request *q, struct chunk *plain, struct chunk *gzip)
 	q->reply.shared = chunk_ref(core->gzip ? gzip : plain);
 }
 
+static bool unpack(const struct chunk *gzip, size_t n, struct buf *out)
+{
+	z_stream z = { 0 };
+	if (inflateInit2(&z, 15 + 16) != Z_OK) return false;
+	z.next_in = (Bytef *)gzip->p, z.avail_in = (uInt)gzip->n;
+	z.next_out = (Bytef *)buf_reserve(out, n), z.avail_out = (uInt)n;
+	bool ok = inflate(&z, Z_FINISH) == Z_STREAM_END && z.total_out == n;
+	out->n += z.total_out;
+	inflateEnd(&z);
+	return ok;
+}
+
+enum err reply_packed(struct request *q, struct chunk *gzip, size_t plain_n)
+{
+	struct request_core *core = q->core;
+	core->packed = core->vary = true;
+	core->gzip = takes_gzip(q->head);
+	if (!core->gzip) return unpack(gzip, plain_n, &q->reply.body) ? OK : ERR_INTERNAL;
+	q->reply.shared = chunk_ref(gzip);
+	return OK;
+}
+
 void reply_pack(struct request *q)
 {
 	struct request_core *core = q->core;

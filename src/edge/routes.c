@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "edge/auth.h"
 #include "edge/channels.h"
+#include "edge/docs.h"
 #include "edge/invites.h"
 #include "edge/me.h"
 #include "edge/messages.h"

@@ -78,6 +78,8 @@ row('ready', none, '                200      200');
 row('metrics', none, '              200      200');
 row('version', none, '              200      200');
 row('openapi', none, '              200      200');
+row('docs', none, '                 200      200');
+row('docs_file', () => ({ path: { name: 'page.css' } }), '200 200');
 // ---- auth
 const newcomer: Make = (s) => ({ body: { username: `new-${s.n}`, password, cookie: false } });
 const login: Make = (s) => ({ body: { username: s.inside.username, password, cookie: false } });

@@ -32,15 +32,18 @@ compile()
 	quietly ninja -C "$dir" -j "$jobs" "$@"
 }
 
+# The npm packages bring the viewer of /docs.
 build_release()
 {
-	setup build --buildtype=release -Dtests=false -Dfaults=false
+	need_node_modules
+	setup build --buildtype=release -Dtests=false -Dfaults=false -Ddocs=enabled
 	compile build "$@"
 }
 
 build_asan()
 {
-	setup build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Dfaults=true
+	need_node_modules
+	setup build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Dfaults=true -Ddocs=enabled
 	compile build-asan "$@"
 }
 

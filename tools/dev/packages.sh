@@ -29,6 +29,7 @@ libllhttp-dev|node-llhttp'
 packages_tests='libcmocka-dev
 postgresql
 redis-server'
+packages_browser='chromium'
 packages_cluster='nginx
 postgresql
 redis-server'

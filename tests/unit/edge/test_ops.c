@@ -148,12 +148,48 @@ static void the_contract_is_one_body_for_all(void **state)
 	rig_close(&r);
 }
 
+/* With the viewer or without: the page and its style are always there. */
+static void the_docs_are_files_of_the_binary(void **state)
+{
+	struct rig r;
+	struct client k;
+	struct answer packed, plain, same;
+	rig_init(&r);
+	open(&r);
+	client_open(&r, &k);
+	client_send(&r, &k, GET("/docs/page.css", "Accept-Encoding: gzip\r\n") GET("/api/docs/page.css", ""));
+	assert_true(client_answer(&k, &packed) && client_answer(&k, &plain));
+	assert_str(answer_header(&packed, "content-encoding"), "gzip");
+	assert_str(answer_header(&packed, "content-type"), "text/css; charset=utf-8");
+	assert_memory_equal(packed.body.p, "\x1f\x8b", 2);
+	assert_null(answer_header(&plain, "content-encoding").p);
+	assert_str(answer_header(&plain, "vary"), "Accept-Encoding");
+	assert_memory_equal(plain.body.p, "body {", 6);
+	struct str tag = answer_header(&packed, "etag");
+	char again[256];
+	snprintf(again, sizeof again, "GET /docs/page.css HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"x\", " STR_FMT "\r\n\r\n",
+			 STR_ARG(tag));
+	client_send(&r, &k, again);
+	assert_true(client_answer(&k, &same));
+	assert_int_equal(same.status, 304);
+	assert_int_equal(same.body.n, 0);
+	client_close(&r, &k);
+	assert_exchange(&r, GET("/docs", ""), 200, "openapi.json");
+	assert_exchange(&r, GET("/docs/none", ""), 404, "\"not_found\"");
+	assert_exchange(&r, GET("/docs/page.html", ""), 404, "\"not_found\"");
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(alive_and_which_version),  cmocka_unit_test(ready_while_it_serves),
-		cmocka_unit_test(ready_also_without_redis), cmocka_unit_test(numbers_are_in_the_text_format),
-		cmocka_unit_test(others_find_nothing),      cmocka_unit_test(the_contract_is_one_body_for_all),
+		cmocka_unit_test(alive_and_which_version),
+		cmocka_unit_test(ready_while_it_serves),
+		cmocka_unit_test(ready_also_without_redis),
+		cmocka_unit_test(numbers_are_in_the_text_format),
+		cmocka_unit_test(others_find_nothing),
+		cmocka_unit_test(the_contract_is_one_body_for_all),
+		cmocka_unit_test(the_docs_are_files_of_the_binary),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
