@@ -28,7 +28,7 @@ struct pod {
 	struct bus *bus;
 	struct eph *eph;
 	struct epoch epoch; /* as found at start; the hub keeps the present one */
-	struct lane *write, *read, *sync, *cpu;
+	struct lane *write, *read, *sync, *cpu, *slow;
 	struct append *append;
 	struct markers *markers; /* app/marker.h */
 	struct hub *hub;
@@ -37,6 +37,7 @@ struct pod {
 	bool local; /* listens on loopback only and has no PUBLIC_URL (security: First run) */
 	uint8_t jwt_key[64], jwt_key_previous[64];
 	size_t jwt_key_n, jwt_key_previous_n;
+	_Atomic int64_t searches, searches_cut, search_scanned; /* counted on their lane */
 	_Atomic bool ready; /* serving: not starting, not draining */
 	_Atomic bool draining;
 	int64_t started_ms;

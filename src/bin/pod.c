@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/indexer.h"
 #include "app/marker.h"
 #include "app/pulse.h"
 #include "app/register.h"
@@ -72,9 +73,10 @@ static void open_lanes(struct process *p)
 	pod->read = make_lane(p, "read", (int)c->read_threads, 0, db_read);
 	pod->sync = make_lane(p, "sync", (int)c->sync_threads, 0, db_read);
 	pod->cpu = make_lane(p, "cpu", cpus_granted(""), 0, NULL);
+	pod->slow = make_lane(p, "slow", (int)c->slow_threads, 0, db_read);
 	p->append_lane = sqlite ? pod->write : make_lane(p, "append", 1, 0, db_append);
 	log_event(LOG_INFO, "process.lanes_opened",
-			  LOG_INT("database_connections", 1 + !sqlite + c->read_threads + c->sync_threads));
+			  LOG_INT("database_connections", 1 + !sqlite + c->read_threads + c->sync_threads + c->slow_threads));
 }
 
 /* ---- numbers that others hold */
@@ -82,11 +84,16 @@ static void write_gauges(void *arg, struct buf *out)
 {
 	struct process *p = arg;
 	char labels[64];
-	static const char *const names[] = { "write", "read", "sync", "cpu", "append" }; /* as open_lanes makes them */
+	static const char *const names[] = {
+		"write", "read", "sync", "cpu", "slow", "append"
+	}; /* as open_lanes makes them */
 	for (size_t i = 0; i < p->n_lanes; i++) {
 		snprintf(labels, sizeof labels, "lane=\"%s\"", names[i]);
 		metrics_line(out, METRIC_LANE_WAITING, labels, (int64_t)lane_depth(p->lanes[i]));
 	}
+	metrics_line(out, METRIC_SEARCHES, NULL, atomic_load(&p->pod.searches));
+	metrics_line(out, METRIC_SEARCH_CUT, NULL, atomic_load(&p->pod.searches_cut));
+	metrics_line(out, METRIC_SEARCH_SCANNED, NULL, atomic_load(&p->pod.search_scanned));
 	metrics_line(out, METRIC_WS_OPEN, NULL, (int64_t)hub_sessions(p->pod.hub));
 	metrics_line(out, METRIC_DB_RECONNECTS, NULL, db_connects(p->pod.db));
 	metrics_line(out, METRIC_DB_UP_READING, NULL, !db_away_ms(p->pod.db, DB_READING));
@@ -198,6 +205,22 @@ static void open_sweeper(struct process *p)
 	p->sweeper = sweeper_create(&o);
 }
 
+static void open_indexer(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const struct indexer_options o = {
+		.slow = pod->slow,
+		.write = pod->write,
+		.home = pod->reactors[0],
+		.metrics = pod->metrics,
+		.clock = pod->clock,
+		.pod = pod->id,
+		.every_ms = pod->config->search_index_ms,
+		.lease_ms = pod->config->search_lease_ms,
+	};
+	p->indexer = indexer_create(&o);
+}
+
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -266,6 +289,7 @@ enum err pod_open(struct process *p)
 	open_markers(p);
 	open_pulse(p);
 	open_sweeper(p);
+	open_indexer(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
 	p->edge = edge_create(&o);
@@ -358,6 +382,7 @@ static void close_reactors(struct process *p)
 	if (pod->markers) markers_destroy(pod->markers);
 	if (p->pulse) pulse_destroy(p->pulse);
 	if (p->sweeper) sweeper_stop(p->sweeper);
+	if (p->indexer) indexer_stop(p->indexer);
 	if (pod->hub) hub_stop(pod->hub);
 	for (size_t i = pod->n_reactors; i-- > 0;) { /* the first is the one that listeners come back to */
 		conn_layer_close(pod->reactors[i]);
@@ -374,6 +399,7 @@ void pod_close(struct process *p)
 	if (pod->append) append_destroy(pod->append);
 	close_reactors(p);
 	if (p->sweeper) sweeper_destroy(p->sweeper);
+	if (p->indexer) indexer_destroy(p->indexer);
 	if (pod->hub) hub_destroy(pod->hub);
 	edge_destroy(p->edge);
 	if (pod->eph) pod->eph->ops->destroy(pod->eph);

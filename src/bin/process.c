@@ -94,7 +94,7 @@ static bool read_redis(struct process *p)
 
 static int db_most(const struct config *c)
 {
-	return (int)(1 + 1 + c->read_threads + c->sync_threads + 1 +
+	return (int)(1 + 1 + c->read_threads + c->sync_threads + c->slow_threads +
 				 1); /* append, write, read, sync, slow, an operator's */
 }
 

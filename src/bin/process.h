@@ -15,6 +15,7 @@ struct process {
 	size_t n_lanes;
 	struct pulse *pulse;
 	struct sweeper *sweeper; /* Postgres */
+	struct indexer *indexer;
 	struct edge *edge;
 	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;

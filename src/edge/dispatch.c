@@ -263,7 +263,7 @@ static void job_run(struct job *j, void *state)
 static bool job_unwanted(const struct job *j)
 {
 	const struct request_core *core = container_of(j, struct request_core, job);
-	if (core->lane != LANE_read) return false;
+	if (core->lane != LANE_read && core->lane != LANE_slow) return false;
 	if (atomic_load(&core->gone)) return true;
 	return atomic_load(&core->peer_ended) && clock_monotonic_ns(core->request.pod->clock) - j->queued_ns > HALF_GONE_NS;
 }
@@ -288,7 +288,10 @@ static void job_done(struct job *j)
 static void submit(struct request *q, enum route_lane lane, enum err (*run)(struct request *, struct db_conn *))
 {
 	struct request_core *core = q->core;
-	struct lane *l = lane == LANE_read ? q->pod->read : lane == LANE_write ? q->pod->write : q->pod->cpu;
+	struct lane *const lanes[] = {
+		[LANE_read] = q->pod->read, [LANE_write] = q->pod->write, [LANE_cpu] = q->pod->cpu, [LANE_slow] = q->pod->slow
+	};
+	struct lane *l = lanes[lane];
 	core->lane = lane;
 	core->run = run;
 	core->verdict = OK;

@@ -14,7 +14,7 @@
 struct route;
 struct request;
 struct chunk;
-enum route_lane { LANE_read, LANE_write, LANE_cpu, LANE_inline, LANE_start };
+enum route_lane { LANE_read, LANE_write, LANE_cpu, LANE_slow, LANE_inline, LANE_start };
 
 #define REQUEST_PARAMS 4
 #define REQUEST_ID 64

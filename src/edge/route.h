@@ -5,12 +5,12 @@
  *
  * - AUTH: none: no session is looked for; session: its row is read as the first statement of the job
  * - SCOPE: read, write, manage, admin, own (under /auth: never by a token)
- * - LANE: read, write, cpu (for hashing passwords: `run` gets no connection; a session is checked on the read lane
+ * - LANE: read, write, slow (searches), cpu (for hashing passwords: `run` gets no connection; a session is checked on the read lane
  *   first), inline (run on the reactor, no connection), start (take is the whole: it calls request_finish later, unless
  *   it returns an error)
  * - BODY: none (what comes is thrown away), json, json_may (or nothing at all), form (JSON or
  *   application/x-www-form-urlencoded)
- * - RATE: requests, login, register, messages, none
+ * - RATE: requests, login, register, messages, search, none
  * - take: on the reactor, after the body was read; NULL where there is nothing to take
  * - run: on the lane; NULL only with start
  *
@@ -31,7 +31,7 @@ enum route_scope {
 	SCOPE_admin = SCOPE_ADMIN
 };
 enum route_body { BODY_none, BODY_json, BODY_json_may, BODY_form, BODY_sink };
-enum route_rate { RATE_requests, RATE_login, RATE_register, RATE_messages, RATE_none };
+enum route_rate { RATE_requests, RATE_login, RATE_register, RATE_messages, RATE_search, RATE_none };
 
 struct route {
 	enum http_method method;

@@ -10,6 +10,7 @@
 #include "edge/pins.h"
 #include "edge/reactions.h"
 #include "edge/route.h"
+#include "edge/search.h"
 #include "edge/settings.h"
 #include "edge/typing.h"
 #include "edge/upgrade.h"

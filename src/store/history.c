@@ -235,6 +235,16 @@ enum err users_by_id(struct db_conn *c, struct arena *a, const int64_t *ids, siz
 	return db_end(&rows);
 }
 
+enum err users_of_messages(struct db_conn *c, struct arena *a, const struct message *m, size_t n, struct user **out,
+						   size_t *found)
+{
+	struct ids ids = { 0 };
+	for (size_t i = 0; i < n; i++) name_message(&ids, &m[i]);
+	enum err e = users_by_id(c, a, ids.p, ids.n, out, found);
+	vec_release(&ids);
+	return e;
+}
+
 /* ---- a page */
 
 static enum err read_changes(struct db_conn *c, struct arena *a, struct page *p)

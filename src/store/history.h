@@ -72,6 +72,9 @@ enum err changes_read(struct db_conn *c, struct arena *a, const struct actor *wh
 					  struct changes *out);
 void changes_release(struct changes *p);
 
+/* All whom these messages name. */
+enum err users_of_messages(struct db_conn *c, struct arena *a, const struct message *m, size_t n, struct user **out,
+						   size_t *found);
 /* People by id, ascending; *n those that were found. */
 enum err users_by_id(struct db_conn *c, struct arena *a, const int64_t *ids, size_t n, struct user **out,
 					 size_t *found);

@@ -100,7 +100,7 @@ function fine(id: string): Fields {
   return Object.fromEntries(Object.entries(all).filter(([name]) => together[id]?.includes(name) ?? true));
 }
 
-const queries: { [id: string]: string } = { change_list: '?since_rev=0' };
+const queries: { [id: string]: string } = { change_list: '?since_rev=0', search: '?q=hello' };
 // A setting's key is no id, and nobody else's (settings.test.ts).
 const hasId = (r: Route): boolean => r.path.includes('{') && !r.path.includes('{key}');
 const takesBody = (r: Route): boolean => r.body !== 'none';

@@ -137,6 +137,9 @@ row(
 row('invite_get', code, '           200      200');
 row('invite_accept', code, '        401      200      200      200      200');
 row('invite_delete', code, '        401      unknown  may_not  may_not  204');
+// ---- search
+row('search', withQuery(none, { q: 'hi' }), '401 200');
+row('search of a room', (s) => ({ query: { q: 'hi', channel_id: s.room } }), '401 outside 200 200 200');
 // ---- messages                    nobody   stranger guest    member   operator
 row('message_list', room, '         401      outside  200      200      200');
 row('message_create', say, '401 outside 201 201 201');

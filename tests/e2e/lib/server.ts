@@ -14,6 +14,7 @@ type Env = { [name: string]: string };
 const relaxed: Env = {
   LINNET_RATE_REQUESTS: 'off',
   LINNET_RATE_MESSAGES: 'off',
+  LINNET_RATE_SEARCH: 'off',
   LINNET_RATE_LOGIN: 'off',
   LINNET_RATE_REGISTER: 'off',
   LINNET_ARGON_OPS: '1',
