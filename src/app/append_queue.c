@@ -60,7 +60,8 @@ void append_queue_return(struct append_queue *q, struct change_list *back)
 /* What may break a unique name goes alone, so that it fails alone. */
 static bool goes_alone(const struct change *c)
 {
-	return c->create || (c->kind == CHANGE_CHANNEL && c->text_key.p);
+	bool username = c->kind == CHANGE_USER && c->person && c->person->has_username;
+	return c->create || username || (c->kind == CHANGE_CHANNEL && c->text_key.p);
 }
 
 /* A reply in a thread changes its root as well, and is written as other changes are. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/indexer.h"
+#include "app/leaver.h"
 #include "app/marker.h"
 #include "app/pulse.h"
 #include "app/register.h"
@@ -221,6 +222,19 @@ static void open_indexer(struct process *p)
 	p->indexer = indexer_create(&o);
 }
 
+static void open_leaver(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const struct leaver_options o = {
+		.append = pod->append,
+		.write = pod->write,
+		.home = pod->reactors[0],
+		.clock = pod->clock,
+		.every_ms = pod->config->deletions_ms,
+	};
+	p->leaver = leaver_create(&o);
+}
+
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -290,6 +304,7 @@ enum err pod_open(struct process *p)
 	open_pulse(p);
 	open_sweeper(p);
 	open_indexer(p);
+	open_leaver(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
 	p->edge = edge_create(&o);
@@ -383,6 +398,7 @@ static void close_reactors(struct process *p)
 	if (p->pulse) pulse_destroy(p->pulse);
 	if (p->sweeper) sweeper_stop(p->sweeper);
 	if (p->indexer) indexer_stop(p->indexer);
+	if (p->leaver) leaver_stop(p->leaver);
 	if (pod->hub) hub_stop(pod->hub);
 	for (size_t i = pod->n_reactors; i-- > 0;) { /* the first is the one that listeners come back to */
 		conn_layer_close(pod->reactors[i]);
@@ -394,12 +410,14 @@ static void close_reactors(struct process *p)
 void pod_close(struct process *p)
 {
 	struct pod *pod = &p->pod;
+	if (p->leaver) leaver_halt(p->leaver);
 	if (pod->append) append_drain(pod->append, -1);
 	if (pod->markers) markers_flush(pod->markers, -1);
 	if (pod->append) append_destroy(pod->append);
 	close_reactors(p);
 	if (p->sweeper) sweeper_destroy(p->sweeper);
 	if (p->indexer) indexer_destroy(p->indexer);
+	if (p->leaver) leaver_destroy(p->leaver);
 	if (pod->hub) hub_destroy(pod->hub);
 	edge_destroy(p->edge);
 	if (pod->eph) pod->eph->ops->destroy(pod->eph);

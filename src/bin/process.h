@@ -16,6 +16,7 @@ struct process {
 	struct pulse *pulse;
 	struct sweeper *sweeper; /* Postgres */
 	struct indexer *indexer;
+	struct leaver *leaver;
 	struct edge *edge;
 	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;

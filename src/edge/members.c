@@ -4,6 +4,7 @@
 #include "eph/present.h"
 #include "hub/hub.h"
 #include "model/text.h"
+#include "store/block.h"
 #include "store/channel.h"
 
 struct member_query {
@@ -60,14 +61,23 @@ static void reply_members(struct request *q, const struct member_page *page)
 
 #define LOOK_MOST 1000 /* members who are looked at one by one; of more channels those who wrote or typed lately */
 
-/* Leaves the first `limit` of them who are not offline. */
-static void keep_online(struct request *q, struct member_page *page, size_t limit)
+static bool in_ids(const struct member_ids *ids, int64_t id)
+{
+	for (size_t i = 0; i < ids->n; i++)
+		if (ids->ids[i] == id) return true;
+	return false;
+}
+
+/* Leaves the first `limit` of them who are not offline; who has blocked the reader is. */
+static void keep_online(struct request *q, struct member_page *page, const struct member_ids *blockers, size_t limit)
 {
 	int64_t *ids = arena_array(&q->arena, int64_t, page->n + 1);
 	uint8_t *states = arena_array(&q->arena, uint8_t, page->n + 1);
 	size_t n = 0, read = page->n;
 	for (size_t i = 0; i < read; i++) ids[i] = page->items[i].user.id;
 	hub_presences(q->pod->hub, ids, read, states);
+	for (size_t i = 0; i < read; i++)
+		if (in_ids(blockers, ids[i])) states[i] = PRESENCE_OFFLINE;
 	for (size_t i = 0; i < read; i++) {
 		if (!states[i]) continue;
 		if (n == limit) {
@@ -96,17 +106,21 @@ static enum err list_online(struct request *q, struct db_conn *c, const struct c
 							struct member_page *page)
 {
 	const struct member_query *m = q->in;
-	struct member_ids ids = { 0 };
+	struct member_ids ids = { 0 }, blockers;
+	int64_t *against;
 	bool large = ch->large || ch->member_count > LOOK_MOST;
 	struct str cursor = m->cursor;
 	if (large) ids = lately(q, m->channel_id);
-	for (;;) {
-		enum err e = member_list(c, &q->arena, m->channel_id, large ? &ids : NULL, key, cursor, LOOK_MOST, page);
+	enum err e = blocks_against(c, &q->arena, q->actor.user_id, &against, &blockers.n);
+	blockers.ids = against;
+	while (!e) {
+		e = member_list(c, &q->arena, m->channel_id, large ? &ids : NULL, key, cursor, LOOK_MOST, page);
 		if (e) return e;
-		keep_online(q, page, (size_t)m->limit);
+		keep_online(q, page, &blockers, (size_t)m->limit);
 		if (page->n || !page->next.p) return OK;
 		cursor = page->next;
 	}
+	return e;
 }
 
 enum err member_list_run(struct request *q, struct db_conn *c)

@@ -1,6 +1,8 @@
 /* The table of routes, made from routes.def. */
 #include "base/mem.h"
+#include "edge/accounts.h"
 #include "edge/auth.h"
+#include "edge/blocks.h"
 #include "edge/channels.h"
 #include "edge/docs.h"
 #include "edge/invites.h"

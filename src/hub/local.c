@@ -189,7 +189,8 @@ void local_hint(struct hub_reactor *hr, const struct hint *h)
 	const struct local *l = local_get(hr, h->channel_id);
 	for (size_t i = 0; l && i < l->subs.n; i++) {
 		struct session *s = l->subs.p[i]->session;
-		if (s->user_id != h->user_id && conn_idle_out(s->conn)) s->ops->hint(s, h);
+		if (s->user_id == h->user_id || person_has_blocked(s->person, h->user_id)) continue;
+		if (conn_idle_out(s->conn)) s->ops->hint(s, h);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "hub/list.h"
 #include "hub/reading.h"
 #include "hub/session.h"
+#include "hub/watch.h"
 
 struct person *person_join(struct hub_reactor *hr, struct session *s)
 {
@@ -32,6 +33,8 @@ void person_leave(struct session *s)
 	p->here->hub->bus->ops->unsubscribe(p->here->hub->bus, TOPIC_USER, p->user_id);
 	id_map_take(&p->here->people, p->user_id);
 	reading_forget(p);
+	vec_release(&p->blocked);
+	vec_release(&p->blockers);
 	mem_free(p);
 }
 
@@ -40,6 +43,45 @@ static void heard(struct person *p, int64_t rev)
 	if (rev > p->heard) p->heard = rev;
 	if (rev > p->news) p->news = rev;
 }
+
+/* ---- blocks: no hint of whom one has blocked, no presence of who has blocked one */
+
+static bool has_id(const int64_t *ids, size_t n, int64_t id)
+{
+	for (size_t lo = 0, hi = n; lo < hi;) {
+		size_t mid = (lo + hi) / 2;
+		if (ids[mid] == id) return true;
+		if (ids[mid] < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+bool person_has_blocked(const struct person *p, int64_t user_id)
+{
+	return has_id(p->blocked.p, p->blocked.n, user_id);
+}
+
+bool person_is_blocked_by(const struct person *p, int64_t user_id)
+{
+	return has_id(p->blockers.p, p->blockers.n, user_id);
+}
+
+void person_blocks(struct person *p, const struct sync_list *l)
+{
+	size_t bytes = l->n_blockers * sizeof *l->blocker_ids;
+	bool same = p->blockers.n == l->n_blockers && (!bytes || !memcmp(p->blockers.p, l->blocker_ids, bytes));
+	vec_clear(&p->blocked);
+	for (size_t i = 0; i < l->n_blocked; i++) vec_push(&p->blocked, l->blocked_ids[i]);
+	if (same) return;
+	vec_clear(&p->blockers);
+	for (size_t i = 0; i < l->n_blockers; i++) vec_push(&p->blockers, l->blocker_ids[i]);
+	watch_judge_again(p);
+}
+
+/* ---- */
 
 void person_refute(struct person *p, int64_t user_rev)
 {

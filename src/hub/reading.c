@@ -167,6 +167,7 @@ static void reading_done(struct job *j)
 	if (p && !h->stopping) {
 		bool good = !j->err && hub_ours(r->here, r->asked, r->epoch);
 		if (good) person_refute(p, r->list.user_rev);
+		if (good) person_blocks(p, &r->list);
 		give(p, r, good); /* nothing is begun until all have it */
 		r->over = true;
 		r->failed = !good;

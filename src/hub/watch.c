@@ -57,14 +57,20 @@ static bool all_known(const struct watch *w)
 	return true;
 }
 
+/* Who has blocked the watcher is never there. */
+static uint8_t shown(const struct watch *w, const struct watcher *x)
+{
+	return person_is_blocked_by(w->session->person, x->of->user_id) ? PRESENCE_OFFLINE : x->of->state;
+}
+
 static void write_out(struct watch *w)
 {
 	struct presence_item items[WATCH_MOST];
 	size_t n = 0;
 	for (size_t i = 0; i < w->n; i++) {
 		struct watcher *x = &w->set[i];
-		if (x->told == x->of->state || !x->of->known) continue;
-		x->told = x->of->state;
+		if (!x->of->known || x->told == shown(w, x)) continue;
+		x->told = shown(w, x);
 		items[n++] = (struct presence_item){ x->of->user_id, (enum presence)x->told };
 	}
 	if (!n && !w->whole) return;
@@ -107,6 +113,17 @@ static void set_state(struct watching *g, struct watched *p, enum presence state
 	p->state = (uint8_t)state;
 	for (struct list *i = p->watchers.next; i != &p->watchers; i = i->next)
 		differs(g, watch_of(container_of(i, struct watcher, link)));
+}
+
+void watch_judge_again(struct person *p)
+{
+	struct watching *g = p->here->watching;
+	for (struct list *i = p->sessions.next; i != &p->sessions; i = i->next) {
+		struct session *s = container_of(i, struct session, person_link);
+		if (s->watch) differs(g, s->watch);
+	}
+	tell_all(g);
+	watch_wake(p->here);
 }
 
 /* ---- looking */

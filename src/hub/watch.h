@@ -24,6 +24,8 @@ struct presence_item {
 enum err watch_set(struct session *s, const int64_t *ids, size_t n);
 void watch_end(struct session *s); /* it closes */
 
+struct person;
+void watch_judge_again(struct person *p);                 /* who has blocked them is known now, or are others */
 void watch_news(struct hub_reactor *hr, int64_t user_id); /* they may have changed, or news begin to arrive */
 void watch_wake(struct hub_reactor *hr);                  /* there is something to sweep */
 void watch_open(struct hub_reactor *hr);

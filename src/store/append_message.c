@@ -24,7 +24,8 @@ static const struct sql SQL_FORGET_REACTIONS = { "DELETE FROM reactions WHERE ch
 enum err tx_ask_message(struct tx_ask *q)
 {
 	struct change *c = q->c;
-	if (!q->permit.channel || !q->me.member || c->message_id < q->me.first_id) return OK;
+	bool may_see = c->as_user || (q->me.member && c->message_id >= q->me.first_id);
+	if (!q->permit.channel || !may_see) return OK;
 	enum err e = message_of_change(q->tx->c, c, c->message_id);
 	if (e == ERR_NOT_FOUND) return OK;
 	q->permit.message = !e;
@@ -123,6 +124,10 @@ enum err write_delete(struct tx_ask *q)
 	bool audit;
 	if (tx_other_epoch(q)) return OK;
 	enum err e = tx_ask_message(q);
+	if (q->c->as_user) { /* what was left of an account, wherever it was */
+		bool there = q->permit.message && !q->permit.message_deleted && !q->permit.channel->deleted;
+		return e || !there ? e : delete_write(q, false);
+	}
 	if (e || !tx_permitted(q, &audit)) return e;
 	return delete_write(q, audit);
 }

@@ -347,6 +347,10 @@ static enum err read_actors(struct append_tx *tx)
 			c->err = ERR_SKIPPED;
 			continue;
 		}
+		if (c->as_user) {
+			tx->actors[i] = (struct actor){ .user_id = c->as_user, .role = USER_MEMBER, .scopes = SCOPE_ALL };
+			continue;
+		}
 		creds[n] = &c->credential, of[n++] = i;
 	}
 	return read_sessions(tx, creds, of, n);

@@ -36,6 +36,12 @@ struct person_patch {
 	bool has_status;
 	struct str status; /* likewise */
 	bool has_disturb, do_not_disturb;
+	/* what admins change of others */
+	bool has_role, has_username, has_deactivated, deactivated;
+	enum user_role role;
+	struct str username; /* checked */
+	bool deletes;        /* the account: its row is emptied, and what is left is done by app/leaver.h */
+	bool messages;       /* likewise its messages */
 };
 
 struct change {
@@ -45,7 +51,8 @@ struct change {
 	int64_t channel_id;
 	struct credential credential; /* judged under the lock, by the session's row */
 	int need_scope;               /* enum scope */
-	int64_t user_id;              /* whom it is about (join, leave, kick, role); 0: the actor */
+	int64_t as_user; /* for somebody who cannot act any more: no session is looked for. CHANGE_LEAVE, CHANGE_DELETE */
+	int64_t user_id; /* whom it is about (join, leave, kick, role); 0: the actor */
 	const struct send *send;
 	int64_t message_id, if_body_rev;   /* if_body_rev 0: whatever */
 	uint64_t epoch;                    /* of the history that message_id belongs to; 0: the present */

@@ -1,6 +1,7 @@
 #include "store/sync.h"
 
 #include "base/map.h"
+#include "store/block.h"
 #include "store/epoch.h"
 #include "store/log.h"
 #include "store/rows.h"
@@ -217,7 +218,6 @@ static const struct sql SQL_LEFT = {
 	"ORDER BY user_rev DESC LIMIT $2",
 	NULL,
 };
-static const struct sql SQL_BLOCKED = { "SELECT blocked_id FROM blocks WHERE user_id = $1 ORDER BY blocked_id", NULL };
 static const struct sql SQL_PEOPLE = {
 	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY("u.user_id", "$1") " ORDER BY u.user_id",
 	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY_SQLITE("u.user_id", "$1") " ORDER BY u.user_id",
@@ -283,20 +283,6 @@ static enum err list_channels(struct db_conn *c, struct arena *a, struct sync_li
 	return e;
 }
 
-static enum err list_blocked(struct db_conn *c, struct arena *a, struct sync_list *out)
-{
-	VEC(int64_t) v = { 0 };
-	struct db_rows rows;
-	enum err e = db_query(c, &SQL_BLOCKED, DB_ARGS(DB_I64(out->user_id)), &rows);
-	while (!e && db_next(&rows)) vec_push(&v, db_i64(&rows, 0));
-	if (!e) e = db_end(&rows);
-	out->n_blocked = v.n;
-	out->blocked_ids = arena_array(a, int64_t, v.n + 1);
-	for (size_t i = 0; i < v.n; i++) out->blocked_ids[i] = v.p[i];
-	vec_release(&v);
-	return e;
-}
-
 /* The people of the direct messages. */
 static enum err list_people(struct db_conn *c, struct arena *a, struct sync_list *out)
 {
@@ -332,7 +318,8 @@ enum err sync_list(struct db_conn *c, struct arena *a, struct sync_list *out, ui
 	if (!e) e = list_sessions(c, out);
 	if (!e) e = list_channels(c, a, out);
 	if (!e) e = list_left(c, a, out);
-	if (!e) e = list_blocked(c, a, out);
+	if (!e) e = blocks_of(c, a, out->user_id, &out->blocked_ids, &out->n_blocked);
+	if (!e) e = blocks_against(c, a, out->user_id, &out->blocker_ids, &out->n_blockers);
 	if (!e) e = list_people(c, a, out);
 	if (!e && out->own_since < out->user_rev) e = own_read(c, a, out->user_id, out->own_since, &out->own);
 	return end_snapshot(c, e);

@@ -66,12 +66,14 @@ struct sync_list {
 	size_t n_channels;
 	struct sync_left *left; /* the last of them first */
 	size_t n_left;
-	int64_t left_reach;  /* `left` has everything after this user_rev */
-	struct own_list own; /* their other things that changed after own_since */
-	struct user user;    /* who they are */
-	bool active;         /* neither deactivated nor deleted */
-	int64_t *blocked_ids;
+	int64_t left_reach;   /* `left` has everything after this user_rev */
+	struct own_list own;  /* their other things that changed after own_since */
+	struct user user;     /* who they are */
+	bool active;          /* neither deactivated nor deleted */
+	int64_t *blocked_ids; /* whom they have blocked, ascending */
 	size_t n_blocked;
+	int64_t *blocker_ids; /* who have blocked them, ascending: never told */
+	size_t n_blockers;
 	struct user *users; /* those named by the channels (DMs) */
 	size_t n_users;
 };

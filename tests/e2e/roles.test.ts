@@ -24,6 +24,7 @@ const outcomes: { [word: string]: [number, string?] } = {
   may_not: [403, 'not_allowed'],
   no_scope: [403, 'scope_missing'],
   unknown: [404, 'not_found'],
+  bad_code: [401, 'bad_credentials'],
   invalid: [422, 'invalid'],
 };
 
@@ -103,6 +104,15 @@ row('token_delete', (s) => ({ path: { id: s.token } }), '401 204');
 row('user_list', none, '            401      200');
 row('user_get', (s) => ({ path: { id: s.inside.id } }), '401 200');
 row('user_get of a stranger', (s) => ({ path: { id: s.outside.id } }), '401 200 unknown 200 200');
+const somebody: Make = (s) => ({ path: { id: s.inside.id } });
+row('me_delete', () => ({ body: { password } }), '401 204');
+row('auth_reset', () => ({ body: { code: 'none', password } }), 'bad_code bad_code');
+row('user_create', (s) => ({ body: { username: `made-${s.n}` } }), '401 may_not');
+row('user_patch', withBody(somebody, { role: 'member' }), '401 may_not');
+row('user_delete', somebody, '       401      may_not');
+row('user_reset', somebody, '        401      may_not');
+row('block_put', somebody, '         401      204');
+row('block_delete', somebody, '      401      204');
 // ---- server
 row('server_get', none, '           200      200');
 // ---- channels                    nobody   stranger guest    member   operator

@@ -1,0 +1,182 @@
+#include "app/leaver.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/deletion.h"
+
+#define SLICE 100
+#define TAKEN_MS 60000 /* for so long nobody else goes on with it */
+
+enum stage { STAGE_TAKE, STAGE_MESSAGES, STAGE_CHANNELS };
+
+struct leaver_change {
+	struct change change;
+	struct leaver *of;
+};
+struct leaver {
+	struct leaver_options o;
+	pthread_mutex_t lock;
+	bool halted; /* under the lock */
+	struct mail begin;
+	struct timer timer;
+	bool stopping, failed;
+	/* while the job is on its way the lane's, else the reactor's */
+	struct job job;
+	enum stage stage;
+	struct deletion deletion;
+	struct deletion_at at, before; /* before: where this slice began */
+	struct deletion_item items[SLICE];
+	size_t n, waiting;
+	bool retry; /* something of the slice was not written */
+	struct leaver_change changes[SLICE];
+};
+
+/* ---- on the lane: what is to be done next */
+
+static enum err next(struct leaver *l, struct db_conn *c)
+{
+	int64_t now_ms = clock_wall_ms(l->o.clock);
+	enum err e = OK;
+	l->n = 0;
+	if (l->stage == STAGE_TAKE) {
+		e = deletion_take(c, now_ms, now_ms + TAKEN_MS, &l->deletion);
+		if (e) return e;
+		l->at = (struct deletion_at){ 0 };
+		l->stage = l->deletion.messages ? STAGE_MESSAGES : STAGE_CHANNELS;
+	} else {
+		e = deletion_keep(c, l->deletion.user_id, now_ms + TAKEN_MS);
+	}
+	l->before = l->at;
+	if (!e && l->stage == STAGE_MESSAGES) {
+		e = deletion_messages(c, l->deletion.user_id, &l->at, l->items, SLICE, &l->n);
+		if (e || l->n) return e;
+		l->at = l->before = (struct deletion_at){ 0 };
+		l->stage = STAGE_CHANNELS;
+	}
+	if (!e) e = deletion_channels(c, l->deletion.user_id, &l->at, l->items, SLICE, &l->n);
+	if (e || l->n) return e;
+	l->stage = STAGE_TAKE;
+	return deletion_over(c, l->deletion.user_id);
+}
+
+static void next_run(struct job *j, void *state)
+{
+	struct leaver *l = container_of(j, struct leaver, job);
+	j->err = next(l, state);
+}
+
+/* ---- on the reactor */
+
+static void again(struct leaver *l, int64_t in_ms)
+{
+	if (!l->stopping) timer_set(l->o.home, &l->timer, in_ms);
+}
+
+static bool matters(enum err e)
+{
+	return e && e != ERR_NOT_FOUND && e != ERR_NOT_ALLOWED && e != ERR_NOT_MEMBER;
+}
+
+static void one_less(struct leaver *l, enum err e)
+{
+	if (matters(e)) l->retry = true;
+	if (--l->waiting) return;
+	if (l->retry) l->at = l->before;
+	again(l, l->retry ? l->o.every_ms : 0);
+}
+
+static void change_done(struct change *c)
+{
+	struct leaver *l = container_of(c, struct leaver_change, change)->of;
+	enum err e = c->err;
+	arena_release(&c->arena);
+	one_less(l, e);
+}
+
+static void submit(struct leaver *l, size_t i)
+{
+	const struct deletion_item *item = &l->items[i];
+	struct change *c = &l->changes[i].change;
+	l->changes[i].of = l;
+	*c = (struct change){
+		.kind = item->message_id ? CHANGE_DELETE : CHANGE_LEAVE,
+		.channel_id = item->channel_id,
+		.message_id = item->message_id,
+		.as_user = l->deletion.user_id,
+		.role = -1,
+		.voice = -1,
+		.address = STR_NONE,
+		.request_id = STR_NONE,
+		.home = l->o.home,
+		.done = change_done,
+	};
+	pthread_mutex_lock(&l->lock);
+	enum err e = l->halted ? ERR_DRAINING : append_submit(l->o.append, c);
+	pthread_mutex_unlock(&l->lock);
+	if (e) one_less(l, e);
+}
+
+static void next_done(struct job *j)
+{
+	struct leaver *l = container_of(j, struct leaver, job);
+	if (l->stopping) return;
+	bool failed = j->err && j->err != ERR_NOT_FOUND;
+	if (failed && !l->failed) log_event(LOG_WARN, "account.deletion_failed", LOG_TEXT("error", err_row(j->err)->code));
+	l->failed = failed;
+	if (failed) l->at = l->before;
+	if (j->err || !l->n) {
+		again(l, j->err ? l->o.every_ms : 0);
+		return;
+	}
+	l->retry = false;
+	l->waiting = l->n + 1; /* one more, so that it does not end while they are handed over */
+	for (size_t i = 0; i < l->n; i++) submit(l, i);
+	one_less(l, OK);
+}
+
+static void due(struct reactor *r, struct timer *t)
+{
+	struct leaver *l = container_of(t, struct leaver, timer);
+	l->job = (struct job){ .home = r, .run = next_run, .done = next_done };
+	if (lane_submit(l->o.write, &l->job)) again(l, l->o.every_ms); /* there is more urgent work */
+}
+
+/* ---- life */
+
+static void begin_arrives(struct reactor *r, struct mail *m)
+{
+	again(container_of(m, struct leaver, begin), 0);
+}
+
+struct leaver *leaver_create(const struct leaver_options *o)
+{
+	struct leaver *l = mem_new(struct leaver);
+	l->o = *o;
+	pthread_mutex_init(&l->lock, NULL);
+	timer_init(&l->timer, due);
+	l->begin.deliver = begin_arrives;
+	reactor_post(o->home, &l->begin);
+	return l;
+}
+
+void leaver_halt(struct leaver *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->halted = true;
+	pthread_mutex_unlock(&l->lock);
+}
+
+void leaver_stop(struct leaver *l)
+{
+	l->stopping = true;
+	timer_clear(&l->timer);
+}
+
+void leaver_destroy(struct leaver *l)
+{
+	pthread_mutex_destroy(&l->lock);
+	mem_free(l);
+}

@@ -1,0 +1,169 @@
+#include "edge/accounts.h"
+
+#include "app/account.h"
+#include "base/random.h"
+#include "codec/codec.h"
+#include "edge/append_call.h"
+#include "edge/route.h"
+
+static struct account_by by_whom(struct request *q)
+{
+	return (struct account_by){
+		.actor = &q->actor,
+		.need_scope = q->route->scope,
+		.address = q->address,
+		.request_id = str_of(q->id),
+		.now_ms = clock_wall_ms(q->pod->clock),
+	};
+}
+
+/* ---- made */
+
+enum err user_create_take(struct request *q)
+{
+	struct account_new *n = arena_new(&q->arena, struct account_new);
+	struct person_new *p = &n->person;
+	struct json_in in;
+	struct str name;
+	enum err e = OK;
+	q->in = n;
+	p->display_name = p->password_hash = STR_NONE;
+	p->role = USER_MEMBER;
+	json_in_open(&in, q->json, &q->problem);
+	if (json_in_str(&in, "username", JSON_NEED, &name)) e = username_check(&q->arena, name, &p->username, &q->problem);
+	if (json_in_str(&in, "display_name", JSON_MAY, &p->display_name))
+		e = err_first(e, display_name_check(&q->arena, &p->display_name, &q->problem));
+	json_in_bool(&in, "bot", JSON_MAY, &p->bot);
+	return err_first(json_in_close(&in), e);
+}
+
+static enum err create_run(struct request *q, struct db_conn *c)
+{
+	struct account_new *n = q->in;
+	const struct account_by by = by_whom(q);
+	struct user u;
+	n->person.created_by = q->actor.user_id;
+	n->person.now_ms = n->token.now_ms = by.now_ms;
+	enum err e = account_make(c, &by, n, &q->problem);
+	if (!e) e = person_read(c, &q->arena, n->person.user_id, &u);
+	if (e) return e;
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	json_key(&o, "user");
+	codec_user(&o, &u);
+	if (n->person.bot) {
+		json_field_text(&o, "token", n->token.secret);
+	} else {
+		json_field_text(&o, "reset_code", n->code.text);
+		json_field_time(&o, "expires_at", n->code.expires_at);
+	}
+	json_close(&o, '}');
+	q->reply.status = 201;
+	return OK;
+}
+
+/* A bot's token reads and writes; its verifier costs some thousand hashes. */
+enum err user_create_run(struct request *q, struct db_conn *c)
+{
+	struct account_new *n = q->in;
+	if (n->person.bot) {
+		uint8_t *scram = arena_alloc(&q->arena, SCRAM_BYTES), salt[SCRAM_SALT];
+		random_kernel.bytes(&random_kernel, salt, sizeof salt);
+		token_make(n->token.secret);
+		token_scram(str_of(n->token.secret), salt, scram);
+		n->token.scram = scram;
+		n->token.name = STR("bot");
+		n->token.scopes = SCOPE_READ | SCOPE_WRITE;
+	}
+	request_then(q, LANE_write, create_run);
+	return OK;
+}
+
+/* ---- changed */
+
+static enum err changed_run(struct request *q, struct db_conn *c)
+{
+	struct user u;
+	int64_t id;
+	enum err e = request_id_param(q, 0, &id);
+	if (!e) e = person_read(c, &q->arena, id, &u);
+	if (e) return e;
+	struct json_out o = reply_json(q);
+	codec_user(&o, &u);
+	return OK;
+}
+
+static enum err patch_take(struct request *q, struct person_patch *p)
+{
+	struct json_in in;
+	struct str text;
+	enum err e = OK;
+	json_in_open(&in, q->json, &q->problem);
+	p->has_role = json_in_str(&in, "role", JSON_MAY, &text);
+	if (p->has_role && !user_role_parse(text, &p->role))
+		e = problem_field(&q->problem, "role", "must be guest, member, admin or owner");
+	p->has_username = json_in_str(&in, "username", JSON_MAY, &text);
+	if (p->has_username) e = err_first(e, username_check(&q->arena, text, &p->username, &q->problem));
+	p->has_deactivated = json_in_bool(&in, "deactivated", JSON_MAY, &p->deactivated);
+	e = err_first(json_in_close(&in), e);
+	if (!e && !p->has_role && !p->has_username && !p->has_deactivated)
+		e = problem_field(&q->problem, "role", "or username or deactivated is wanted");
+	return e;
+}
+
+static enum err subject(struct request *q, int64_t *id)
+{
+	enum err e = request_id_param(q, 0, id);
+	return !e && !*id ? ERR_NOT_FOUND : e; /* to a change it would mean oneself */
+}
+
+enum err user_patch_take(struct request *q)
+{
+	struct person_patch *p = arena_new(&q->arena, struct person_patch);
+	int64_t id;
+	enum err e = subject(q, &id);
+	if (!e) e = patch_take(q, p);
+	if (e) return e;
+	struct append_call *call = append_call(q, CHANGE_USER, 0);
+	call->change.user_id = id;
+	call->change.person = p;
+	call->run = changed_run;
+	return append_call_submit(call);
+}
+
+enum err user_delete_take(struct request *q)
+{
+	struct person_patch *p = arena_new(&q->arena, struct person_patch);
+	int64_t id;
+	enum err e = subject(q, &id);
+	p->deletes = true;
+	if (!e && q->json) {
+		struct json_in in;
+		json_in_open(&in, q->json, &q->problem);
+		e = leaving_messages(q, &in, &p->messages);
+		e = err_first(json_in_close(&in), e);
+	}
+	if (e) return e;
+	struct append_call *call = append_call(q, CHANGE_USER, 0);
+	call->change.user_id = id;
+	call->change.person = p;
+	return append_call_submit(call);
+}
+
+/* ---- a code */
+
+enum err user_reset_run(struct request *q, struct db_conn *c)
+{
+	struct reset_code r = { 0 };
+	const struct account_by by = by_whom(q);
+	enum err e = request_id_param(q, 0, &r.user_id);
+	if (!e) e = account_code(c, &by, &r, &q->problem);
+	if (e) return e;
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	json_field_text(&o, "reset_code", r.text);
+	json_field_time(&o, "expires_at", r.expires_at);
+	json_close(&o, '}');
+	q->reply.status = 201;
+	return OK;
+}
