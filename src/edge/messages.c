@@ -12,7 +12,7 @@
 
 /* ---- pages */
 
-static enum err take_place(struct request *q, const char *name, enum page_kind kind, struct page_query *p)
+enum err message_place_take(struct request *q, const char *name, enum page_kind kind, struct page_query *p)
 {
 	struct str text = STR_NONE;
 	enum err e = request_query_str(q, name, &text);
@@ -40,9 +40,9 @@ enum err message_list_take(struct request *q)
 	int64_t limit = 50;
 	q->in = p;
 	enum err e = request_id_param(q, 0, &p->channel_id);
-	if (!e) e = take_place(q, "before", PAGE_BEFORE, p);
-	if (!e) e = take_place(q, "after", PAGE_AFTER, p);
-	if (!e) e = take_place(q, "around", PAGE_AROUND, p);
+	if (!e) e = message_place_take(q, "before", PAGE_BEFORE, p);
+	if (!e) e = message_place_take(q, "after", PAGE_AFTER, p);
+	if (!e) e = message_place_take(q, "around", PAGE_AROUND, p);
 	if (!e) e = take_threads(q, p);
 	if (!e) e = request_limit(q, 50, 100, &limit);
 	p->limit = (size_t)limit;
@@ -57,7 +57,7 @@ static void put_events(struct json_out *o, const char *name, struct event *const
 	json_close(o, ']');
 }
 
-static void put_messages(struct json_out *o, const char *name, const struct message *m, size_t n)
+void message_put_many(struct json_out *o, const char *name, const struct message *m, size_t n)
 {
 	json_key(o, name);
 	json_open(o, '[');
@@ -65,7 +65,7 @@ static void put_messages(struct json_out *o, const char *name, const struct mess
 	json_close(o, ']');
 }
 
-static void put_position(struct json_out *o, uint64_t epoch, int64_t rev, int64_t at)
+void message_put_position(struct json_out *o, uint64_t epoch, int64_t rev, int64_t at)
 {
 	char text[17];
 	codec_epoch(text, epoch);
@@ -89,7 +89,7 @@ static void put_mine(struct json_out *o, const struct page *p)
 
 void message_page_named(struct json_out *o, const struct page *p)
 {
-	put_messages(o, "refs", p->refs, p->n_refs);
+	message_put_many(o, "refs", p->refs, p->n_refs);
 	json_key(o, "users");
 	json_open(o, '[');
 	for (size_t i = 0; i < p->n_users; i++) codec_user(o, &p->users[i]);
@@ -97,8 +97,7 @@ void message_page_named(struct json_out *o, const struct page *p)
 	put_mine(o, p);
 }
 
-/* Neither a page of a history that this pod does not serve, nor of one that is not stored yet. */
-static enum err present(struct request *q, uint64_t epoch)
+enum err message_present(struct request *q, uint64_t epoch)
 {
 	if (hub_serves(q->pod->hub, epoch)) return OK;
 	q->problem.retry_after_s = 1;
@@ -109,12 +108,12 @@ static void reply_page(struct request *q, const struct page *p)
 {
 	struct json_out o = reply_json(q);
 	json_open(&o, '{');
-	put_messages(&o, "items", p->items, p->n);
+	message_put_many(&o, "items", p->items, p->n);
 	json_field_bool(&o, "before", p->before);
 	json_field_bool(&o, "after", p->after);
 	put_events(&o, "changes", p->changes, p->n_changes);
 	message_page_named(&o, p);
-	put_position(&o, p->epoch, p->channel.rev, p->channel.rev_at);
+	message_put_position(&o, p->epoch, p->channel.rev, p->channel.rev_at);
 	json_close(&o, '}');
 }
 
@@ -123,7 +122,7 @@ enum err message_list_run(struct request *q, struct db_conn *c)
 	struct page p;
 	enum err e = page_read(c, &q->arena, &q->actor, q->in, &p);
 	if (e) return e;
-	e = present(q, p.epoch);
+	e = message_present(q, p.epoch);
 	if (!e) reply_page(q, &p);
 	page_release(&p);
 	return e;
@@ -276,7 +275,7 @@ static void reply_changes(struct request *q, const struct changes *p)
 	json_open(&o, '{');
 	put_events(&o, "items", p->items, p->n);
 	json_field_bool(&o, "after", p->after);
-	put_position(&o, p->epoch, p->rev, p->at);
+	message_put_position(&o, p->epoch, p->rev, p->at);
 	json_close(&o, '}');
 }
 
@@ -285,7 +284,7 @@ enum err changes_list_run(struct request *q, struct db_conn *c)
 	struct changes p;
 	enum err e = changes_read(c, &q->arena, &q->actor, q->in, &p);
 	if (e) return e == ERR_RESET ? reset(q) : e;
-	e = present(q, p.epoch);
+	e = message_present(q, p.epoch);
 	if (!e) reply_changes(q, &p);
 	changes_release(&p);
 	return e;

@@ -14,6 +14,7 @@
 #include "edge/route.h"
 #include "edge/search.h"
 #include "edge/settings.h"
+#include "edge/threads.h"
 #include "edge/typing.h"
 #include "edge/upgrade.h"
 #include "edge/users.h"

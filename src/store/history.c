@@ -6,6 +6,7 @@
 #include "store/channel.h"
 #include "store/epoch.h"
 #include "store/log.h"
+#include "store/page.h"
 #include "store/rows.h"
 
 #define PAGE_CHANGES 100
@@ -46,20 +47,19 @@ struct ids {
 	size_t n, cap;
 };
 
-static enum err end_snapshot(struct db_conn *c, enum err e)
+enum err page_end(struct db_conn *c, enum err e)
 {
 	if (!e) return db_commit(c);
 	db_rollback(c);
 	return e;
 }
 
-/* The first message, and the rev above which all may be read: what is kept, and under `history: joined` one's
- * membership. */
-static int64_t first_readable(const struct channel *ch)
+int64_t page_first(const struct channel *ch)
 {
 	return ch->history == HISTORY_JOINED && ch->me.first_id > 1 ? ch->me.first_id : 1;
 }
 
+/* The rev above which all may be read: what is kept, and under `history: joined` one's membership. */
 static int64_t first_rev(const struct channel *ch)
 {
 	return ch->history == HISTORY_JOINED && ch->me.joined_rev > ch->min_rev ? ch->me.joined_rev : ch->min_rev;
@@ -89,8 +89,8 @@ static enum err place_of_time(struct db_conn *c, const struct channel *ch, int64
 
 /* ---- items */
 
-static enum err take_run(struct db_conn *c, struct arena *a, const struct sql *sql, struct db_args args,
-						 struct message *out, size_t most, size_t *n, bool *more)
+enum err page_messages(struct db_conn *c, struct arena *a, const struct sql *sql, struct db_args args,
+					   struct message *out, size_t most, size_t *n, bool *more)
 {
 	struct db_rows rows;
 	*n = 0;
@@ -129,23 +129,23 @@ static struct span span_of(const struct page_query *q, int64_t place)
 static enum err read_items(struct db_conn *c, struct arena *a, const struct page_query *q, const struct span *s,
 						   struct page *out)
 {
-	int64_t first = first_readable(&out->channel);
+	int64_t first = page_first(&out->channel);
 	struct message *down = arena_array(a, struct message, s->n_below + 1);
 	size_t n_down = 0, n_up = 0;
 	bool before = false, after = false;
 	enum err e = OK;
 	out->items = arena_array(a, struct message, q->limit + 1);
 	if (s->n_below || s->below)
-		e = take_run(c, a, &SQL_DOWN,
-					 DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->below), DB_BOOL(q->threads),
-							 DB_I64((int64_t)s->n_below + 1)),
-					 down, s->n_below, &n_down, &before);
+		e = page_messages(c, a, &SQL_DOWN,
+						  DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->below), DB_BOOL(q->threads),
+								  DB_I64((int64_t)s->n_below + 1)),
+						  down, s->n_below, &n_down, &before);
 	for (size_t i = 0; i < n_down; i++) out->items[i] = down[n_down - 1 - i];
 	if (!e && s->n_above)
-		e = take_run(c, a, &SQL_UP,
-					 DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->above), DB_BOOL(q->threads),
-							 DB_I64((int64_t)s->n_above + 1)),
-					 out->items + n_down, s->n_above, &n_up, &after);
+		e = page_messages(c, a, &SQL_UP,
+						  DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->above), DB_BOOL(q->threads),
+								  DB_I64((int64_t)s->n_above + 1)),
+						  out->items + n_down, s->n_above, &n_up, &after);
 	out->n = n_down + n_up;
 	out->before = before || (q->kind == PAGE_AFTER && s->above >= first);
 	out->after = after || (q->kind == PAGE_BEFORE && s->below <= out->channel.last_id);
@@ -168,8 +168,8 @@ static enum err read_refs(struct db_conn *c, struct arena *a, struct page *p)
 	if (ids.n) {
 		p->refs = arena_array(a, struct message, ids.n + 1);
 		struct db_args args =
-			DB_ARGS(DB_I64(p->channel.id), ids_param(c, a, ids.p, ids.n), DB_I64(first_readable(&p->channel)));
-		e = take_run(c, a, &SQL_REFS, args, p->refs, ids.n, &p->n_refs, &more);
+			DB_ARGS(DB_I64(p->channel.id), ids_param(c, a, ids.p, ids.n), DB_I64(page_first(&p->channel)));
+		e = page_messages(c, a, &SQL_REFS, args, p->refs, ids.n, &p->n_refs, &more);
 	}
 	vec_release(&ids);
 	return e;
@@ -200,13 +200,29 @@ static enum err read_mine(struct db_conn *c, struct arena *a, int64_t user_id, s
 	return e;
 }
 
-/* And those in *more, to which the others are added. */
-static enum err read_users(struct db_conn *c, struct arena *a, struct page *p, struct ids *more)
+static enum err read_users(struct db_conn *c, struct arena *a, struct page *p, const int64_t *more, size_t n_more)
 {
-	for (size_t i = 0; i < p->n; i++) name_message(more, &p->items[i]);
-	for (size_t i = 0; i < p->n_refs; i++) name_message(more, &p->refs[i]);
-	for (size_t i = 0; i < p->n_changes; i++) need(more, p->changes[i]->actor_id), need(more, p->changes[i]->user_id);
-	return users_by_id(c, a, more->p, more->n, &p->users, &p->n_users);
+	struct ids ids = { 0 };
+	for (size_t i = 0; i < n_more; i++) need(&ids, more[i]);
+	for (size_t i = 0; i < p->n; i++) name_message(&ids, &p->items[i]);
+	for (size_t i = 0; i < p->n_refs; i++) name_message(&ids, &p->refs[i]);
+	for (size_t i = 0; i < p->n_changes; i++) need(&ids, p->changes[i]->actor_id), need(&ids, p->changes[i]->user_id);
+	enum err e = users_by_id(c, a, ids.p, ids.n, &p->users, &p->n_users);
+	vec_release(&ids);
+	return e;
+}
+
+enum err page_users(struct db_conn *c, struct arena *a, struct page *p)
+{
+	return read_users(c, a, p, NULL, 0);
+}
+
+enum err page_named(struct db_conn *c, struct arena *a, int64_t user_id, struct page *p, const int64_t *more,
+					size_t n_more)
+{
+	enum err e = read_refs(c, a, p);
+	if (!e) e = read_mine(c, a, user_id, p);
+	return e ? e : read_users(c, a, p, more, n_more);
 }
 
 static int by_number(const void *a, const void *b)
@@ -271,13 +287,7 @@ static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *
 	const struct span s = span_of(q, place);
 	e = read_items(c, a, q, &s, p);
 	if (!e) e = read_changes(c, a, p);
-	if (!e) e = read_refs(c, a, p);
-	if (!e) e = read_mine(c, a, who->user_id, p);
-	if (e) return e;
-	struct ids ids = { 0 };
-	e = read_users(c, a, p, &ids);
-	vec_release(&ids);
-	return e;
+	return e ? e : page_named(c, a, who->user_id, p, NULL, 0);
 }
 
 enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q,
@@ -286,7 +296,7 @@ enum err page_read(struct db_conn *c, struct arena *a, const struct actor *who, 
 	*out = (struct page){ 0 };
 	enum err e = db_begin_snapshot(c);
 	if (e) return e;
-	e = end_snapshot(c, page_in(c, a, who, q, out));
+	e = page_end(c, page_in(c, a, who, q, out));
 	if (e) page_release(out);
 	return e;
 }
@@ -326,7 +336,7 @@ static enum err read_pinned(struct db_conn *c, struct arena *a, const struct pin
 	p->items = arena_array(a, struct message, q->limit + 1);
 	out->pins = arena_zalloc(a, mem_times(q->limit + 1, sizeof *out->pins));
 	enum err e = db_query(c, &SQL_PINNED,
-						  DB_ARGS(DB_I64(q->channel_id), DB_I64(first_readable(&p->channel)), DB_I64(at), DB_I64(id),
+						  DB_ARGS(DB_I64(q->channel_id), DB_I64(page_first(&p->channel)), DB_I64(at), DB_I64(id),
 								  DB_I64((int64_t)q->limit + 1)),
 						  &rows);
 	if (e) return e;
@@ -349,14 +359,10 @@ static enum err pins_in(struct db_conn *c, struct arena *a, const struct actor *
 	struct page *p = &out->page;
 	enum err e = channel_read(c, a, q->channel_id, who, true, &p->channel);
 	if (!e) e = read_pinned(c, a, q, out);
-	if (!e) e = read_refs(c, a, p);
-	if (!e) e = read_mine(c, a, who->user_id, p);
 	if (e) return e;
-	struct ids ids = { 0 };
-	for (size_t i = 0; i < p->n; i++) need(&ids, out->pins[i].user_id);
-	e = read_users(c, a, p, &ids);
-	vec_release(&ids);
-	return e;
+	int64_t *by = arena_array(a, int64_t, p->n + 1);
+	for (size_t i = 0; i < p->n; i++) by[i] = out->pins[i].user_id;
+	return page_named(c, a, who->user_id, p, by, p->n);
 }
 
 enum err pins_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct pins_query *q,
@@ -364,7 +370,7 @@ enum err pins_read(struct db_conn *c, struct arena *a, const struct actor *who, 
 {
 	*out = (struct pins){ .next = STR_NONE };
 	enum err e = db_begin_snapshot(c);
-	return e ? e : end_snapshot(c, pins_in(c, a, who, q, out));
+	return e ? e : page_end(c, pins_in(c, a, who, q, out));
 }
 
 /* ---- one message */
@@ -377,8 +383,8 @@ enum err message_read(struct db_conn *c, struct arena *a, const struct actor *wh
 	bool more;
 	enum err e = channel_read(c, a, channel_id, who, true, &ch);
 	if (e) return e;
-	struct db_args args = DB_ARGS(DB_I64(channel_id), DB_I64(message_id), DB_I64(first_readable(&ch)));
-	e = take_run(c, a, &SQL_ONE, args, out, 1, &n, &more);
+	struct db_args args = DB_ARGS(DB_I64(channel_id), DB_I64(message_id), DB_I64(page_first(&ch)));
+	e = page_messages(c, a, &SQL_ONE, args, out, 1, &n, &more);
 	return !e && !n ? ERR_NOT_FOUND : e;
 }
 
@@ -420,7 +426,7 @@ enum err changes_read(struct db_conn *c, struct arena *a, const struct actor *wh
 	*out = (struct changes){ 0 };
 	enum err e = db_begin_snapshot(c);
 	if (e) return e;
-	e = end_snapshot(c, changes_in(c, a, who, q, out));
+	e = page_end(c, changes_in(c, a, who, q, out));
 	if (e) changes_release(out);
 	return e;
 }

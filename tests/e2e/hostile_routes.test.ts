@@ -92,6 +92,7 @@ const stranger: { [id: string]: { public?: Outcome; hidden: Outcome; log?: Outco
   reaction_list: { public: notMember, hidden: unknown, log: unknown },
   reaction_put: { public: notMember, hidden: unknown, log: serverWrites },
   reaction_delete: { public: notMember, hidden: unknown, log: serverWrites },
+  thread_get: { public: notMember, hidden: unknown, log: unknown },
   typing_create: { public: notMember, hidden: unknown, log: serverWrites },
 };
 

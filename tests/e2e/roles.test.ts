@@ -165,6 +165,8 @@ row('reaction_delete', emoji, '     401      outside  204      204      204');
 row('pin_put', theirs, '            401      outside  may_not  may_not  204');
 row('pin_delete', theirs, '         401      outside  may_not  may_not  204');
 row('pin_list', room, '             401      outside  200      200      200');
+row('thread_get', theirs, '         401      outside  200      200      200');
+row('thread_list', none, '          401      200');
 row('typing_create', room, '        401      outside  204      204      204');
 
 test('each route has its rows here', () => {

@@ -4,13 +4,29 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
 import { backends, type Server } from './lib/server.ts';
 import { attach, connect, settle } from './lib/socket.ts';
-import type { ChangePage, Channel, Event, Message, MessagePage } from './lib/types.ts';
+import type {
+  ChangePage,
+  Channel,
+  Event,
+  Followed,
+  List,
+  Message,
+  MessagePage,
+  ThreadPage,
+  User,
+} from './lib/types.ts';
 
 const get = (api: Api, id: number, message_id: number): Promise<Message> =>
   api.ok<Message>('message_get', { path: { id, message_id } });
 const page = (api: Api, id: number, query = {}): Promise<MessagePage> =>
   api.ok<MessagePage>('message_list', { path: { id }, query });
 const row = (api: Api, id: number): Promise<Channel> => api.ok<Channel>('channel_get', { path: { id } });
+
+const thread = (api: Api, id: number, message_id = 1, query = {}): Promise<ThreadPage> =>
+  api.ok<ThreadPage>('thread_get', { path: { id, message_id }, query });
+const followed = (api: Api, query = {}): Promise<List<Followed> & { users: User[] }> =>
+  api.ok('thread_list', { query });
+const places = (list: Followed[]): string[] => list.map((f) => `${f.root.channel_id}-${f.root.message_id}`);
 
 /** What a client that held these messages has after the events, by the rule of changed_rev alone. */
 function follow(held: Map<number, Message>, events: Event[]): void {
@@ -207,6 +223,97 @@ describe.each(backends)('threads on $name', ({ start }) => {
     const body = { nonce: randomUUID(), body: 'to what I cannot see', thread_id: 1 };
     const problem = await bob.api.refused(422, 'invalid', 'message_create', { path: { id }, body });
     expect(problem.errors).toEqual([{ field: 'thread_id', detail: 'there is no such message' }]);
+    await bob.api.refused(404, 'not_found', 'thread_get', { path: { id, message_id: 1 } });
+    await ann.api.send(id, 'for @bob', { thread_id: 1 }); // who follows what he may not read
+    expect(places((await followed(bob.api)).items)).not.toContain(`${id}-1`);
+    expect(places((await followed(ann.api)).items)).toContain(`${id}-1`);
+  });
+
+  test('a thread is read in pages, by id and by time', async () => {
+    const id = await room();
+    const sent: Message[] = [];
+    for (let i = 1; i <= 7; i++) {
+      if (i % 2) await ann.api.send(id, `main ${i}`);
+      sent.push(await bob.api.send(id, `reply ${i}`, { thread_id: 1, ...(i === 7 ? { reply_to: 2 } : {}) }));
+    }
+    const of = (p: ThreadPage): [string, boolean, boolean] => [
+      p.items.map((m) => m.thread_seq).join(' '),
+      p.before,
+      p.after,
+    ];
+    const at = (seq: number): number => sent[seq - 1]?.message_id ?? 0;
+    const whole = await thread(ann.api, id);
+    expect(whole.items).toEqual(sent);
+    expect([whole.root, whole.before, whole.after]).toEqual([await get(ann.api, id, 1), false, false]);
+    expect(whole.root.thread?.count).toBe(7);
+    expect(whole.refs.map((m) => m.message_id)).toEqual([2]);
+    expect(whole.users.map((u) => u.username).sort()).toEqual(['ann', 'bob']);
+    expect(whole.rev).toBe((await row(ann.api, id)).rev);
+    expect(of(await thread(ann.api, id, 1, { limit: 3 }))).toEqual(['5 6 7', true, false]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, before: at(5) }))).toEqual(['2 3 4', true, true]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, before: at(2) }))).toEqual(['1', false, true]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, before: at(1) }))).toEqual(['', false, true]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, before: at(7) + 100 }))).toEqual(['5 6 7', true, false]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, after: 0 }))).toEqual(['1 2 3', false, true]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, after: at(4) }))).toEqual(['5 6 7', true, false]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, after: at(7) }))).toEqual(['', true, false]);
+    expect(of(await thread(ann.api, id, 1, { limit: 3, around: at(4) }))).toEqual(['3 4 5', true, true]);
+    // A message of the main flow stands between two replies.
+    expect(of(await thread(ann.api, id, 1, { limit: 2, after: at(3) - 1 }))).toEqual(['3 4', true, true]);
+    const time = sent[3]?.created_at ?? '';
+    const first = sent.findIndex((m) => m.created_at >= time) + 1;
+    expect(of(await thread(ann.api, id, 1, { limit: 1, after: time }))[0]).toBe(String(first));
+    expect(of(await thread(ann.api, id, 1, { limit: 1, before: time }))[0]).toBe(first > 1 ? String(first - 1) : '');
+    // Without replies it is empty, and deleted ones keep their place.
+    await bob.api.ok('message_delete', { path: { id, message_id: at(3) } }, 204);
+    expect((await thread(bob.api, id)).items.map((m) => m.body)[2]).toBe('');
+    expect(await thread(bob.api, id, 2)).toMatchObject({ items: [], before: false, after: false });
+    await ann.api.ok('reaction_put', { path: { id, message_id: 1, emoji: '👍' } }, 204);
+    await ann.api.ok('reaction_put', { path: { id, message_id: at(6), emoji: '👍' } }, 204);
+    expect((await thread(ann.api, id)).mine.map((r) => r.message_id)).toEqual([1, at(6)]);
+    expect((await thread(bob.api, id)).mine).toEqual([]);
+    const of_reply = await ann.api.refused(404, 'not_found', 'thread_get', { path: { id, message_id: at(2) } });
+    expect(of_reply.detail).toBe('this message is a reply in the thread of 1');
+    await ann.api.refused(404, 'not_found', 'thread_get', { path: { id, message_id: 999 } });
+    await eve.api.refused(403, 'not_member', 'thread_get', { path: { id, message_id: 1 } });
+    for (const query of [{ before: 'x' }, { before: 3, after: 3 }, { limit: 0 }, { limit: 101 }, { around: -1 }])
+      await ann.api.refused(422, 'invalid', 'thread_get', { path: { id, message_id: 1 }, query });
+  });
+
+  test('who has written the root, replies or is mentioned follows the thread', async () => {
+    const dan = await person(server.api(), `dan${++made}`);
+    const id = await room();
+    await dan.api.ok('channel_join', { path: { id } });
+    const other = await room();
+    await dan.api.ok('channel_join', { path: { id: other } });
+    expect((await followed(dan.api)).items).toEqual([]);
+    await bob.api.send(id, 'one', { thread_id: 1 });
+    await bob.api.send(id, `two, @${dan.user.username}`, { thread_id: 1 });
+    await bob.api.send(id, 'three', { thread_id: 1 });
+    const mentioned = await followed(dan.api);
+    expect(mentioned.items).toEqual([
+      { root: await get(dan.api, id, 1), following: true, read_seq: 1, mention_count: 1, unread: 2 },
+    ]);
+    expect(mentioned.users.map((u) => u.username).sort()).toEqual(['ann', 'bob']);
+    expect((await row(dan.api, id)).me?.mention_count).toBe(0);
+    expect((await thread(dan.api, id)).me).toEqual({ following: true, read_seq: 1, mention_count: 1 });
+    expect((await thread(bob.api, id)).me).toEqual({ following: true, read_seq: 1, mention_count: 0 });
+    expect((await thread(ann.api, id)).me).toEqual({ following: true, read_seq: 0, mention_count: 0 });
+    await dan.api.send(other, 'mine', { thread_id: 1 });
+    expect(places((await followed(dan.api)).items)).toEqual([`${other}-1`, `${id}-1`]);
+    expect(places((await followed(dan.api, { unread: true })).items)).toEqual([`${id}-1`]);
+    expect(places((await followed(ann.api)).items).slice(0, 2)).toEqual([`${other}-1`, `${id}-1`]);
+    const first = await followed(dan.api, { limit: 1 });
+    const second = await followed(dan.api, { limit: 1, cursor: first.next as string });
+    expect([first, second].map((p) => places(p.items))).toEqual([[`${other}-1`], [`${id}-1`]]);
+    expect(second.next).toBeNull();
+    // Only of channels that one is in, and that have a reply.
+    await dan.api.ok('channel_leave', { path: { id } }, 204);
+    expect(places((await followed(dan.api)).items)).toEqual([`${other}-1`]);
+    await dan.api.ok('message_delete', { path: { id: other, message_id: 2 } }, 204);
+    expect((await followed(dan.api)).items).toEqual([]);
+    for (const query of [{ cursor: 'x' }, { cursor: '1-2' }, { cursor: '1-2-x' }, { limit: 101 }, { unread: 1 }])
+      await dan.api.refused(422, 'invalid', 'thread_list', { query });
   });
 
   test('mentions in a thread do not count for the channel', async () => {

@@ -106,6 +106,27 @@ export interface Thread {
   user_ids: number[];
 }
 
+export interface ThreadPage {
+  root: Message;
+  items: Message[];
+  before: boolean;
+  after: boolean;
+  refs: Message[];
+  users: User[];
+  mine: { message_id: number; emoji: string }[];
+  me: { following: boolean; read_seq: number; mention_count: number };
+  epoch: string;
+  rev: number;
+}
+
+export interface Followed {
+  root: Message;
+  following: true;
+  read_seq: number;
+  mention_count: number;
+  unread: number;
+}
+
 export interface Event {
   channel_id: number;
   rev: number;

@@ -1,0 +1,122 @@
+#include "edge/threads.h"
+
+#include "codec/codec.h"
+#include "edge/messages.h"
+#include "store/thread.h"
+
+/* ---- one */
+
+enum err thread_get_take(struct request *q)
+{
+	struct thread_query *t = arena_new(&q->arena, struct thread_query);
+	struct page_query place = { .kind = PAGE_LAST };
+	int64_t limit = 50;
+	q->in = t;
+	enum err e = request_id_param(q, 0, &t->channel_id);
+	if (!e) e = request_id_param(q, 1, &t->root_id);
+	if (!e) e = message_place_take(q, "before", PAGE_BEFORE, &place);
+	if (!e) e = message_place_take(q, "after", PAGE_AFTER, &place);
+	if (!e) e = message_place_take(q, "around", PAGE_AROUND, &place);
+	if (!e) e = request_limit(q, 50, 100, &limit);
+	t->kind = place.kind;
+	t->message_id = place.message_id, t->time_ms = place.time_ms;
+	t->limit = (size_t)limit;
+	return e;
+}
+
+static enum err is_reply(struct request *q, int64_t thread_id)
+{
+	return problem_set(&q->problem, ERR_NOT_FOUND, "this message is a reply in the thread of %lld",
+					   (long long)thread_id);
+}
+
+static void put_own(struct json_out *o, const struct thread_mark *m, int64_t mention_count)
+{
+	json_field_bool(o, "following", m->following);
+	json_field_i64(o, "read_seq", m->read_seq);
+	json_field_i64(o, "mention_count", mention_count);
+}
+
+static void reply_thread(struct request *q, const struct thread_page *t)
+{
+	const struct page *p = &t->page;
+	struct json_out o = reply_json(q);
+	json_open(&o, '{');
+	json_key(&o, "root"), codec_message(&o, &t->root);
+	message_put_many(&o, "items", p->items, p->n);
+	json_field_bool(&o, "before", p->before);
+	json_field_bool(&o, "after", p->after);
+	message_page_named(&o, p);
+	json_key(&o, "me");
+	json_open(&o, '{');
+	put_own(&o, &t->mark, t->mention_count);
+	json_close(&o, '}');
+	message_put_position(&o, p->epoch, p->channel.rev, p->channel.rev_at);
+	json_close(&o, '}');
+}
+
+enum err thread_get_run(struct request *q, struct db_conn *c)
+{
+	const struct thread_query *in = q->in;
+	struct thread_page t;
+	enum err e = thread_read(c, &q->arena, &q->actor, in, &t);
+	if (e == ERR_NOT_FOUND) return message_missing(q, c, in->channel_id);
+	if (e == ERR_INVALID) return is_reply(q, t.root.thread_id);
+	if (!e) e = message_present(q, t.page.epoch);
+	if (!e) reply_thread(q, &t);
+	return e;
+}
+
+/* ---- those that one follows */
+
+enum err thread_list_take(struct request *q)
+{
+	struct threads_query *t = arena_new(&q->arena, struct threads_query);
+	struct str unread = STR_NONE;
+	int64_t limit = 50;
+	q->in = t;
+	t->cursor = STR_NONE;
+	enum err e = request_query_str(q, "unread", &unread);
+	t->unread = str_eq(unread, STR("true"));
+	if (!e && unread.p && !t->unread && !str_eq(unread, STR("false")))
+		e = problem_field(&q->problem, "unread", "must be true or false");
+	if (!e) e = request_query_str(q, "cursor", &t->cursor);
+	if (!e) e = request_limit(q, 50, 100, &limit);
+	t->limit = (size_t)limit;
+	return e;
+}
+
+static void reply_threads(struct request *q, const struct threads *t)
+{
+	struct json_out o = reply_json(q);
+	char epoch[17];
+	codec_epoch(epoch, t->page.epoch);
+	json_open(&o, '{');
+	json_key(&o, "items");
+	json_open(&o, '[');
+	for (size_t i = 0; i < t->page.n; i++) {
+		json_open(&o, '{');
+		json_key(&o, "root"), codec_message(&o, &t->page.items[i]);
+		put_own(&o, &t->items[i].mark, t->items[i].mention_count);
+		json_field_i64(&o, "unread", t->items[i].unread);
+		json_close(&o, '}');
+	}
+	json_close(&o, ']');
+	json_key(&o, "users");
+	json_open(&o, '[');
+	for (size_t i = 0; i < t->page.n_users; i++) codec_user(&o, &t->page.users[i]);
+	json_close(&o, ']');
+	json_field_str(&o, "next", t->next);
+	json_field_text(&o, "epoch", epoch);
+	json_close(&o, '}');
+}
+
+enum err thread_list_run(struct request *q, struct db_conn *c)
+{
+	struct threads t;
+	enum err e = threads_read(c, &q->arena, &q->actor, q->in, &t);
+	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
+	if (!e) e = message_present(q, t.page.epoch);
+	if (!e) reply_threads(q, &t);
+	return e;
+}
