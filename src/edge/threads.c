@@ -1,5 +1,6 @@
 #include "edge/threads.h"
 
+#include "app/own.h"
 #include "codec/codec.h"
 #include "edge/messages.h"
 #include "store/thread.h"
@@ -119,4 +120,64 @@ enum err thread_list_run(struct request *q, struct db_conn *c)
 	if (!e) e = message_present(q, t.page.epoch);
 	if (!e) reply_threads(q, &t);
 	return e;
+}
+
+/* ---- one's own part */
+
+static enum err write_take(struct request *q, enum thread_move move, struct thread_write **out)
+{
+	struct thread_write *w = arena_new(&q->arena, struct thread_write);
+	q->in = *out = w;
+	w->move = move;
+	enum err e = request_id_param(q, 0, &w->channel_id);
+	return e ? e : request_id_param(q, 1, &w->root_id);
+}
+
+static enum err follow_take(struct request *q, enum thread_move move)
+{
+	struct thread_write *w;
+	struct str epoch = STR_NONE;
+	enum err e = write_take(q, move, &w);
+	if (!e) e = request_query_str(q, "epoch", &epoch);
+	return e ? e : request_epoch(q, epoch, &w->epoch);
+}
+
+enum err thread_follow_take(struct request *q)
+{
+	return follow_take(q, THREAD_FOLLOW);
+}
+
+enum err thread_unfollow_take(struct request *q)
+{
+	return follow_take(q, THREAD_UNFOLLOW);
+}
+
+enum err thread_read_take(struct request *q)
+{
+	struct thread_write *w;
+	struct json_in in;
+	struct str epoch = STR_NONE;
+	enum err e = write_take(q, THREAD_READ, &w);
+	if (e) return e;
+	json_in_open(&in, q->json, &q->problem);
+	json_in_i64(&in, "message_id", JSON_NEED, 1, (INT64_C(1) << 53) - 1, &w->message_id);
+	json_in_str(&in, "epoch", JSON_MAY, &epoch);
+	e = json_in_close(&in);
+	return e ? e : request_epoch(q, epoch, &w->epoch);
+}
+
+static enum err write_in(struct db_conn *c, struct own_write *w)
+{
+	struct request *q = w->arg;
+	return thread_write(c, &q->arena, &q->actor, q->in, w->user_rev, &w->changed);
+}
+
+enum err thread_write_run(struct request *q, struct db_conn *c)
+{
+	struct own_write w = { .user_id = q->actor.user_id, .write = write_in, .arg = q };
+	const struct thread_write *in = q->in;
+	enum err e = own_write(c, q->pod->bus, &w);
+	if (e == ERR_INVALID) return is_reply(q, in->reply_of);
+	if (e == ERR_NOT_FOUND && in->found) return problem_set(&q->problem, e, "there is no such message in this thread");
+	return e == ERR_NOT_FOUND ? message_missing(q, c, in->channel_id) : e;
 }

@@ -6,6 +6,7 @@
 #include "codec/codec.h"
 #include "store/rows.h"
 #include "store/setting.h"
+#include "store/thread.h"
 
 /* ---- the kinds: user_rev first, then what `put` writes; $1 the person, $2 since, $3 how many */
 
@@ -27,6 +28,12 @@ static void put_me(struct json_out *o, const struct db_rows *r, struct arena *a)
 	json_put_raw(o, arena_printf(a, "[" STR_FMT "]", STR_ARG(ids)));
 }
 
+static void put_thread(struct json_out *o, const struct db_rows *r, struct arena *a)
+{
+	const struct thread_mark m = { db_i64(r, 1), db_i64(r, 2), db_i64(r, 3) != 0, db_i64(r, 4) };
+	thread_mark_fields(o, &m);
+}
+
 #define ME(blocked)                                                                                                    \
 	"SELECT u.user_rev, " USER_COLUMNS ", (" blocked ") FROM users u WHERE u.user_id = $1 AND u.user_rev > $2 LIMIT "  \
 	"$3"
@@ -41,6 +48,12 @@ static const struct kind {
 		"ORDER BY t.user_rev LIMIT $3",
 		NULL },
 	  put_setting,
+	  false },
+	{ "thread",
+	  { "SELECT t.user_rev, t.channel_id, t.thread_id, t.following, t.read_seq FROM thread_follows t WHERE t.user_id = "
+		"$1 AND t.user_rev > $2 ORDER BY t.user_rev LIMIT $3",
+		NULL },
+	  put_thread,
 	  false },
 	{ "me",
 	  { ME("SELECT string_agg(b.blocked_id::text, ',' ORDER BY b.blocked_id) FROM blocks b WHERE b.user_id = "

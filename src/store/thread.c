@@ -309,6 +309,7 @@ enum err thread_write(struct db_conn *c, struct arena *a, const struct actor *wh
 	if (!e && w->epoch && w->epoch != epoch) e = ERR_EPOCH_CHANGED;
 	if (!e) e = channel_read(c, a, w->channel_id, who, true, &ch);
 	if (!e) e = root_read(c, a, &ch, w->root_id, &root);
+	w->found = !e;
 	w->reply_of = root.thread_id;
 	return e ? e : move(c, w, &root, who->user_id, user_rev, changed);
 }

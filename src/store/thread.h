@@ -54,6 +54,7 @@ struct thread_write {
 	int64_t channel_id, root_id;
 	int64_t message_id; /* THREAD_READ: up to this one, the root or a reply of it */
 	uint64_t epoch;     /* that the ids are of; 0: the present one */
+	bool found;         /* out: there is the root; ERR_NOT_FOUND is of message_id */
 	int64_t reply_of;   /* out with ERR_INVALID: root_id is a reply in this thread */
 };
 /* In a transaction that has the person's head, at user_rev. *changed false: it was so. ERR_NOT_FOUND, ERR_INVALID as

@@ -51,6 +51,7 @@ const bodies: { [id: string]: Fields } = {
     epoch: '0123456789abcdef',
   },
   message_patch: { body: 'edited', if_rev: 1, epoch: '0123456789abcdef' },
+  thread_read: { message_id: 1, epoch: '0123456789abcdef' },
   typing_create: { thread_id: 1 },
 };
 
@@ -93,6 +94,9 @@ const stranger: { [id: string]: { public?: Outcome; hidden: Outcome; log?: Outco
   reaction_put: { public: notMember, hidden: unknown, log: serverWrites },
   reaction_delete: { public: notMember, hidden: unknown, log: serverWrites },
   thread_get: { public: notMember, hidden: unknown, log: unknown },
+  thread_follow: { public: notMember, hidden: unknown, log: unknown },
+  thread_unfollow: { public: notMember, hidden: unknown, log: unknown },
+  thread_read: { public: notMember, hidden: unknown, log: unknown },
   typing_create: { public: notMember, hidden: unknown, log: serverWrites },
 };
 
@@ -105,6 +109,7 @@ const together: { [id: string]: string[] } = {
   invite_create: ['channel_id', 'max_uses', 'guest'],
   message_create: ['nonce', 'body'],
   message_patch: ['body'],
+  thread_read: ['message_id'],
 };
 function fine(id: string): Fields {
   const all = bodies[id] ?? {};

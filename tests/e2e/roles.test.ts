@@ -166,6 +166,9 @@ row('pin_put', theirs, '            401      outside  may_not  may_not  204');
 row('pin_delete', theirs, '         401      outside  may_not  may_not  204');
 row('pin_list', room, '             401      outside  200      200      200');
 row('thread_get', theirs, '         401      outside  200      200      200');
+row('thread_follow', theirs, '      401      outside  204      204      204');
+row('thread_unfollow', theirs, '    401      outside  204      204      204');
+row('thread_read', (s) => ({ ...theirs(s), body: { message_id: s.theirs } }), '401 outside 204 204 204');
 row('thread_list', none, '          401      200');
 row('typing_create', room, '        401      outside  204      204      204');
 

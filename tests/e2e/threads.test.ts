@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
-import { backends, type Server } from './lib/server.ts';
-import { attach, connect, settle } from './lib/socket.ts';
+import { Redis } from './lib/redis.ts';
+import { backends, createDatabase, type Server, startBackend } from './lib/server.ts';
+import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
 import type {
   ChangePage,
   Channel,
@@ -26,6 +27,11 @@ const thread = (api: Api, id: number, message_id = 1, query = {}): Promise<Threa
   api.ok<ThreadPage>('thread_get', { path: { id, message_id }, query });
 const followed = (api: Api, query = {}): Promise<List<Followed> & { users: User[] }> =>
   api.ok('thread_list', { query });
+const own = (api: Api, id: number, message_id = 1): Promise<ThreadPage['me']> =>
+  thread(api, id, message_id).then((t) => t.me);
+const mark = (api: Api, id: number, message_id: number, root = 1): Promise<undefined> =>
+  api.ok('thread_read', { path: { id, message_id: root }, body: { message_id } }, 204);
+const marks = (s: Socket): Frame[] => s.frames.filter((f) => f.op === 'thread');
 const places = (list: Followed[]): string[] => list.map((f) => `${f.root.channel_id}-${f.root.message_id}`);
 
 /** What a client that held these messages has after the events, by the rule of changed_rev alone. */
@@ -316,6 +322,86 @@ describe.each(backends)('threads on $name', ({ start }) => {
       await dan.api.refused(422, 'invalid', 'thread_list', { query });
   });
 
+  test('one’s own part of a thread is told to each device, once and in order, also to one that was away', async () => {
+    const id = await room();
+    const path = { id, message_id: 1 };
+    const [one, two] = [
+      await connect(server, { token: bob.signed.access_token }),
+      await connect(server, { token: bob.signed.access_token }),
+    ];
+    const at = one.ready.user_rev;
+    for (let i = 0; i < 3; i++) await ann.api.send(id, 'reply', { thread_id: 1 });
+    expect(await own(bob.api, id)).toEqual({ following: false, read_seq: 0, mention_count: 0 });
+    await mark(bob.api, id, 3); // of a thread that he does not follow
+    expect(await own(bob.api, id)).toEqual({ following: false, read_seq: 0, mention_count: 0 });
+    await bob.api.ok('thread_follow', { path }, 204);
+    await bob.api.ok('thread_follow', { path }, 204);
+    expect(await own(bob.api, id)).toEqual({ following: true, read_seq: 3, mention_count: 0 });
+    await ann.api.send(id, 'to @bob', { thread_id: 1 });
+    await ann.api.send(id, 'to @bob', { thread_id: 1 });
+    expect(await own(bob.api, id)).toEqual({ following: true, read_seq: 3, mention_count: 2 });
+    await mark(bob.api, id, 5);
+    expect(await own(bob.api, id)).toEqual({ following: true, read_seq: 4, mention_count: 1 });
+    await mark(bob.api, id, 2); // never back
+    await mark(bob.api, id, 1);
+    await mark(bob.api, id, 6);
+    expect(await own(bob.api, id)).toEqual({ following: true, read_seq: 5, mention_count: 0 });
+    await bob.api.ok('thread_unfollow', { path }, 204);
+    await bob.api.ok('thread_unfollow', { path }, 204);
+    expect(places((await followed(bob.api)).items)).not.toContain(`${id}-1`);
+    await ann.api.send(id, 'nothing', { thread_id: 1 });
+    expect((await own(bob.api, id)).following).toBe(false);
+    await ann.api.send(id, '@bob, again', { thread_id: 1 });
+    expect(await own(bob.api, id)).toEqual({ following: true, read_seq: 6, mention_count: 1 });
+    const want = [
+      { following: true, read_seq: 3 },
+      { following: true, read_seq: 4 },
+      { following: true, read_seq: 5 },
+      { following: false, read_seq: 5 },
+      { following: true, read_seq: 6 },
+    ].map((m, i) => ({ op: 'thread', channel_id: id, thread_id: 1, ...m, user_rev: at + 1 + i }));
+    for (const s of [one, two]) {
+      // What was told by a list may have come after the next change: it is as of then, and told once.
+      await s.until(() => (marks(s).at(-1)?.user_rev === at + want.length ? true : undefined), 'all of it');
+      for (const f of marks(s)) expect(want).toContainEqual(f);
+      const revs = marks(s).map((f) => f.user_rev as number);
+      expect(revs).toEqual([...new Set(revs)].sort((a, b) => a - b));
+    }
+    const late = await connect(server, { token: bob.signed.access_token }, { user_rev: at, cursors: {} });
+    await late.until(() => (marks(late).length ? true : undefined), 'what it has missed');
+    expect(marks(late)).toEqual([want.at(-1)]);
+  });
+
+  test('one’s own part is of a root that one may read', async () => {
+    const id = await room();
+    await ann.api.send(id, 'reply', { thread_id: 1 });
+    await ann.api.send(id, 'main');
+    for (const call of ['thread_follow', 'thread_unfollow'] as const) {
+      const of_reply = await bob.api.refused(404, 'not_found', call, { path: { id, message_id: 2 } });
+      expect(of_reply.detail).toBe('this message is a reply in the thread of 1');
+      await bob.api.refused(404, 'not_found', call, { path: { id, message_id: 9 } });
+      await eve.api.refused(403, 'not_member', call, { path: { id, message_id: 1 } });
+      const query = { epoch: '0123456789abcdef' };
+      await bob.api.refused(409, 'epoch_changed', call, { path: { id, message_id: 1 }, query });
+    }
+    const path = { id, message_id: 1 };
+    for (const message_id of [3, 9]) {
+      const problem = await bob.api.refused(404, 'not_found', 'thread_read', { path, body: { message_id } });
+      expect(problem.detail).toBe('there is no such message in this thread');
+    }
+    const other = { message_id: 2, epoch: '0123456789abcdef' };
+    await bob.api.refused(409, 'epoch_changed', 'thread_read', { path, body: other });
+    await bob.api.refused(404, 'not_found', 'thread_read', { path: { id, message_id: 2 }, body: { message_id: 2 } });
+    for (const body of [{}, { message_id: 0 }, { message_id: '2' }, { message_id: 2, more: 1 }, { message_id: null }])
+      await bob.api.refused(422, 'invalid', 'thread_read', { path, body });
+    // Who has written the root can say before the first reply that they will not follow.
+    await ann.api.ok('thread_unfollow', { path: { id, message_id: 3 } }, 204);
+    await bob.api.ok('thread_unfollow', { path: { id, message_id: 3 } }, 204);
+    await bob.api.send(id, 'reply', { thread_id: 3 });
+    expect((await own(ann.api, id, 3)).following).toBe(false);
+    expect((await own(bob.api, id, 3)).following).toBe(true);
+  });
+
   test('mentions in a thread do not count for the channel', async () => {
     const id = await room();
     await ann.api.send(id, '@bob', { thread_id: 1 });
@@ -323,4 +409,51 @@ describe.each(backends)('threads on $name', ({ start }) => {
     await ann.api.send(id, '@bob');
     expect((await row(bob.api, id)).me?.mention_count).toBe(1);
   });
+});
+
+test('cross from one backend to another, news or no news', async () => {
+  const redis = await Redis.start();
+  const started: Server[] = [];
+  try {
+    const url = await createDatabase();
+    // A busy machine is no Redis that is away.
+    const env = {
+      REDIS_URL: redis.url,
+      LINNET_ACCESS_LOG: 'false',
+      LINNET_REDIS_AWAY_MS: '10000',
+      LINNET_REDIS_TIMEOUT_MS: '20000',
+    };
+    for (let i = 0; i < 2; i++) started.push(await startBackend(url, env));
+    const [here, there] = started as [Server, Server];
+    await Promise.all(started.map((s) => s.program.log('bus.link_back')));
+    const ann = await person(here.api(), 'ann');
+    const bob = await person(there.api(), 'bob');
+    const { id } = await ann.api.channel('both');
+    await bob.api.ok('channel_join', { path: { id } });
+    await bob.api.send(id, 'root');
+    const socket = await attach(there, { token: bob.signed.access_token }, id);
+    const other = await attach(here, { token: bob.signed.access_token }, id);
+    const reply = await ann.api.send(id, 'reply', { thread_id: 1 });
+    for (const s of [socket, other]) {
+      await s.reach(id, reply.rev);
+      expect(s.events(id).at(-1)).toMatchObject({ rev: reply.rev, root: { message_id: 1, thread: { count: 1 } } });
+      await s.until(() => (marks(s).some((f) => f.following && f.read_seq === 0) ? true : undefined), 'following');
+    }
+    await mark(bob.api, id, 2); // his api is there
+    await other.until(() => (marks(other).some((f) => f.read_seq === 1) ? true : undefined), 'read');
+    expect(await thread(bob.api, id)).toEqual({
+      ...(await thread(ann.api, id)),
+      me: { following: true, read_seq: 1, mention_count: 0 },
+    });
+    await redis.kill();
+    const last = await ann.api.send(id, 'without news', { thread_id: 1 });
+    await socket.reach(id, last.rev);
+    expect(socket.events(id).at(-1)?.root?.thread).toMatchObject({ count: 2, last_id: 3 });
+    await bob.api.ok('thread_unfollow', { path: { id, message_id: 1 } }, 204);
+    await other.until(() => (marks(other).some((f) => !f.following) ? true : undefined), 'not following');
+    settle();
+  } finally {
+    for (const server of started) await server.stop();
+    await redis.kill();
+  }
 });

@@ -129,6 +129,7 @@ export function checkFrame(frame: { op: string }): void {
     read: 'FrameRead',
     me: 'FrameMe',
     setting: 'FrameSetting',
+    thread: 'FrameThread',
     typing: 'FrameTyping',
     members: 'FrameMembers',
     presence: 'FramePresence',
