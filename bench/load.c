@@ -1,17 +1,19 @@
-/* The load generator: `load fanout|idle|sends|comeback|heads|channels OPTIONS`, each printing one line of JSON a
- * result. Traffic goes to 127.0.0.1 only; every loop is bounded in count and time. */
+/* The load generator: `load fanout|idle|sends|comeback|heads|cold|storm|channels OPTIONS`, each printing one line of
+ * JSON a result. Traffic goes to 127.0.0.1 only; every loop is bounded in count and time. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "channels.h"
+#include "cold.h"
 #include "comeback.h"
 #include "fanout.h"
 #include "heads.h"
 #include "idle.h"
 #include "options.h"
 #include "sends.h"
+#include "storm.h"
 
 int main(int argc, char **argv)
 {
@@ -19,7 +21,8 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(const struct options *o);
 	} commands[] = { { "fanout", fanout_run },     { "idle", idle_run },   { "sends", sends_run },
-					 { "comeback", comeback_run }, { "heads", heads_run }, { "channels", channels_run } };
+					 { "comeback", comeback_run }, { "heads", heads_run }, { "channels", channels_run },
+					 { "cold", cold_run },         { "storm", storm_run } };
 	struct options o;
 	signal(SIGPIPE, SIG_IGN);
 	log_setup(LOG_WARN, "load", "");
@@ -30,7 +33,7 @@ int main(int argc, char **argv)
 		commands[i].run(&o);
 		return 0;
 	}
-	printf("load fanout|idle|sends|comeback|heads|channels OPTIONS\n");
+	printf("load fanout|idle|sends|comeback|heads|cold|storm|channels OPTIONS\n");
 	options_help();
 	return argc > 1 && !strcmp(argv[1], "--help") ? 0 : 2;
 }

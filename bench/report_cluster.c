@@ -139,9 +139,46 @@ static void heads_report(void)
 	table_line("moves");
 }
 
+/* ---- what it costs to come */
+static void cold_line(const char *database, int64_t channels)
+{
+	static const struct {
+		const char *what, *title;
+	} rows[] = { { "start", "cold start" }, { "back", "back, none missed" }, { "missed", "back, 100 missed" } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char who[64];
+		snprintf(who, sizeof who, "%lld/%s", (long long)channels, rows[i].what);
+		struct key k = { "cold", database, who, 0, 0, 0 };
+		double pages = of(&k, "page_bytes");
+		printf("%-9s %8lld  %-18s %9.1f %9.1f %9.1f %9.1f\n", database, (long long)channels, rows[i].title,
+			   of(&k, "bytes") / 1e3, i ? 0 : pages / 1e3, of(&k, "ready_ms"), of(&k, "ms"));
+	}
+}
+
+static void cold_report(void)
+{
+	static const char *const databases[] = { "sqlite", "postgres" };
+	static const int64_t channels[] = { 10, 200, 2000 };
+	for (size_t d = 0; d < 2; d++) {
+		struct key start = { "cold", databases[d], "10/start", 0, 0, 0 };
+		struct key storm = { "storm", databases[d], "storm", 0, 0, 0 };
+		int rounds;
+		median(&start, "ms", &rounds);
+		if (!rounds) continue;
+		printf("\nTo come, %d rounds; kB and ms, from the connect to `ready`, and to the page or the last `synced`\n"
+			   "%-9s %8s  %-18s %9s %9s %9s %9s\n",
+			   rounds, "", "channels", "", "socket", "page", "ready", "all");
+		for (size_t i = 0; i < 3; i++) cold_line(databases[d], channels[i]);
+		printf("%-9s %.0f joins of a channel that has %.0f members then: %.0f a second, p50 %.1f ms, p99 %.1f ms\n",
+			   databases[d], of(&storm, "joins"), of(&storm, "member_count"), of(&storm, "joins_per_s"),
+			   of(&storm, "p50_ms"), of(&storm, "p99_ms"));
+	}
+}
+
 void cluster_report(void)
 {
 	pods_report();
 	reads_report();
 	heads_report();
+	cold_report();
 }

@@ -6,7 +6,7 @@
 #include "model/user.h"
 
 #define ADMIN_PEOPLE_MOST 1000000
-#define ADMIN_CHANNELS_MOST 1000
+#define ADMIN_CHANNELS_MOST 2000
 
 struct admin_people {
 	int64_t count;
