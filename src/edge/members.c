@@ -133,6 +133,8 @@ enum err member_list_run(struct request *q, struct db_conn *c)
 	struct str key = m->q.n ? text_fold(&q->arena, m->q) : STR_NONE;
 	if (m->online)
 		e = list_online(q, c, &ch, key, &page);
+	else if (ch.large && key.n)
+		e = member_list_named(c, &q->arena, m->channel_id, key, m->cursor, (size_t)m->limit, &page);
 	else
 		e = member_list(c, &q->arena, m->channel_id, NULL, key, m->cursor, (size_t)m->limit, &page);
 	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");

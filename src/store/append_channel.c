@@ -306,6 +306,16 @@ static enum err dm_find(struct tx_ask *q, int64_t *id)
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
+/* Of each of its people. */
+static enum err channels_left(struct tx_ask *q, bool *room)
+{
+	const struct channel_create *k = q->c->create;
+	if (k->kind != CHANNEL_DM) return tx_channels_left(q, q->c->actor_id, room);
+	enum err e = OK;
+	for (size_t i = 0; i < k->n_users && *room && !e; i++) e = tx_channels_left(q, k->user_ids[i], room);
+	return e;
+}
+
 enum err write_create(struct tx_ask *q)
 {
 	const struct channel_create *k = q->c->create;
@@ -323,7 +333,7 @@ enum err write_create(struct tx_ask *q)
 	if (e || q->c->err || !tx_permitted(q, &audit)) return e;
 	if (there) return dm_open(q, there);
 	e = name_free(q, k->name_key, NULL);
-	if (!e && !q->c->err) e = tx_channels_left(q, q->c->actor_id, &room);
+	if (!e && !q->c->err) e = channels_left(q, &room);
 	if (!e && !room) q->c->err = ERR_LIMIT_REACHED;
 	return e || q->c->err ? e : create_write(q);
 }

@@ -35,6 +35,22 @@ static const struct sql SQL_MEMBERS_IDS = {
 	MEMBERS_FROM "AND " IDS_ANY_SQLITE("m.user_id", "$6") MEMBERS_ORDER,
 };
 
+/* All that begin with $3 lie from $3 to $4, in the order of their bytes. */
+#define MEMBERS_NAMED(c)                                                                                               \
+	"(SELECT b.user_id FROM users b WHERE b.username" c " >= $3 AND b.username" c                                      \
+	" < $4 UNION SELECT d.user_id FROM users d WHERE d.display_key" c " >= $3 AND d.display_key" c " < $4) k "
+#define MEMBERS_OF(from) "SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM " from
+static const struct sql SQL_MEMBERS_NAMED = {
+	MEMBERS_OF(
+		MEMBERS_NAMED(" COLLATE \"C\"")) "CROSS JOIN LATERAL (SELECT * FROM members x WHERE x.channel_id = $1 AND "
+										 "x.user_id = k.user_id AND x.left_rev IS NULL OFFSET 0) m JOIN users u ON "
+										 "u.user_id = k.user_id "
+										 "WHERE k.user_id > $2 ORDER BY k.user_id LIMIT $5",
+	MEMBERS_OF(
+		MEMBERS_NAMED("")) "CROSS JOIN members m ON m.channel_id = $1 AND m.user_id = k.user_id AND m.left_rev IS NULL "
+						   "JOIN users u ON u.user_id = k.user_id WHERE k.user_id > $2 ORDER BY k.user_id LIMIT $5",
+};
+
 /* ---- one */
 
 static void take_one(const struct db_rows *r, struct arena *a, struct channel *out)
@@ -175,12 +191,30 @@ enum err channel_browse(struct db_conn *c, struct arena *a, int64_t user_id, str
 	return e;
 }
 
+static enum err members_take(struct arena *a, struct db_rows *rows, size_t limit, struct member_page *out)
+{
+	bool more = false;
+	out->items = arena_array(a, struct member, limit + 1);
+	for (out->n = 0; db_next(rows);) {
+		if (out->n == limit) {
+			more = true;
+			continue;
+		}
+		struct member *m = &out->items[out->n++];
+		user_take(rows, 0, a, &m->user);
+		m->role = (enum channel_role)db_i64(rows, USER_COLUMN_COUNT);
+		m->voice = db_i64(rows, USER_COLUMN_COUNT + 1) != 0;
+		m->joined_at = db_i64(rows, USER_COLUMN_COUNT + 2);
+	}
+	out->next = more ? arena_printf(a, "%lld", (long long)out->items[out->n - 1].user.id) : STR_NONE;
+	return db_end(rows);
+}
+
 enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, const struct member_ids *ids, struct str q,
 					 struct str cursor, size_t limit, struct member_page *out)
 {
 	struct db_rows rows;
 	int64_t after;
-	bool more = false;
 	if (!cursor_id(cursor, &after)) return ERR_INVALID;
 	if (!q.p) q = STR("");
 	struct db_value like = DB_TEXT(pattern(a, q, false)), most = DB_I64((int64_t)limit + 1);
@@ -192,19 +226,18 @@ enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, con
 			&rows);
 	else
 		e = db_query(c, &SQL_MEMBERS, DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), like, most), &rows);
-	if (e) return e;
-	out->items = arena_array(a, struct member, limit + 1);
-	for (out->n = 0; db_next(&rows);) {
-		if (out->n == limit) {
-			more = true;
-			continue;
-		}
-		struct member *m = &out->items[out->n++];
-		user_take(&rows, 0, a, &m->user);
-		m->role = (enum channel_role)db_i64(&rows, USER_COLUMN_COUNT);
-		m->voice = db_i64(&rows, USER_COLUMN_COUNT + 1) != 0;
-		m->joined_at = db_i64(&rows, USER_COLUMN_COUNT + 2);
-	}
-	out->next = more ? arena_printf(a, "%lld", (long long)out->items[out->n - 1].user.id) : STR_NONE;
-	return db_end(&rows);
+	return e ? e : members_take(a, &rows, limit, out);
+}
+
+enum err member_list_named(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
+						   size_t limit, struct member_page *out)
+{
+	struct db_rows rows;
+	int64_t after;
+	if (!cursor_id(cursor, &after)) return ERR_INVALID;
+	struct str last = arena_printf(a, STR_FMT "\xF4\x8F\xBF\xBF", STR_ARG(q)); /* no character comes after this one */
+	enum err e = db_query(
+		c, &SQL_MEMBERS_NAMED,
+		DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), DB_TEXT(last), DB_I64((int64_t)limit + 1)), &rows);
+	return e ? e : members_take(a, &rows, limit, out);
 }

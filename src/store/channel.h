@@ -45,6 +45,9 @@ struct member_ids {
 };
 enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, const struct member_ids *ids, struct str q,
 					 struct str cursor, size_t limit, struct member_page *out);
+/* The same of a large channel: from the people of that name to their memberships, not the other way. q: not empty. */
+enum err member_list_named(struct db_conn *c, struct arena *a, int64_t channel_id, struct str q, struct str cursor,
+						   size_t limit, struct member_page *out);
 
 /* ---- one's own part */
 struct me_patch {
