@@ -178,7 +178,7 @@ enum err thread_written(struct tx_ask *q, const struct message *m)
 #define LOOK_BACK 100 /* replies, for who has written last */
 static const struct sql SQL_LAST = {
 	"SELECT message_id, created_at, author_id FROM messages WHERE channel_id = $1 AND thread_id = $2 AND message_id <> "
-	"$3 AND deleted_at IS NULL ORDER BY thread_seq DESC LIMIT $4",
+	"$3 AND deleted_at IS NULL ORDER BY thread_seq + 0 DESC LIMIT $4",
 	NULL,
 };
 

@@ -10,16 +10,20 @@
 #include "store/rows.h"
 
 #define PAGE_CHANGES 100
-#define FLOW " AND (t.seq IS NOT NULL OR $4 = 1) "
-#define PAGE_SQL(columns, where, order)                                                                                \
-	"SELECT " columns " FROM messages t WHERE t.channel_id = $1 AND t.message_id >= $2 AND " where FLOW "ORDER BY "    \
-	"t.message_id " order " LIMIT $5"
-#define PAGE_BOTH(where, order)                                                                                        \
+#define PAGE_SQL(columns, key, where, order)                                                                           \
+	"SELECT " columns " FROM messages t WHERE t.channel_id = $1 AND " key " >= $2 AND " key where " ORDER BY " key     \
+	" " order " LIMIT $5"
+#define PAGE_BOTH(key, where, order)                                                                                   \
 	{                                                                                                                  \
-		PAGE_SQL(MESSAGE_COLUMNS, where, order), PAGE_SQL(MESSAGE_COLUMNS_SQLITE, where, order)                        \
+		PAGE_SQL(MESSAGE_COLUMNS, key, where, order), PAGE_SQL(MESSAGE_COLUMNS_SQLITE, key, where, order)              \
 	}
-static const struct sql SQL_DOWN = PAGE_BOTH("t.message_id < $3", "DESC");
-static const struct sql SQL_UP = PAGE_BOTH("t.message_id > $3", "ASC");
+/* By $4, without replies in threads, or with them. */
+#define FLOW " AND t.seq IS NOT NULL AND $4 = 0"
+#define ALL " AND $4 = 1"
+static const struct sql SQL_DOWN[2] = { PAGE_BOTH(FLOW_ID, " < $3" FLOW, "DESC"),
+										PAGE_BOTH("t.message_id", " < $3" ALL, "DESC") };
+static const struct sql SQL_UP[2] = { PAGE_BOTH(FLOW_ID, " > $3" FLOW, "ASC"),
+									  PAGE_BOTH("t.message_id", " > $3" ALL, "ASC") };
 
 #define BY_ID "FROM messages t WHERE t.channel_id = $1 AND t.message_id = $2 AND t.message_id >= $3"
 static const struct sql SQL_ONE = { "SELECT " MESSAGE_COLUMNS " " BY_ID, "SELECT " MESSAGE_COLUMNS_SQLITE " " BY_ID };
@@ -136,13 +140,13 @@ static enum err read_items(struct db_conn *c, struct arena *a, const struct page
 	enum err e = OK;
 	out->items = arena_array(a, struct message, q->limit + 1);
 	if (s->n_below || s->below)
-		e = page_messages(c, a, &SQL_DOWN,
+		e = page_messages(c, a, &SQL_DOWN[q->threads],
 						  DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->below), DB_BOOL(q->threads),
 								  DB_I64((int64_t)s->n_below + 1)),
 						  down, s->n_below, &n_down, &before);
 	for (size_t i = 0; i < n_down; i++) out->items[i] = down[n_down - 1 - i];
 	if (!e && s->n_above)
-		e = page_messages(c, a, &SQL_UP,
+		e = page_messages(c, a, &SQL_UP[q->threads],
 						  DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->above), DB_BOOL(q->threads),
 								  DB_I64((int64_t)s->n_above + 1)),
 						  out->items + n_down, s->n_above, &n_up, &after);

@@ -13,8 +13,8 @@ static const struct sql SQL_PATCH = {
 	NULL,
 };
 #define SEQ_UPTO(id)                                                                                                   \
-	"coalesce((SELECT t.seq FROM messages t WHERE t.channel_id = $1 AND t.message_id <= " id                           \
-	" AND t.seq IS NOT NULL ORDER BY t.message_id DESC LIMIT 1), 0)"
+	"coalesce((SELECT t.seq FROM messages t WHERE t.channel_id = $1 AND " FLOW_ID " <= " id                            \
+	" AND t.seq IS NOT NULL ORDER BY " FLOW_ID " DESC LIMIT 1), 0)"
 /* Each move has a later time than the one before, whatever the clocks of pods say. */
 #define READ_AT "read_at = CASE WHEN $4 > read_at THEN $4 ELSE read_at + 1 END"
 static const struct sql SQL_FORWARD = {
@@ -41,7 +41,7 @@ static const struct sql SQL_LOCK_MANY = {
 static const struct sql SQL_FORWARD_MANY = {
 	"UPDATE members m SET read_id = k.message_id, read_seq = coalesce((SELECT t.seq FROM messages t WHERE t.channel_id "
 	"= "
-	"m.channel_id AND t.message_id <= k.message_id AND t.seq IS NOT NULL ORDER BY t.message_id DESC LIMIT 1), 0), "
+	"m.channel_id AND " FLOW_ID " <= k.message_id AND t.seq IS NOT NULL ORDER BY " FLOW_ID " DESC LIMIT 1), 0), "
 	"read_at = greatest($4, m.read_at + 1) FROM " PAIRS " JOIN heads h ON h.channel_id = k.channel_id "
 	"WHERE m.channel_id = k.channel_id AND m.user_id = k.user_id AND m.left_rev IS NULL AND m.read_id < k.message_id "
 	"AND k.message_id <= h.last_id RETURNING m.channel_id, m.user_id, m.read_id, m.read_seq, m.read_at, "

@@ -22,6 +22,8 @@
 #define MESSAGE_COLUMNS_SQLITE MESSAGE_PLAIN_COLUMNS ", (SELECT group_concat(q.user_id, ',') " MESSAGE_MENTIONS_FROM ")"
 #define MESSAGE_COLUMN_COUNT 26
 #define MESSAGE_PINNED_AT 17
+/* The key of messages_flow (0012), `seq IS NOT NULL` beside it: the main flow past however many replies in threads. */
+#define FLOW_ID "t.message_id + 0"
 /* From column `at` on; strings go to the arena. */
 void message_take(const struct db_rows *r, int at, struct arena *a, struct message *out);
 
@@ -32,9 +34,10 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 #define CHANNEL_COLUMN_COUNT 19
 #define CHANNEL_FROM "FROM heads h JOIN channels c ON c.channel_id = h.channel_id "
 #define CHANNEL_ME_COLUMNS                                                                                             \
-	CHANNEL_COLUMNS ", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "      \
-					"m.joined_rev, m.user_rev, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "      \
-					"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), m.read_at, m.cut_rev"
+	CHANNEL_COLUMNS                                                                                                    \
+		", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "                  \
+		"m.joined_rev, m.user_rev, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "                  \
+		"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), m.read_at, m.cut_rev"
 void channel_take(const struct db_rows *r, int at, struct arena *a, struct channel *out);
 void channel_me_take(const struct db_rows *r, int at, struct arena *a, struct channel *out); /* with `me` behind */
 

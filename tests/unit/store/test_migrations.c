@@ -44,14 +44,18 @@ static const struct sql keys = {
 /* What each alone needs to look by beginnings is not compared, nor how a list is printed. */
 static const struct sql indexes = {
 	"SELECT n.relname || ' ' || t.relname || ' unique ' || i.indisunique::int || ' (' || (SELECT "
-	"string_agg(replace(pg_get_indexdef(i.indexrelid, k, true), ' COLLATE \"C\"', ''), ',' ORDER BY k) "
+	"string_agg(CASE i.indkey[k - 1] WHEN 0 THEN 'expression' ELSE replace(pg_get_indexdef(i.indexrelid, k, true), "
+	"' COLLATE \"C\"', '') END, ',' ORDER BY k) "
 	"FROM generate_series(1, i.indnkeyatts::int) k) || ') where ' || CASE WHEN n.relname = 'changes_system' THEN "
 	"'kinds' "
-	"ELSE coalesce(trim(pg_get_expr(i.indpred, i.indrelid), '()'), '-') END FROM pg_index i JOIN pg_class t ON t.oid = "
+	"ELSE coalesce(translate(pg_get_expr(i.indpred, i.indrelid), '()', ''), '-') END FROM pg_index i JOIN pg_class t "
+	"ON t.oid = "
 	"i.indrelid JOIN pg_class n ON n.oid = i.indexrelid WHERE NOT i.indisprimary AND t.relnamespace = "
 	"'public'::regnamespace AND n.relname <> 'users_begins' ORDER BY n.relname COLLATE \"C\"",
-	"SELECT n.name || ' ' || n.tbl_name || ' unique ' || l.\"unique\" || ' (' || (SELECT group_concat(name, ',') FROM "
-	"(SELECT name FROM pragma_index_info(n.name) ORDER BY seqno)) || ') where ' || CASE WHEN n.name = 'changes_system' "
+	"SELECT n.name || ' ' || n.tbl_name || ' unique ' || l.\"unique\" || ' (' || (SELECT group_concat(coalesce(name, "
+	"'expression'), "
+	"',') FROM (SELECT name FROM pragma_index_info(n.name) ORDER BY seqno)) || ') where ' || CASE WHEN n.name = "
+	"'changes_system' "
 	"THEN 'kinds' WHEN l.partial = 1 THEN substr(n.sql, instr(n.sql, ' WHERE ') + 7) ELSE '-' END FROM sqlite_schema "
 	"n, "
 	"pragma_index_list(n.tbl_name) l WHERE n.type = 'index' AND n.sql IS NOT NULL AND l.name = n.name ORDER BY n.name"
