@@ -281,6 +281,7 @@ static void ready(struct client *k, const struct wire *h, const char *payload)
 	trace(k->world, "c%d ready, user_rev %lld%s", k->index, (long long)h->user_rev, other ? ", another epoch" : "");
 	k->epoch = h->epoch;
 	k->user_rev = h->user_rev;
+	k->name = h->number;
 	k->ready = true;
 	for (int64_t i = 0; i < h->n_gone; i++) {
 		int64_t id;
@@ -323,6 +324,13 @@ void client_frame(struct client *k, struct link *l, const struct wire *h, const 
 		trace(k->world, "c%d is sent away: %s", k->index, err_row((enum err)h->err)->code);
 		link_cut(l, world_between(k->world, 0, SECOND));
 		client_lost(k, l);
+		break;
+	case WIRE_ME:
+		if (h->user_rev <= k->user_rev)
+			fault(k->world, "c%d is told of user_rev %lld after %lld", k->index, (long long)h->user_rev,
+				  (long long)k->user_rev);
+		k->user_rev = h->user_rev;
+		k->name = h->number;
 		break;
 	case WIRE_DRAIN: break;
 	case WIRE_ANSWER: answer(k, h); break;

@@ -58,6 +58,7 @@ struct client {
 	int pipeline; /* letters of one channel that it sends at once */
 	uint64_t epoch;
 	int64_t user_rev;
+	int64_t name; /* one's own: link_name() */
 	struct shelf shelves[CHANNELS];
 };
 struct client *client_create(struct world *w, int index, int64_t user_id);

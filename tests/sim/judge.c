@@ -469,7 +469,7 @@ bool judge_converged(struct judge *j)
 			const struct client *k = j->world->clients[i];
 			if (!shelf_done(k, slot, head[slot], at[slot], member[slot][k->user_id])) return false;
 		}
-	return true;
+	return !judge_named(j->world);
 }
 
 void judge_end(struct judge *j)
@@ -478,6 +478,8 @@ void judge_end(struct judge *j)
 	const struct lineage *l = j->lineages.p[j->lineages.n - 1];
 	for (size_t i = 0; i < j->seen.n; i++) judge_one(j, &j->seen.p[i]);
 	judge_given(j->world);
+	const struct client *k = judge_named(j->world);
+	if (k) fault(j->world, "not converged: c%d has an older name of its own", k->index);
 	for (int slot = 0; slot < CHANNELS; slot++) {
 		judge_log(j, l, slot);
 		judge_once(j, l, slot);

@@ -55,6 +55,11 @@ static void judge_stored(const struct link *l, uint64_t epoch)
 		fault(l->pod->world, "%s is ready in an epoch that is not stored", l->pod->name);
 }
 
+int64_t link_name(struct str display_name)
+{
+	return display_name.n ? (int64_t)(hash_bytes(display_name.p, display_name.n, 0) >> 1) : 0;
+}
+
 static bool say_ready(struct session *s, const struct ready *r, struct ready_place *at)
 {
 	judge_stored(s->data, r->epoch);
@@ -69,6 +74,7 @@ static bool say_ready(struct session *s, const struct ready *r, struct ready_pla
 	const struct wire h = { .op = WIRE_READY,
 							.epoch = r->epoch,
 							.user_rev = r->user_rev,
+							.number = link_name(r->list->user.display_name),
 							.n = (int64_t)r->n_channels,
 							.n_gone = (int64_t)r->n_gone };
 	say(s->data, h, b.p, b.n);
@@ -134,7 +140,19 @@ static void kick(struct session *s, enum err why)
 	reactor_defer(l->pod->loops[l->loop].reactor, &l->kick);
 }
 
-static void say_own(struct session *s, const struct own *o) {}
+/* Of one's own things there is what one is oneself: `me`. */
+static void say_own(struct session *s, const struct own *o)
+{
+	static const char key[] = "\"display_name\":\"";
+	const char *at = memmem(o->frame.p, o->frame.n, key, sizeof key - 1);
+	struct str name = STR("");
+	if (at) {
+		at += sizeof key - 1;
+		const char *end = memchr(at, '"', o->frame.n - (size_t)(at - o->frame.p));
+		name = (struct str){ at, (size_t)(end - at) };
+	}
+	say(s->data, (struct wire){ .op = WIRE_ME, .user_rev = o->user_rev, .number = link_name(name) }, NULL, 0);
+}
 
 static const struct session_ops link_ops = {
 	say_ready, say_channel, say_gone,  say_synced, say_reset, say_read,

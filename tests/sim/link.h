@@ -16,7 +16,8 @@ enum wire_op {
 	WIRE_EVENT, /* payload: the event's JSON */
 	WIRE_KICK,
 	WIRE_DRAIN,
-	WIRE_ANSWER
+	WIRE_ANSWER,
+	WIRE_ME /* number: of one's name, as in a ready */
 };
 struct wire {       /* the same for every frame */
 	uint32_t bytes; /* with the payload */
@@ -65,4 +66,5 @@ void link_pause(struct link *l, bool paused);      /* the client does not read *
 
 void link_pod_died(struct link *l);
 void nonce_of(int64_t number, uint8_t out[16]);
+int64_t link_name(struct str display_name); /* a number that stands for it; 0: none */
 #endif
