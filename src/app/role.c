@@ -24,7 +24,8 @@ static const struct sql SQL_OTHER_OWNER = {
 	"SELECT count(*) FROM users WHERE role = $1 AND user_id <> $2 AND deleted_at IS NULL AND deactivated_at IS NULL",
 	NULL
 };
-static const struct sql SQL_ROLE = { "UPDATE users SET role = $2, changed_rev = $3 WHERE user_id = $1", NULL };
+static const struct sql SQL_ROLE = { "UPDATE users SET role = $2, changed_rev = $3, user_rev = $4 WHERE user_id = $1",
+									 NULL };
 static const struct sql SQL_CHANGE = {
 	"INSERT INTO changes (channel_id, rev, kind, at, user_id, actor_id) VALUES (0, $1, 'user', $2, $3, $3)", NULL
 };
@@ -135,7 +136,7 @@ static enum err write_in(struct setting *s)
 	if (!e) e = person_move(s->c, s->user_id, &s->user_rev);
 	if (!e && s->r->role == USER_GUEST) e = cut_off(s);
 	if (!e) e = db_exec(s->c, &SQL_CHANGE, DB_ARGS(rev, at, who), NULL);
-	if (!e) e = db_exec(s->c, &SQL_ROLE, DB_ARGS(who, DB_I64(s->r->role), rev), NULL);
+	if (!e) e = db_exec(s->c, &SQL_ROLE, DB_ARGS(who, DB_I64(s->r->role), rev, DB_I64(s->user_rev)), NULL);
 	if (!e) e = move_member(s);
 	if (!e) e = db_exec(s->c, &SQL_HEAD, DB_ARGS(rev, at, DB_I64(s->joined)), NULL);
 	if (!e) e = tell(s);

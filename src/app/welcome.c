@@ -40,6 +40,7 @@ static struct change *change_begin(struct welcome *w, size_t i, enum change_kind
 		.kind = kind,
 		.channel_id = channel_id,
 		.credential = w->credential,
+		.as_user = w->as_user,
 		.invite = STR_NONE,
 		.role = -1,
 		.voice = -1,

@@ -13,6 +13,7 @@ struct welcome { /* reactor; its owner keeps it until `done` */
 	struct arena *arena; /* lives as long */
 	struct reactor *home;
 	struct credential credential;          /* of the person */
+	int64_t as_user;                       /* or who they are, where they have no session yet; 0: by the credential */
 	int64_t channel_ids[WELCOME_CHANNELS]; /* the default ones */
 	size_t n_channels;
 	int64_t invite_channel; /* and this one, by an invite of their own; 0: none */

@@ -4,7 +4,9 @@
 #include "base/random.h"
 #include "codec/codec.h"
 #include "edge/append_call.h"
+#include "edge/http_conn.h"
 #include "edge/route.h"
+#include "edge/signed.h"
 
 static struct account_by by_whom(struct request *q)
 {
@@ -19,33 +21,17 @@ static struct account_by by_whom(struct request *q)
 
 /* ---- made */
 
-enum err user_create_take(struct request *q)
-{
-	struct account_new *n = arena_new(&q->arena, struct account_new);
-	struct person_new *p = &n->person;
-	struct json_in in;
-	struct str name;
-	enum err e = OK;
-	q->in = n;
-	p->display_name = p->password_hash = STR_NONE;
-	p->role = USER_MEMBER;
-	json_in_open(&in, q->json, &q->problem);
-	if (json_in_str(&in, "username", JSON_NEED, &name)) e = username_check(&q->arena, name, &p->username, &q->problem);
-	if (json_in_str(&in, "display_name", JSON_MAY, &p->display_name))
-		e = err_first(e, display_name_check(&q->arena, &p->display_name, &q->problem));
-	json_in_bool(&in, "bot", JSON_MAY, &p->bot);
-	return err_first(json_in_close(&in), e);
-}
+struct making {
+	struct account_new account;
+	struct welcome welcome;
+	struct request *q;
+};
 
-static enum err create_run(struct request *q, struct db_conn *c)
+static enum err reply_run(struct request *q, struct db_conn *c)
 {
-	struct account_new *n = q->in;
-	const struct account_by by = by_whom(q);
+	const struct account_new *n = &((struct making *)q->in)->account;
 	struct user u;
-	n->person.created_by = q->actor.user_id;
-	n->person.now_ms = n->token.now_ms = by.now_ms;
-	enum err e = account_make(c, &by, n, &q->problem);
-	if (!e) e = person_read(c, &q->arena, n->person.user_id, &u);
+	enum err e = person_read(c, &q->arena, n->person.user_id, &u);
 	if (e) return e;
 	struct json_out o = reply_json(q);
 	json_open(&o, '{');
@@ -62,21 +48,67 @@ static enum err create_run(struct request *q, struct db_conn *c)
 	return OK;
 }
 
-/* A bot's token reads and writes; its verifier costs some thousand hashes. */
-enum err user_create_run(struct request *q, struct db_conn *c)
+/* The account is there, whatever became of its channels. */
+static void welcomed(struct welcome *w, enum err e)
 {
-	struct account_new *n = q->in;
-	if (n->person.bot) {
-		uint8_t *scram = arena_alloc(&q->arena, SCRAM_BYTES), salt[SCRAM_SALT];
-		random_kernel.bytes(&random_kernel, salt, sizeof salt);
-		token_make(n->token.secret);
-		token_scram(str_of(n->token.secret), salt, scram);
-		n->token.scram = scram;
-		n->token.name = STR("bot");
-		n->token.scopes = SCOPE_READ | SCOPE_WRITE;
-	}
-	request_then(q, LANE_write, create_run);
+	dispatch_job(container_of(w, struct making, welcome)->q, LANE_read, reply_run, NULL);
+}
+
+static void written(struct request *q, enum err e)
+{
+	struct making *m = q->in;
+	const struct credential none = { .kind = CREDENTIAL_NONE };
+	m->welcome.as_user = m->account.person.user_id;
+	if (e)
+		request_finish(q, e);
+	else
+		signed_welcome(q, &m->welcome, &none, welcomed);
+}
+
+static enum err write_run(struct request *q, struct db_conn *c)
+{
+	struct making *m = q->in;
+	const struct account_by by = by_whom(q);
+	m->account.person.created_by = q->actor.user_id;
+	m->account.person.now_ms = m->account.token.now_ms = by.now_ms;
+	enum err e = account_make(c, &by, &m->account, &q->problem);
+	return e ? e : person_defaults(c, m->welcome.channel_ids, WELCOME_CHANNELS, &m->welcome.n_channels);
+}
+
+/* A bot's token reads and writes; its verifier costs some thousand hashes. */
+static enum err token_run(struct request *q, struct db_conn *c)
+{
+	struct token_new *t = &((struct making *)q->in)->account.token;
+	uint8_t *scram = arena_alloc(&q->arena, SCRAM_BYTES), salt[SCRAM_SALT];
+	random_kernel.bytes(&random_kernel, salt, sizeof salt);
+	token_make(t->secret);
+	token_scram(str_of(t->secret), salt, scram);
+	t->scram = scram;
+	t->name = STR("bot");
+	t->scopes = SCOPE_READ | SCOPE_WRITE;
+	request_then(q, LANE_write, write_run);
 	return OK;
+}
+
+enum err user_create_take(struct request *q)
+{
+	struct making *m = arena_new(&q->arena, struct making);
+	struct person_new *p = &m->account.person;
+	struct json_in in;
+	struct str name;
+	enum err e = OK;
+	q->in = m;
+	m->q = q;
+	p->display_name = p->password_hash = STR_NONE;
+	p->role = USER_MEMBER;
+	json_in_open(&in, q->json, &q->problem);
+	if (json_in_str(&in, "username", JSON_NEED, &name)) e = username_check(&q->arena, name, &p->username, &q->problem);
+	if (json_in_str(&in, "display_name", JSON_MAY, &p->display_name))
+		e = err_first(e, display_name_check(&q->arena, &p->display_name, &q->problem));
+	json_in_bool(&in, "bot", JSON_MAY, &p->bot);
+	e = err_first(json_in_close(&in), e);
+	if (!e) dispatch_job(q, p->bot ? LANE_cpu : LANE_write, p->bot ? token_run : write_run, written);
+	return e;
 }
 
 /* ---- changed */

@@ -3,8 +3,7 @@
 #define LINNET_EDGE_ACCOUNTS_H
 #include "edge/request.h"
 
-enum err user_create_take(struct request *q);
-enum err user_create_run(struct request *q, struct db_conn *c);
+enum err user_create_take(struct request *q); /* start */
 enum err user_patch_take(struct request *q);  /* start */
 enum err user_delete_take(struct request *q); /* start */
 enum err user_reset_run(struct request *q, struct db_conn *c);

@@ -51,8 +51,8 @@ struct change {
 	int64_t channel_id;
 	struct credential credential; /* judged under the lock, by the session's row */
 	int need_scope;               /* enum scope */
-	int64_t as_user; /* for somebody who cannot act any more: no session is looked for. CHANGE_LEAVE, CHANGE_DELETE */
-	int64_t user_id; /* whom it is about (join, leave, kick, role); 0: the actor */
+	int64_t as_user;              /* for a member who cannot act yet, or any more: no session is looked for */
+	int64_t user_id;              /* whom it is about (join, leave, kick, role); 0: the actor */
 	const struct send *send;
 	int64_t message_id, if_body_rev;   /* if_body_rev 0: whatever */
 	uint64_t epoch;                    /* of the history that message_id belongs to; 0: the present */

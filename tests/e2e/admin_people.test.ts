@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, password, type Person, person } from './lib/api.ts';
 import { Redis } from './lib/redis.ts';
 import { backends, createDatabase, type Server, startBackend } from './lib/server.ts';
-import { connect, type Frame, settle, type Socket } from './lib/socket.ts';
+import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
 import type { Channel, List, Me, SignedIn, Token, User } from './lib/types.ts';
 
 interface Created {
@@ -150,6 +150,8 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     expect(Date.parse(expires_at as string) - Date.now()).toBeGreaterThan(23 * 3600_000);
     await admin.api.refused(409, 'name_taken', 'user_create', { body });
     const reset = { body: { code: reset_code, password: 'a new password of mine' } };
+    expect(user.changed_rev).toBeGreaterThan(0); // everybody knows of it
+    await patch(admin.api, user.id, { role: 'admin' }); // before it was ever used
     await server.api().refused(422, 'invalid', 'auth_reset', { body: { code: reset_code, password: 'short' } });
     await server.api().ok('auth_reset', reset, 204);
     await server.api().refused(401, 'bad_credentials', 'auth_reset', reset);
@@ -202,10 +204,10 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     expect(user).toMatchObject({ username, bot: true });
     const api = server.api();
     api.bearer = token as string;
-    const me = await api.ok<Me>('me_get');
-    expect(me.session).toMatchObject({ kind: 'token', scopes: ['read', 'write'] });
     const general = (await api.ok<List<Channel>>('channel_list')).items.find((c) => c.name === 'general');
     await api.send(general?.id as number, 'beep');
+    const me = await api.ok<Me>('me_get');
+    expect(me.session).toMatchObject({ kind: 'token', scopes: ['read', 'write'] });
     await admin.api.refused(403, 'not_allowed', 'user_reset', { path: { id: user.id } });
     await owner.api.refused(403, 'not_allowed', 'user_patch', { path: { id: user.id }, body: { role: 'owner' } });
   });
@@ -281,6 +283,23 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     await ann.api.ok('block_delete', { path: { id: bob.user.id } }, 204);
     await b.next(says('online'), 'online again');
     expect((await a.request({ op: 'ping' })).op).toBe('pong');
+  });
+
+  test('who is blocked types to others only', async () => {
+    const [ann, bob, cid] = [await newcomer(), await newcomer(), await newcomer()];
+    const room = await ann.api.channel(`room-${++made}`);
+    for (const p of [bob, cid]) await p.api.ok('channel_join', { path: { id: room.id } });
+    const hears = (p: Person): Promise<Socket> => attach(server, { token: p.signed.access_token }, room.id);
+    const [a, b, c] = [await hears(ann), await hears(bob), await hears(cid)] as [Socket, Socket, Socket];
+    await ann.api.ok('block_put', { path: { id: bob.user.id } }, 204);
+    await a.next((f) => f.op === 'me', 'me');
+    b.say({ op: 'typing', channel_id: room.id });
+    expect(await c.next((f) => f.op === 'typing', 'typing')).toMatchObject({ user_id: bob.user.id });
+    const m = await bob.api.send(room.id, 'done');
+    for (const s of [a, c]) await s.reach(room.id, m.rev);
+    expect(a.frames.some((f) => f.op === 'typing')).toBe(false);
+    await ann.api.ok('typing_create', { path: { id: room.id } }, 204);
+    expect(await b.next((f) => f.op === 'typing', 'typing of who has blocked')).toMatchObject({ user_id: ann.user.id });
   });
 });
 

@@ -140,12 +140,13 @@ static void kick(struct session *s, enum err why)
 	reactor_defer(l->pod->loops[l->loop].reactor, &l->kick);
 }
 
-/* Of one's own things there is what one is oneself: `me`. */
+/* Of one's own things what a ready says as well, what one is oneself: `me`. */
 static void say_own(struct session *s, const struct own *o)
 {
 	static const char key[] = "\"display_name\":\"";
 	const char *at = memmem(o->frame.p, o->frame.n, key, sizeof key - 1);
 	struct str name = STR("");
+	if (!o->listed) return;
 	if (at) {
 		at += sizeof key - 1;
 		const char *end = memchr(at, '"', o->frame.n - (size_t)(at - o->frame.p));
