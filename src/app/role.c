@@ -93,11 +93,12 @@ static enum err cut_off(struct setting *s)
 static enum err move_member(struct setting *s)
 {
 	int64_t changed = 0;
-	struct db_value who = DB_I64(s->user_id), rev = DB_I64(s->rev), at = DB_I64(s->at), own = DB_I64(s->user_rev);
 	bool guest = s->r->role == USER_GUEST;
 	if (guest == (s->r->before == USER_GUEST)) return OK;
-	enum err e =
-		guest ? db_exec(s->c, &SQL_LEAVE, DB_ARGS(who, rev, at, own), &changed)
+	enum err e = person_move(s->c, s->user_id, &s->user_rev); /* one is of one row, see own.h */
+	struct db_value who = DB_I64(s->user_id), rev = DB_I64(s->rev), at = DB_I64(s->at), own = DB_I64(s->user_rev);
+	if (e) return e;
+	e = guest ? db_exec(s->c, &SQL_LEAVE, DB_ARGS(who, rev, at, own), &changed)
 			  : db_exec(s->c, &SQL_JOIN,
 						DB_ARGS(who, DB_I64(CHANNEL_MEMBER), rev, at, DB_I64(s->last_id), DB_I64(s->last_seq), own),
 						&changed);

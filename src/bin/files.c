@@ -70,9 +70,20 @@ bool dir_sync(const char *path)
 	return sync_path(path, O_RDONLY | O_DIRECTORY);
 }
 
-bool file_rename(const char *from, const char *to)
+static bool sync_parent(const char *path)
 {
 	char copy[FILES_PATH];
+	snprintf(copy, sizeof copy, "%s", path);
+	return dir_sync(dirname(copy));
+}
+
+bool file_replace(const char *from, const char *to)
+{
+	return rename(from, to) == 0 && sync_parent(to);
+}
+
+bool file_rename(const char *from, const char *to)
+{
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) != 0) {
 		if (errno != EINVAL && errno != ENOSYS) return false; /* a file system that does not know the flag */
 		if (access(to, F_OK) == 0) {
@@ -81,6 +92,5 @@ bool file_rename(const char *from, const char *to)
 		}
 		if (rename(from, to) != 0) return false;
 	}
-	snprintf(copy, sizeof copy, "%s", to);
-	return dir_sync(dirname(copy));
+	return sync_parent(to);
 }

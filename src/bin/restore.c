@@ -44,6 +44,12 @@ static const char *beside(struct restore *r, const char *path, const char *end)
 	return arena_printf(&r->p->config.arena, "%s%s", path, end).p;
 }
 
+static bool has_bytes(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && st.st_size > 0;
+}
+
 static void remove_copy(struct restore *r)
 {
 	static const char *const ends[] = { "", "-wal", "-shm", "-journal", ".lock" };
@@ -102,29 +108,41 @@ static enum err prepare(struct restore *r)
 	if (!e) e = epoch_renew(c);
 	db_conn_destroy(c); /* the last one: its log is empty and gone */
 	db_destroy(db);
-	return e;
+	const char *log = beside(r, r->copy, "-wal"); /* what is left there has not come into the copy: a full disk */
+	return e || !has_bytes(log) ? e : problem_set(r->problem, ERR_UNAVAILABLE, "%s: could not be written", r->copy);
 }
 
 /* ---- the place */
 
-/* A log without its file would be taken for the next file's, so it goes first; and in it there is nothing, unless the
- * server crashed: then both are kept. */
+/* The same file under another name too, where the file system can; else a copy of it. */
+static bool keep(const char *from, const char *to)
+{
+	return link(from, to) == 0 || (errno != EEXIST && file_copy(from, to));
+}
+
+/* Everything has its second name before anything is changed, so that a crash at any point loses nothing and the place
+ * is never empty. In the log of a server that was stopped there is nothing; of one that crashed it must go before the
+ * other file comes, whose own it would be taken for. */
 static enum err put_aside(struct restore *r)
 {
 	char name[32];
 	time_t now = time(NULL);
 	struct tm tm;
-	static const char *const ends[] = { "-wal", "-journal", "" };
+	static const char *const ends[] = { "", "-wal", "-journal" };
+	static const char *const logs[] = { "-wal", "-journal", "-shm" };
 	strftime(name, sizeof name, ".before-%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
 	const char *kept = beside(r, r->target, name);
 	for (size_t i = 0; i < countof(ends); i++) {
 		const char *from = beside(r, r->target, ends[i]), *to = beside(r, kept, ends[i]);
 		if (!there(from)) continue;
-		if (!file_rename(from, to)) return failed(r, from);
+		if (!keep(from, to)) return failed(r, from);
 		r->kept = kept;
 	}
-	const char *from = beside(r, r->target, "-shm");
-	return unlink(from) == 0 || errno == ENOENT ? OK : failed(r, from);
+	for (size_t i = 0; i < countof(logs); i++) {
+		const char *from = beside(r, r->target, logs[i]);
+		if (unlink(from) != 0 && errno != ENOENT) return failed(r, from);
+	}
+	return OK;
 }
 
 static enum err put_secret(struct restore *r)
@@ -139,8 +157,7 @@ static enum err put_secret(struct restore *r)
 static enum err take_place(struct restore *r)
 {
 	const char *log = beside(r, r->from, "-wal");
-	struct stat st;
-	if (stat(log, &st) == 0 && st.st_size > 0)
+	if (has_bytes(log))
 		return problem_set(r->problem, ERR_CONFLICT, "%s: belongs to a running database; give what `backup` wrote",
 						   log);
 	remove_copy(r);
@@ -149,7 +166,7 @@ static enum err take_place(struct restore *r)
 	if (!e && !file_sync(r->copy)) e = failed(r, r->copy);
 	if (!e) e = put_secret(r);
 	if (!e) e = put_aside(r);
-	if (!e && !file_rename(r->copy, r->target)) e = failed(r, r->target);
+	if (!e && !file_replace(r->copy, r->target)) e = failed(r, r->target);
 	remove_copy(r);
 	return e;
 }

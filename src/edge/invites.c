@@ -146,8 +146,9 @@ static enum err room_for_one(struct request *q, struct db_conn *c, const struct 
 static enum err insert(struct request *q, struct db_conn *c, struct making *m)
 {
 	struct invite *i = &m->invite;
-	enum err e = room_for_one(q, c, i);
-	if (!e && i->user_id && !m->unheard) e = person_move(c, i->user_id, &m->user_rev);
+	enum err e = OK; /* people are locked before invites, as by a join */
+	if (i->user_id && !m->unheard) e = person_move(c, i->user_id, &m->user_rev);
+	if (!e) e = room_for_one(q, c, i);
 	if (!e) e = audit(q, c, "invite.create", i, i->created_at);
 	invite_code_make(m->code);
 	i->code = str_of(m->code);

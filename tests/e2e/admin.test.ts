@@ -131,6 +131,7 @@ describe.each(sites)('beside a server on $name', ({ open }) => {
     const ann = await person(server.api(), 'ann');
     const bob = await person(server.api(), 'bob');
     const socket = await attach(server, { token: ann.signed.access_token }, 0);
+    const own = await connect(server, { token: bob.signed.access_token });
     await fails(1, 'there is no account eve', 'set-role', '--username', 'eve', '--role', 'admin', ...where);
     await fails(1, 'ann is the only owner', 'set-role', '--username', 'ann', '--role', 'member', ...where);
     expect(await well('set-role', '--username', 'bob', '--role', 'admin', ...where)).toContain(
@@ -139,6 +140,7 @@ describe.each(sites)('beside a server on $name', ({ open }) => {
     await socket.reach(0, 3); // after ann and bob came
     expect(socket.events(0).at(-1)).toMatchObject({ type: 'user', user_id: bob.user.id });
     expect((await bob.api.ok<Me>('me_get')).role).toBe('admin');
+    expect(await own.next((f) => f.op === 'me', 'me')).toMatchObject({ user: { id: bob.user.id, role: 'admin' } });
     expect(await well('set-role', '--username', 'bob', '--role', 'admin', ...where)).toContain('bob is admin already');
     await well('set-role', '--username', 'bob', '--role', 'owner', ...where);
     await well('set-role', '--username', 'ann', '--role', 'member', ...where);
