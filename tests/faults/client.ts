@@ -202,6 +202,7 @@ export class Client {
     if (wrong) this.world.fault('order', `${this.person.name}, channel ${event.channel_id}: ${wrong}`);
     this.world.delivered(this, stream, event, now);
     if (event.message_id) this.again(stream, event.message_id);
+    if (event.root) this.again(stream, event.root.message_id);
   }
 
   /** On the connection on which it was parked: by no hello of its own. */

@@ -19,6 +19,8 @@ export interface CrowdOptions {
   pods: number;
   /** of them: not there at the beginning */
   spare?: number;
+  /** nobody replies in threads: some pods know of none */
+  unthreaded?: boolean;
 }
 
 interface Room {
@@ -32,6 +34,8 @@ interface Room {
 const members_of_room = 22;
 /** Of what people do. */
 const reacting = 0.1;
+const quoting = 0.7;
+const replying = 0.8; // above it, up to what reacts
 const emojis = ['👍', '🎉', '👀', '🏴󠁧󠁢󠁷󠁬󠁳󠁿'];
 
 /** Of the loud room: who stops to read, who speaks, and how much at once. */
@@ -230,8 +234,17 @@ export class Crowd {
       return;
     }
     const length = random.chance(0.02) ? random.below(6000) : random.below(200);
-    const more = one?.message && what > 0.85 ? { reply_to: one.message.message_id } : {};
+    const more = what > replying ? this.reply(random, room, random.pick(there)) : {};
+    if (one?.message && what > quoting && what <= replying) Object.assign(more, { reply_to: one.message.message_id });
     void this.outbox.send(client, room.id, `${client.person.name} ${++this.said} ${'x'.repeat(length)}`, due, more);
+  }
+
+  /** In the thread of what the other has said, which may be gone, or not to be seen by this one. */
+  private reply(random: Random, room: Room, other: Client): { thread_id?: number; in_channel?: boolean } {
+    const said = (this.mine.get(`${other.person.id} ${room.id}`) ?? []).filter((one) => !one.more.thread_id);
+    const root = said.length ? random.pick(said).message?.message_id : undefined;
+    if (!root || this.options.unthreaded) return {};
+    return { thread_id: root, ...(random.chance(0.3) ? { in_channel: true } : {}) };
   }
 
   /** To something that the other has said, which may be gone, or not to be seen by this one. */

@@ -15,7 +15,13 @@ interface MessageRow {
   body: string;
   created_at: number;
   deleted_at: number | null;
+  thread_id: number | null;
+  thread_seq: number | null;
   thread_count: number;
+  thread_last_id: number | null;
+  thread_last_seq: number | null;
+  /** who has replied last, `ID,ID,ID` */
+  thread_users: string | null;
   /** `EMOJI COUNT ID,...` joined by `;` */
   reactions: string | null;
 }
@@ -56,6 +62,8 @@ interface Row {
   actor_id: number | null;
   /** of a reaction: what the event must say */
   value?: string;
+  /** of a reply that was sent or deleted: what it must say of the root */
+  root?: string;
 }
 
 /** From the join to the removal, whose rev is the last that is seen. */
@@ -101,7 +109,8 @@ export class Judge {
       if (history) judge.history_joined.add(channel_id);
     }
     const messages = await db.rows<MessageRow>(
-      'SELECT channel_id, message_id, rev, changed_rev, body_rev, nonce, author_id, body, created_at, deleted_at, thread_count, reactions FROM messages',
+      `SELECT channel_id, message_id, rev, changed_rev, body_rev, nonce, author_id, body, created_at, deleted_at, reactions, thread_id, thread_seq,
+        thread_count, thread_last_id, (to_jsonb(m)->>'thread_last_seq')::bigint AS thread_last_seq, to_jsonb(m)->>'thread_users' AS thread_users FROM messages m`, // an older schema has not got all
     );
     const changes = await db.rows<ChangeRow>(
       'SELECT channel_id, rev, kind, at, message_id, user_id, actor_id, data FROM changes ORDER BY channel_id, rev',
@@ -109,6 +118,7 @@ export class Judge {
     for (const row of messages) judge.message(row);
     for (const row of changes) judge.change(row);
     judge.dense();
+    judge.threads();
     judge.reactions(
       changes,
       await db.rows<ReactionRow>('SELECT channel_id, message_id, emoji, user_id FROM reactions'),
@@ -177,6 +187,33 @@ export class Judge {
             this.fault('log', `message ${row.message_id} of channel ${channel_id} shows ${row.reactions}`);
         }
       }
+  }
+
+  /** Counted anew from the log: the numbers of replies, what their events must say, and what the roots show. */
+  private threads(): void {
+    for (const [channel_id, log] of this.logs) {
+      const threads = new Map<number, MessageRow[]>();
+      const gone = new Set<number>();
+      for (const row of log.rows) {
+        const message = row?.message_id ? log.messages.get(row.message_id) : undefined;
+        if (!row || !message?.thread_id || !['message', 'delete'].includes(row.kind)) continue;
+        const replies = threads.get(message.thread_id) ?? [];
+        threads.set(message.thread_id, replies);
+        if (row.kind === 'delete') gone.add(message.message_id);
+        else if (replies.push(message) !== message.thread_seq)
+          this.fault('log', `message ${message.message_id} of channel ${channel_id} is reply ${message.thread_seq}`);
+        const shown = shownThread(replies, gone);
+        row.root = `${message.thread_id} ${shown}`;
+      }
+      for (const message of log.messages.values()) {
+        const shown = shownThread(threads.get(message.message_id) ?? [], gone);
+        if (threadOf(message) !== shown)
+          this.fault(
+            'log',
+            `message ${message.message_id} of channel ${channel_id} shows ${threadOf(message)}, not ${shown}`,
+          );
+      }
+    }
   }
 
   /** Of a deleted message. */
@@ -344,7 +381,8 @@ export class Judge {
       (event.message_id ?? null) === row.message_id &&
       (event.user_id ?? null) === row.user_id;
     const said = event.type === 'reaction' ? reactionText(event) : undefined;
-    if (!same || said !== row.value)
+    const root = event.root && `${event.root.message_id} ${threadText(event.root.thread ?? undefined)}`;
+    if (!same || said !== row.value || root !== row.root)
       this.fault(
         'forged',
         `rev ${event.rev} of channel ${stream.channel_id} was ${JSON.stringify(event)} for person ${stream.user_id}, the database has ${JSON.stringify(row)}`,
@@ -412,6 +450,22 @@ function shownOf(m: Message | MessageRow): string {
   return m.reactions.map((r) => `${r.emoji} ${r.count} ${r.user_ids.join(',')}`).join(';');
 }
 
+function shownThread(replies: MessageRow[], gone: Set<number>): string {
+  const left = replies.filter((m) => !gone.has(m.message_id));
+  const last = left.at(-1);
+  if (!last) return '';
+  const user_ids = [...new Set(left.map((m) => m.author_id).reverse())].slice(0, 3);
+  return threadText({ count: left.length, last_id: last.message_id, last_seq: replies.length, user_ids });
+}
+
+const threadText = (t?: { count: number; last_id: number; last_seq: number; user_ids: number[] }): string =>
+  t ? `${t.count} ${t.last_id} ${t.last_seq} ${t.user_ids.join(',')}` : '';
+
+function threadOf(row: MessageRow): string {
+  if (row.thread_id || !row.thread_count) return '';
+  return `${row.thread_count} ${row.thread_last_id} ${row.thread_last_seq} ${row.thread_users}`;
+}
+
 type Value = { emoji?: string; count?: number; user_ids?: number[]; given?: boolean };
 const reactionText = (v: Value): string => `${v.emoji} ${v.count} ${v.user_ids?.join(',')} ${v.given}`;
 
@@ -424,6 +478,7 @@ function same(m: Message, row: MessageRow): boolean {
     m.author_id === row.author_id &&
     m.body === row.body &&
     (m.deleted_at === undefined) === (row.deleted_at === null) &&
-    (m.thread?.count ?? 0) === row.thread_count
+    (m.thread_id ?? null) === row.thread_id &&
+    threadText(m.thread) === threadOf(row)
   );
 }

@@ -242,7 +242,7 @@ export class Run implements World {
 
   private async gather(): Promise<void> {
     const { clients } = this.options;
-    this.crowd = new Crowd(this.options, this);
+    this.crowd = new Crowd({ ...this.options, unthreaded: this.options.binary !== undefined }, this);
     this.crowd.outbox.answered = (at, ms) => this.gaps.answered(at, ms);
     if (this.rig.redis) this.rig.redis.watcher = this.gaps;
     this.crowd.outbox.queued = ({ nonce, due }) => this.dues.set(nonce, due);
@@ -316,6 +316,7 @@ export class Run implements World {
       acknowledged: outbox.stats.acknowledged,
       refused: outbox.sent.filter((one) => one.refused).length,
       unanswered: outbox.stats.lost,
+      replies: outbox.sent.filter((one) => one.message && one.more.thread_id).length,
       edits: outbox.deeds.filter((d) => d.kind === 'edit' && d.done).length,
       deletions: outbox.deeds.filter((d) => d.kind === 'delete' && d.done).length,
       reactions: outbox.deeds.filter((d) => d.kind === 'react' && d.done).length,

@@ -2,6 +2,8 @@
 // between resets, and the messages as they stand by it.
 import type { Event, Message } from '../e2e/lib/types.ts';
 
+type Root = NonNullable<Event['root']>;
+
 /** Events without a hole; `after` is the rev before the first. */
 export interface Segment {
   after: number;
@@ -62,6 +64,7 @@ export class Stream {
     if (event.type === 'reaction') this.react(event);
     else if (event.message) this.merge(event.message);
     else if (event.message_id && event.changed_rev) this.changed.set(event.message_id, event.changed_rev);
+    if (event.root) this.rooted(event, event.root);
     return wrong ? `rev ${event.rev} after ${before}` : undefined;
   }
 
@@ -88,6 +91,18 @@ export class Stream {
     const others = (have.reactions ?? []).map((r) => (r.emoji === emoji ? value : r)); // an old pod's message has none
     if (!others.includes(value)) others.push(value);
     this.messages.set(message_id, { ...have, changed_rev: rev, reactions: others.filter((r) => r.count > 0) });
+  }
+
+  /** What the thread of a root is by a reply that was sent or deleted: a value as of its rev, as a reaction's is. */
+  private rooted({ rev }: Event, { message_id, thread }: Root): void {
+    const have = this.messages.get(message_id);
+    if (!have || this.outdated(message_id)) {
+      this.changed.set(message_id, rev);
+      return;
+    }
+    if (have.changed_rev >= rev) return;
+    const { thread: _, ...rest } = have;
+    this.messages.set(message_id, { ...rest, changed_rev: rev, ...(thread ? { thread } : {}) });
   }
 
   /** One's own reactions to a page's messages, as of its rev. */

@@ -37,7 +37,7 @@ static void send_again(struct client *k, int slot, int64_t above)
 			s->acked.p[kept++] = a;
 			continue;
 		}
-		a = (struct letter){ .nonce = a.nonce };
+		a = (struct letter){ .nonce = a.nonce, .root = a.root, .was = a.rev };
 		vec_push(&s->outbox, a);
 	}
 	s->acked.n = kept;
@@ -130,9 +130,22 @@ void client_slow(struct client *k, bool slow)
 
 /* ---- the outbox */
 
+/* The root of a reply, whose id may be another one since: what it was is known by its nonce. NULL: it is not here. */
+static const struct held *root_of(const struct shelf *s, const struct letter *e)
+{
+	for (size_t i = 0; i < s->cache.n; i++)
+		if (s->cache.p[i].nonce == e->root && !s->cache.p[i].deleted) return &s->cache.p[i];
+	return NULL;
+}
+
 static void letter_send(struct client *k, int slot, struct letter *e)
 {
 	struct request r = { .kind = CHANGE_MESSAGE, .channel_id = channel_at(slot), .number = e->nonce };
+	if (e->root) {
+		r.thread_id = root_of(&k->shelves[slot], e)->message_id;
+		r.in_channel = e->nonce % 3 == 0;
+		r.epoch = k->shelves[slot].epoch;
+	}
 	snprintf(r.text, sizeof r.text, "m%lld", (long long)e->nonce);
 	if (e->waiting) e->doubt_ns = k->world->now_ns;
 	e->sent_ns = k->world->now_ns;
@@ -141,13 +154,33 @@ static void letter_send(struct client *k, int slot, struct letter *e)
 	link_request(k->link, &r);
 }
 
+/* A reply whose root is gone has failed; one that was acknowledged stays so, in the same history. */
+static void give_up_replies(const struct client *k, struct shelf *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->outbox.n; i++) {
+		struct letter e = s->outbox.p[i];
+		if (!e.root || e.waiting || root_of(s, &e)) {
+			s->outbox.p[n++] = e;
+		} else if (e.was && !k->world->counts.went_back) {
+			e.rev = e.was;
+			vec_push(&s->acked, e);
+		} else {
+			vec_push(&s->refused, e.nonce);
+		}
+	}
+	s->outbox.n = n;
+}
+
 static void send_some(struct client *k, int slot)
 {
 	struct shelf *s = &k->shelves[slot];
+	if (s->has_page) give_up_replies(k, s);
 	int64_t now = k->world->now_ns;
 	for (size_t i = 0; i < s->outbox.n && (int)i < k->pipeline; i++) {
 		struct letter *e = &s->outbox.p[i];
 		bool due = e->waiting ? now - e->sent_ns > ANSWER_NS : now >= e->again_ns;
+		if (due && e->root && !root_of(s, e)) continue; /* is being loaded, or will be given up */
 		if (due) letter_send(k, slot, e);
 	}
 }
@@ -226,6 +259,9 @@ static bool message_in(const char *payload, size_t n, struct held *m)
 		memcpy(m->body, body, len < BODY_TEXT ? len : BODY_TEXT - 1);
 	}
 	m->pinned = strstr(p, "\"pinned\":true") != NULL;
+	m->thread_id = number_after(p, "\"thread_id\":");
+	const char *thread = m->thread_id ? NULL : strstr(p, "\"thread\":");
+	if (thread) thread_text(thread, m->thread);
 	held_reactions(m, p);
 	return true;
 }
@@ -236,6 +272,19 @@ static void value_in(const char *payload, size_t n, const char *key, char value[
 	if (!p) abort();
 	n -= (size_t)(p - payload);
 	memcpy(value, p, n < VALUE_TEXT ? n : VALUE_TEXT - 1);
+}
+
+/* Of a reply that was sent or deleted: what its root's thread is by it, told of the root. */
+static void root_in(const char *payload, size_t n, struct early *e)
+{
+	static const char key[] = "\"root\":{";
+	const char *root = memmem(payload, n, key, sizeof key - 1);
+	char text[VALUE_TEXT + 64] = "";
+	if (!root) return;
+	n -= (size_t)(root - payload);
+	memcpy(text, root, n < sizeof text ? n : sizeof text - 1);
+	e->message_id = number_after(text, "\"message_id\":");
+	value_in(text, strlen(text), "\"thread\":", e->value);
 }
 
 /* What is not kept any more goes here too. */
@@ -273,6 +322,9 @@ static void event(struct client *k, const struct wire *h, const char *payload, s
 	if (h->kind == CHANGE_REACTION) value_in(payload, n, "\"emoji\":", e.value);
 	if (h->kind == CHANGE_PIN) value_in(payload, n, "\"pinned\":", e.value);
 	if (h->message_id) shelf_told(k, slot, &e);
+	struct early root = { .rev = h->rev };
+	root_in(payload, n, &root);
+	if (root.message_id) shelf_told(k, slot, &root);
 }
 
 static void ready(struct client *k, const struct wire *h, const char *payload)
@@ -339,10 +391,22 @@ void client_frame(struct client *k, struct link *l, const struct wire *h, const 
 
 /* ---- the user */
 
+/* One of the last, by no choice of the dice, whose plans stay what they are. 0: there is none. */
+static int64_t a_root(const struct shelf *s, int64_t n)
+{
+	int64_t found = 0;
+	for (size_t i = 0; i < s->cache.n; i++) {
+		const struct held *m = &s->cache.p[i];
+		if (!m->thread_id && !m->deleted && (!found || (n + (int64_t)i) % 3 == 0)) found = m->nonce;
+	}
+	return found;
+}
+
 void client_say(struct client *k, int64_t channel_id)
 {
 	struct shelf *s = &k->shelves[channel_slot(channel_id)];
-	const struct letter e = { .nonce = ++k->world->next_nonce };
+	struct letter e = { .nonce = ++k->world->next_nonce };
+	if (e.nonce % 4 == 0) e.root = a_root(s, e.nonce);
 	vec_push(&s->outbox, e);
 	vec_push(&s->written, e.nonce);
 }

@@ -8,7 +8,8 @@
 
 #define BODY_TEXT 32
 #define REACTIONS_TEXT 64
-#define VALUE_TEXT 128
+#define VALUE_TEXT 192
+#define THREAD_TEXT 64
 
 struct held { /* a message in the cache */
 	int64_t message_id, rev, changed_rev, author_id, nonce;
@@ -16,10 +17,14 @@ struct held { /* a message in the cache */
 	char body[BODY_TEXT];
 	char reactions[REACTIONS_TEXT];
 	bool pinned;
-	int64_t outdated; /* it has changed at this rev, and is being read again; 0: it is as of changed_rev */
+	int64_t thread_id;        /* of a reply */
+	char thread[THREAD_TEXT]; /* of a root: `2 9 2 3,1`: count, last_id, last_seq, user_ids */
+	int64_t outdated;         /* it has changed at this rev, and is being read again; 0: it is as of changed_rev */
 };
 struct letter {         /* a message of one's own */
 	int64_t nonce, rev; /* rev: as acknowledged */
+	int64_t root;       /* a reply to the message of this nonce; 0: to none */
+	int64_t was;        /* its rev, acknowledged before it is sent again */
 	int64_t sent_ns;    /* last try; 0: none */
 	int64_t again_ns;   /* not before */
 	int64_t doubt_ns;   /* when a try was last left unanswered; 0: never */
@@ -30,7 +35,7 @@ struct early {        /* an event about a message; kept when it came while a pag
 	struct held held; /* message_id 0: it carried none */
 	bool is_new;
 	int64_t rev, message_id;
-	char value[VALUE_TEXT]; /* of a reaction or a pin */
+	char value[VALUE_TEXT]; /* of a reaction, a pin, a root's thread */
 };
 struct shelf { /* what a client has of one channel */
 	bool has;  /* it is in it, with a cursor */
@@ -84,4 +89,5 @@ const struct held *shelf_held(const struct shelf *s, int64_t message_id); /* NUL
 void shelf_told(struct client *k, int slot, const struct early *e);
 void shelf_page_came(struct client *k, int slot); /* what came before it is applied to it */
 void held_reactions(struct held *m, const char *message_json);
+void thread_text(const char *thread_json, char out[THREAD_TEXT]); /* of `"thread":{...` or `"thread":null` */
 #endif

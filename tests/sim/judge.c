@@ -6,12 +6,14 @@
 
 #include "client.h"
 #include "db.h"
+#include "model/thread.h"
 
 struct row { /* of the log */
-	int64_t rev, at, user_id, message_id, author_id, nonce, changed_rev;
+	int64_t rev, at, user_id, message_id, author_id, nonce, changed_rev, thread_id, thread_seq;
 	bool is_message, reacts, deleted, pinned;
 	char text[BODY_TEXT * 2]; /* a message's body, or a change's data */
 	char reactions[REACTIONS_TEXT];
+	char thread[THREAD_TEXT]; /* that it shows */
 };
 /* A membership: from a rev on, to the one that ended it. A quiet one ended at `last` without a change: whoever has not
  * heard of it goes on giving what comes, for a while. */
@@ -49,9 +51,13 @@ struct judge {
 
 static const struct sql SQL_LOG = {
 	"SELECT channel_id, rev, created_at, 0, message_id, author_id, nonce, changed_rev, 1, '', body, deleted_at, "
-	"CASE WHEN deleted_at IS NULL THEN reactions END, pinned_at FROM messages UNION ALL SELECT channel_id, rev, at, "
+	"CASE WHEN deleted_at IS NULL THEN reactions END, pinned_at, thread_id, thread_seq, CASE WHEN thread_count > 0 "
+	"THEN "
+	"thread_count || ' ' || thread_last_id || ' ' || thread_last_seq || ' ' || thread_users END FROM messages UNION "
+	"ALL "
+	"SELECT channel_id, rev, at, "
 	"user_id, "
-	"message_id, actor_id, NULL, 0, 0, kind, data, NULL, NULL, NULL FROM "
+	"message_id, actor_id, NULL, 0, 0, kind, data, NULL, NULL, NULL, NULL, NULL, NULL FROM "
 	"changes ORDER BY 1, 2",
 	NULL,
 };
@@ -88,6 +94,11 @@ static void row_take(const struct db_rows *r, struct row *row)
 	row->reacts = str_eq(db_str(r, 9), STR("reaction"));
 	row->deleted = !db_is_null(r, 11);
 	row->pinned = !db_is_null(r, 13);
+	row->thread_id = db_i64(r, 14);
+	row->thread_seq = db_i64(r, 15);
+	const struct str thread = db_str(r, 16);
+	if (thread.n >= sizeof row->thread) abort();
+	if (thread.n) memcpy(row->thread, thread.p, thread.n);
 	const struct str reactions = db_str(r, 12);
 	if (reactions.n >= sizeof row->reactions) abort();
 	if (reactions.n) memcpy(row->reactions, reactions.p, reactions.n);
@@ -309,6 +320,46 @@ static void judge_log(struct judge *j, const struct lineage *l, int slot)
 	if (rev != l->log[slot].rev) fault(j->world, "the log ends before its head: %lld", (long long)channel_at(slot));
 }
 
+/* What its root shows, counted anew from the replies. */
+static void judge_thread(struct judge *j, const struct lineage *l, int slot, const struct row *root)
+{
+	int64_t n = 0, count = 0, last_id = 0, rev = 0;
+	struct thread t = { 0 };
+	char want[THREAD_TEXT] = "";
+	struct arena a;
+	for (size_t i = 0; i < l->log[slot].rows.n; i++) {
+		const struct row *r = &l->log[slot].rows.p[i];
+		if (!r->is_message || r->thread_id != root->message_id) continue;
+		if (r->thread_seq != ++n)
+			fault(j->world, "not the next of its thread: %lld-%lld", (long long)channel_at(slot),
+				  (long long)r->message_id);
+		rev = r->rev;
+		if (r->deleted) continue;
+		count++, last_id = r->message_id;
+	}
+	for (size_t i = l->log[slot].rows.n; i-- > 0;) {
+		const struct row *r = &l->log[slot].rows.p[i];
+		if (r->is_message && r->thread_id == root->message_id && !r->deleted) thread_name_last(&t, r->author_id);
+	}
+	arena_init(&a);
+	if (count)
+		snprintf(want, sizeof want, "%lld %lld %lld " STR_FMT, (long long)count, (long long)last_id, (long long)n,
+				 STR_ARG(thread_users_text(&a, &t)));
+	arena_release(&a);
+	if (strcmp(want, root->thread) != 0 || root->changed_rev < rev)
+		fault(j->world, "a thread counted wrong: %lld-%lld shows %s, not %s", (long long)channel_at(slot),
+			  (long long)root->message_id, root->thread, want);
+	j->world->counts.replies += count;
+}
+
+static void judge_threads(struct judge *j, const struct lineage *l, int slot)
+{
+	for (size_t i = 0; i < l->log[slot].rows.n; i++) {
+		const struct row *r = &l->log[slot].rows.p[i];
+		if (r->is_message && !r->thread_id && r->rev > l->log[slot].min_rev) judge_thread(j, l, slot, r);
+	}
+}
+
 static int64_t number_of(const struct row *r) /* of the message or command that it came of; 0: none */
 {
 	const char *x = r->is_message ? NULL : strstr(r->text, "\"x");
@@ -407,6 +458,9 @@ static void judge_cache(struct judge *j, const struct lineage *l, const struct c
 		else if (m && m->pinned != r->pinned)
 			fault(j->world, "pinned or not: c%d %lld-%lld", k->index, (long long)channel_at(slot),
 				  (long long)r->message_id);
+		else if (m && !r->thread_id && strcmp(m->thread, r->thread) != 0)
+			fault(j->world, "another thread: c%d %lld-%lld shows %s, not %s", k->index, (long long)channel_at(slot),
+				  (long long)r->message_id, m->thread, r->thread);
 		else if (m && strcmp(m->reactions, r->reactions) != 0)
 			fault(j->world, "other reactions: c%d %lld-%lld has %s, not %s", k->index, (long long)channel_at(slot),
 				  (long long)r->message_id, m->reactions, r->reactions);
@@ -483,6 +537,7 @@ void judge_end(struct judge *j)
 	for (int slot = 0; slot < CHANNELS; slot++) {
 		judge_log(j, l, slot);
 		judge_once(j, l, slot);
+		judge_threads(j, l, slot);
 		for (int i = 0; i < CLIENTS; i++) judge_client(j, l, j->world->clients[i], slot);
 	}
 }

@@ -338,9 +338,11 @@ static void ask_to_send(struct asked *q)
 	q->send.channel_id = c->channel_id;
 	nonce_of(q->request.number, q->send.nonce);
 	q->send.body = c->text;
+	q->send.thread_id = q->request.thread_id;
+	q->send.in_channel = q->request.in_channel;
 	send_hash(&q->send);
 	c->send = &q->send;
-	c->epoch = hub_epoch(q->link->pod->hub);
+	if (!c->epoch) c->epoch = hub_epoch(q->link->pod->hub);
 }
 
 static void ask(struct link *l, const struct request *r)

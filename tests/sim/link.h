@@ -55,9 +55,10 @@ void link_free(struct link *l);
 void link_hello(struct link *l, const struct hello *h); /* copies */
 struct request {
 	enum change_kind kind;
-	int64_t channel_id, user_id, message_id, number; /* number: the nonce of a message; else only to tell them apart */
+	int64_t channel_id, user_id, message_id, thread_id,
+		number; /* number: the nonce of a message; else only to tell them apart */
 	uint64_t epoch;
-	bool on;
+	bool on, in_channel;
 	char text[48];
 };
 void link_request(struct link *l, const struct request *r);

@@ -51,12 +51,23 @@ static void held_reaction(struct held *h, const struct reaction *x)
 	}
 }
 
+static void held_thread(struct held *h, const struct thread *t)
+{
+	struct arena a;
+	arena_init(&a);
+	snprintf(h->thread, THREAD_TEXT, "%lld %lld %lld " STR_FMT, (long long)t->count, (long long)t->last_id,
+			 (long long)t->last_seq, STR_ARG(thread_users_text(&a, t)));
+	arena_release(&a);
+}
+
 static struct held held_of(const struct message *m)
 {
 	struct held h = { .message_id = m->message_id, .rev = m->rev, .changed_rev = m->changed_rev };
 	h.author_id = m->author_id;
 	h.deleted = m->deleted_at != 0;
 	h.pinned = m->pinned;
+	h.thread_id = m->thread_id;
+	if (m->thread.count && !m->thread_id) held_thread(&h, &m->thread);
 	for (int i = 0; i < 4; i++) h.nonce = h.nonce << 8 | m->nonce[i];
 	for (size_t i = 0; i < m->reactions.n; i++) held_reaction(&h, &m->reactions.items[i]);
 	memcpy(h.body, m->body.p ? m->body.p : "", m->body.n < BODY_TEXT ? m->body.n : BODY_TEXT - 1);
@@ -127,6 +138,7 @@ static void reads(void *arg)
 	const struct page_query ask = { .channel_id = channel_at(q->slot),
 									.kind = q->message_id ? PAGE_AROUND : PAGE_LAST,
 									.message_id = q->message_id,
+									.threads = true,
 									.limit = q->message_id ? 2 : PAGE_MESSAGES };
 	struct db_conn *c = sim_db_take(w->db, DB_READ);
 	q->err = page_read(c, &q->arena, &who, &ask, &q->page);

@@ -79,13 +79,29 @@ static void react(struct held *m, const char *item, long count)
 	memcpy(m->reactions, out, sizeof out);
 }
 
+void thread_text(const char *json, char out[THREAD_TEXT])
+{
+	long count, last, seq;
+	int at = 0;
+	out[0] = 0;
+	if (!strncmp(json, "\"thread\":null", 13)) return;
+	if (sscanf(json,
+			   "\"thread\":{\"count\":%ld,\"last_id\":%ld,\"last_at\":\"%*[^\"]\",\"last_seq\":%ld,\"user_ids\":[%n",
+			   &count, &last, &seq, &at) < 3 ||
+		!at)
+		abort();
+	snprintf(out, THREAD_TEXT, "%ld %ld %ld %.*s", count, last, seq, (int)strcspn(json + at, "]"), json + at);
+}
+
 static void apply_value(struct held *m, const struct early *e)
 {
-	static const char pinned[] = "\"pinned\":";
+	static const char pinned[] = "\"pinned\":", thread[] = "\"thread\":";
 	char item[REACTIONS_TEXT];
 	long count;
 	if (!strncmp(e->value, pinned, sizeof pinned - 1))
 		m->pinned = e->value[sizeof pinned - 1] == 't';
+	else if (!strncmp(e->value, thread, sizeof thread - 1))
+		thread_text(e->value, m->thread);
 	else if (item_of(e->value, item, &count))
 		react(m, item, count);
 	else
@@ -95,8 +111,8 @@ static void apply_value(struct held *m, const struct early *e)
 
 /* ---- events about a message that do not carry it */
 
-/* A reaction or a pin says its value as of its rev. Whatever else has happened to a message makes it be read again;
- * until it is, none is applied to it: it would look newer than it is. */
+/* A reaction, a pin or a root's thread says its value as of its rev. Whatever else has happened to a message makes it
+ * be read again; until it is, none is applied to it: it would look newer than it is. */
 static void apply_told(struct client *k, int slot, const struct early *e)
 {
 	struct held *m = (struct held *)shelf_held(&k->shelves[slot], e->message_id);

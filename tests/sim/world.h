@@ -50,7 +50,7 @@ struct plan;
 /* What the run drew at its beginning, and what came of it. */
 struct counts {
 	int64_t acknowledged, delivered, healed, replayed, resets, parked, unknown, went_back, copied_back, retained, lost,
-		crashes;
+		crashes, replies;
 };
 struct world {
 	struct clock clock;
