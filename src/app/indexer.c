@@ -1,6 +1,7 @@
 /* A turn: is the lease ours (write lane, only when it is time to say so again); find and make (slow lane); store (write
  * lane). While there is more, the next turn follows at once, behind whatever waits in the lanes. Looking for work reads
- * every head: where that takes long it is done more seldom. */
+ * every head: where that takes long it is done more seldom. While people write a lot there is a pause between slices:
+ * they share the disk, and in SQLite the one writer. */
 #include "app/indexer.h"
 
 #include "base/log.h"
@@ -9,8 +10,10 @@
 
 #define SLICE_MESSAGES SEGMENT_MOST /* read in one turn: some milliseconds */
 #define SLICE_SEGMENTS 16
-#define BACKLOG 10000 /* messages; more are worth a line in the log */
-#define LOOK_SHARE 50 /* looking for work takes no more than a fiftieth of the time */
+#define BACKLOG 10000  /* messages; more are worth a line in the log */
+#define BUSY_PER_S 500 /* changes that this process appends */
+#define BUSY_PAUSES 9  /* times as long as a slice took, while it does */
+#define LOOK_SHARE 50  /* looking for work takes no more than a fiftieth of the time */
 
 enum step { STEP_LEASE, STEP_MAKE, STEP_STORE };
 
@@ -31,6 +34,7 @@ struct indexer {
 	int64_t messages; /* in those stored */
 	bool more;
 	int64_t took_ns;
+	int64_t began_ns, appended; /* this turn; by then */
 };
 
 /* ---- on the lanes */
@@ -89,6 +93,15 @@ static void again(struct indexer *x, int64_t in_ms)
 
 static void step_due(struct indexer *x);
 
+static int64_t slice_pause_ms(const struct indexer *x)
+{
+	int64_t spent_ms = (clock_monotonic_ns(x->o.clock) - x->began_ns) / 1000000;
+	int64_t appended = metric_total(x->o.metrics, METRIC_APPEND_CHANGES) - x->appended;
+	int64_t pause_ms = BUSY_PAUSES * (spent_ms + 1);
+	if (appended * 1000 <= BUSY_PER_S * (spent_ms + 1)) return 0;
+	return pause_ms < x->o.every_ms ? pause_ms : x->o.every_ms;
+}
+
 static void say_outcome(struct indexer *x, enum err e)
 {
 	if (e && !x->failed) log_event(LOG_WARN, "search.index_failed", LOG_TEXT("error", err_row(e)->code));
@@ -135,7 +148,7 @@ static void step_done(struct job *j)
 		x->step = STEP_STORE;
 	} else {
 		say_stored(x);
-		again(x, 0);
+		again(x, slice_pause_ms(x));
 		return;
 	}
 	if (x->step == STEP_MAKE && !x->mine)
@@ -163,7 +176,10 @@ static void step_due(struct indexer *x)
 
 static void turn_due(struct reactor *r, struct timer *t)
 {
-	step_due(container_of(t, struct indexer, timer));
+	struct indexer *x = container_of(t, struct indexer, timer);
+	x->began_ns = clock_monotonic_ns(x->o.clock);
+	x->appended = metric_total(x->o.metrics, METRIC_APPEND_CHANGES);
+	step_due(x);
 }
 
 /* ---- life */
