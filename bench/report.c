@@ -148,6 +148,40 @@ static void idle_report(void)
 	}
 }
 
+/* ---- search */
+static double search_line(const char *part, const char *kind)
+{
+	struct key k = { "search", part, kind, 0, 0, 0 };
+	int rounds;
+	double p95 = median(&k, "p95_ms", &rounds);
+	if (rounds)
+		printf("%-9s %-10s %7d %9.0f %10.0f %9.1f %9.1f %9.1f\n", part, kind, rounds, median(&k, "queries", NULL),
+			   median(&k, "with_hits", NULL), median(&k, "p50_ms", NULL), p95, median(&k, "most_ms", NULL));
+	return rounds ? p95 : 0;
+}
+
+static void search_part(const char *part, bool *titled)
+{
+	static const char *const kinds[] = { "frequent", "rare", "substring", "short", "absent" };
+	struct key k = { "search", part, "index", 0, 0, 0 };
+	double worst = 0, index_s = median(&k, "index_s", NULL);
+	if (isnan(index_s)) return;
+	if (!*titled)
+		printf("\nSearches over HTTP, one at a time\n%-9s %-10s %7s %9s %10s %9s %9s %9s\n", "", "", "rounds",
+			   "queries", "with hits", "p50 ms", "p95 ms", "most ms");
+	*titled = true;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) worst = fmax(worst, search_line(part, kinds[i]));
+	printf("%20s the worst p95 %.1f ms; target: 100: %s. The index: made in %.0f s, %.0f bytes a message\n", "", worst,
+		   worst <= 100 ? "met" : "MISSED", index_s, median(&k, "bytes_per_message", NULL));
+}
+
+static void search_report(void)
+{
+	bool titled = false;
+	search_part("sqlite", &titled);
+	search_part("postgres", &titled);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) fail("report FILE...");
@@ -157,6 +191,7 @@ int main(int argc, char **argv)
 	sends_report();
 	idle_report();
 	cluster_report();
+	search_report();
 	for (size_t i = 0; i < results.n; i++) json_decref(results.rows[i]);
 	return 0;
 }
