@@ -8,8 +8,9 @@
 #include "store/mention.h"
 #include "store/rows.h"
 
+/* `+ 0`: by messages_nonce, see 0002. */
 static const struct sql SQL_NONCE = {
-	"SELECT message_id, request_hash FROM messages WHERE channel_id = $1 AND author_id = $2 AND nonce = $3", NULL
+	"SELECT message_id, request_hash FROM messages WHERE channel_id + 0 = $1 AND author_id = $2 AND nonce = $3", NULL
 };
 static const struct sql SQL_MESSAGE = {
 	"SELECT " MESSAGE_COLUMNS " FROM messages t WHERE t.channel_id = $1 AND t.message_id = $2",

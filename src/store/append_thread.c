@@ -68,7 +68,10 @@ enum err thread_gather(struct append_tx *tx, const struct change *c, int64_t act
 	int64_t ids[2 + MESSAGE_MENTIONS + 1];
 	size_t n;
 	struct db_rows rows;
-	enum err e = candidates(tx, c, actor_id, ids, &n);
+	struct tx_member me;
+	enum err e = tx_member_read(tx, c->channel_id, actor_id, &me);
+	if (e || !me.member) return e; /* will be refused: nobody is looked up, or locked, for those outside */
+	e = candidates(tx, c, actor_id, ids, &n);
 	if (!e)
 		e = db_query(tx->c, &SQL_FOLLOWERS,
 					 DB_ARGS(DB_I64(c->channel_id), DB_I64(c->send->thread_id), ids_param(tx->c, tx->a, ids, n)),
