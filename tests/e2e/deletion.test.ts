@@ -125,6 +125,8 @@ test('a process that is killed in the midst of it leaves it to another', async (
   for (let i = 0; i < 20; i++) await bob.api.send(id, `m ${i}`);
   await bob.api.ok('me_delete', { body: { password, messages: 'delete' } }, 204);
   await first.kill();
+  const audit = `SELECT action, actor_id, before, after FROM audit WHERE target = 'user:${bob.user.id}' ORDER BY id`;
+  expect(await sql(audit)).toBe(`user.delete|${bob.user.id}|{"deleted":false}|{"deleted":true,"messages":true}`);
   // As if it had been at it, and its minute were over.
   await sql(`UPDATE deletions SET taken_until = 1 WHERE user_id = ${bob.user.id}`);
   const second = await startBackend(url, { LINNET_DELETIONS_MS: '50' });

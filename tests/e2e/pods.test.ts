@@ -7,7 +7,7 @@ import { password, person, type Person } from './lib/api.ts';
 import { Redis } from './lib/redis.ts';
 import { createDatabase, type Server, startBackend } from './lib/server.ts';
 import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
-import type { Channel, List, Member, Message, SignedIn } from './lib/types.ts';
+import type { Channel, List, Member, Message, SignedIn, Token, User } from './lib/types.ts';
 
 describe('two backends', () => {
   let redis: Redis;
@@ -160,6 +160,41 @@ describe('two backends', () => {
     };
     expect(await median(5, one)).toBeLessThan(1000);
     expect((await kept.request({ op: 'ping' })).op).toBe('pong');
+  });
+
+  test('a token that is taken back here is cut off there within a second', async () => {
+    const made: Token[] = [];
+    const sockets: Socket[] = [];
+    for (let i = 0; i < 5; i++) {
+      const token = await bob.api.ok<Token>('token_create', { body: { name: `t${i}`, scopes: ['read'] } }, 201);
+      made.push(token);
+      sockets.push(await connect(there, { token: token.token }));
+    }
+    const elsewhere = here.api();
+    elsewhere.bearer = bob.signed.access_token;
+    const one = async (): Promise<void> => {
+      const [token, socket] = [made.pop() as Token, sockets.pop() as Socket];
+      await elsewhere.ok('token_delete', { path: { id: token.id } }, 204);
+      expect((await socket.over()).code).toBe(4003);
+      const over = there.api();
+      over.bearer = token.token;
+      await over.refused(401, 'session_revoked', 'me_get');
+    };
+    expect(await median(5, one)).toBeLessThan(1000);
+  });
+
+  test('who is deactivated here is cut off there within a second', async () => {
+    const cid = await person(there.api(), 'cid');
+    const patch = (deactivated: boolean): Promise<User> =>
+      ann.api.ok<User>('user_patch', { path: { id: cid.user.id }, body: { deactivated } }); // ann's api is here
+    const one = async (): Promise<void> => {
+      const socket = await on(there, cid);
+      await patch(true);
+      expect((await socket.over()).code).toBe(4003);
+      await cid.api.refused(401, 'unauthenticated', 'me_get');
+      await patch(false);
+    };
+    expect(await median(5, one)).toBeLessThan(1000);
   });
 
   test('who is kicked here is cut off there within a second', async () => {

@@ -257,6 +257,40 @@ static void what_one_is_oneself_is_told(void **state)
 	hand_end(h);
 }
 
+static void hint(struct world *w, int64_t who)
+{
+	struct hint *n = hint_create(0);
+	n->channel_id = 1;
+	n->user_id = who;
+	bus_publish_hint(w->bus, n);
+	hint_unref(n);
+}
+
+static void who_is_blocked_types_unheard(void **state)
+{
+	struct hand *h = with_me();
+	const struct cursor at = { 1, 2, 0 };
+	hand_start(h);
+	join_channel(h->w, 1, ME);
+	struct client *k = hand_reader(h, 0, &at, 1);
+	hand_pass(h, 5);
+	hint(h->w, 9);
+	hand_turn(h);
+	assert_int_equal(count_of(k, "hint 1"), 1);
+	run_sql(h->w, "INSERT INTO blocks (user_id, blocked_id, at) VALUES (7, 9, 1)");
+	move_person(h->w, ME);
+	tell_person(h->w, ME, 3);
+	hand_pass(h, 5);
+	hint(h->w, 9);
+	hand_turn(h);
+	assert_int_equal(count_of(k, "hint 1"), 1);
+	hint(h->w, 8);
+	hand_turn(h);
+	assert_int_equal(count_of(k, "hint 1"), 2);
+	hand_close(h, k);
+	hand_end(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +302,7 @@ int main(void)
 		cmocka_unit_test(many_come_by_several_reads),
 		cmocka_unit_test(who_is_behind_what_is_kept_gets_the_whole_list),
 		cmocka_unit_test(what_one_is_oneself_is_told),
+		cmocka_unit_test(who_is_blocked_types_unheard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

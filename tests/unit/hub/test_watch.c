@@ -132,6 +132,40 @@ static void the_whole_set_is_answered_and_then_what_changes(void **state)
 	end(t);
 }
 
+static void block(struct two *t, bool on, int64_t user_rev)
+{
+	struct world *w = t->h[0]->w;
+	run_sql(w, on ? "INSERT INTO blocks (user_id, blocked_id, at) VALUES (3, 7, 1)" : "DELETE FROM blocks");
+	move_person(w, 7);
+	tell_person(w, 7, user_rev);
+	pass(t, 30);
+}
+
+static void who_has_blocked_the_watcher_is_never_there(void **state)
+{
+	struct two *t = make(1, false);
+	struct client *a = open_on(t, 0, 0, 7), *b = open_on(t, 0, 1, 3), *c = open_on(t, 0, 0, 5);
+	WATCH(a, 3, 5);
+	WATCH(c, 3);
+	pass(t, 30);
+	expect(a, "presence! 3=online 5=online");
+	block(t, true, 2);
+	expect(a, "presence 3=offline");
+	presence_set(b->session, PRESENCE_IDLE);
+	pass(t, 30);
+	expect(c, "presence 3=idle");
+	expect_told(a, 2);
+	WATCH(a, 3, 5);
+	pass(t, 30);
+	expect(a, "presence! 3=offline 5=online");
+	block(t, false, 3);
+	expect(a, "presence 3=idle");
+	close_on(t, 0, a);
+	close_on(t, 0, b);
+	close_on(t, 0, c);
+	end(t);
+}
+
 static void devices_add_up(void **state)
 {
 	struct two *t = make(1, false);
@@ -350,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_whole_set_is_answered_and_then_what_changes),
+		cmocka_unit_test(who_has_blocked_the_watcher_is_never_there),
 		cmocka_unit_test(devices_add_up),
 		cmocka_unit_test(it_costs_nothing_where_nobody_watches),
 		cmocka_unit_test(a_new_set_keeps_what_both_name_and_is_answered_whole),
