@@ -120,7 +120,7 @@ static enum err audit(struct setting *s)
 	arena_init(&a);
 	const struct audit_row row = {
 		.now_ms = s->r->now_ms,
-		.action = "user.role",
+		.action = "user.change",
 		.target = arena_printf(&a, "user:%lld", (long long)s->user_id),
 		.before = arena_printf(&a, "{\"role\":\"%s\"}", user_role_name(s->r->before)),
 		.after = arena_printf(&a, "{\"role\":\"%s\"}", user_role_name(s->r->role)),

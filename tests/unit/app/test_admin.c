@@ -197,6 +197,50 @@ static void one_by_name_and_role(struct both *b, struct db_conn *c)
 	vec_release(&g.lines);
 }
 
+/* ---- by a list of names */
+
+static enum err make_names(struct both *b, struct db_conn *c, struct got *g, const char *names, struct problem *problem)
+{
+	struct admin_people p = ask(g, 1, NULL, "room");
+	p.names = str_of(names);
+	p.role = USER_ADMIN;
+	return make(b, c, g, &p, problem);
+}
+
+static void names_of_a_list_are_made_in_its_order(struct both *b, struct db_conn *c)
+{
+	struct got g = { 0 };
+	struct problem problem;
+	must_make(b, c, 1, "p", NULL);
+	both_must(make_names(b, c, &g, "zoe\r\n\nann\nabcdefghijklmnopqrstuvwxyz_-0123", &problem));
+	assert_int_equal(g.lines.n, 3);
+	assert_memory_equal(g.lines.p[1].p, "ann linnet_", 11);
+	vec_release(&g.lines);
+	assert_int_equal(both_number(b, c, "SELECT user_id FROM users WHERE username = 'zoe'"), 2);
+	assert_int_equal(both_number(b, c, "SELECT user_id FROM users WHERE username = 'ann'"), 3);
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM users WHERE role = 2"), 3);
+	assert_int_equal(both_number(b, c, "SELECT member_count FROM heads WHERE channel_id = 2"), 3);
+	dense(b, c, 0);
+	dense(b, c, 2);
+}
+
+static void a_list_is_taken_whole_or_not(struct both *b, struct db_conn *c)
+{
+	static const struct {
+		const char *names;
+		enum err err;
+	} bad[] = { { "", ERR_INVALID },         { "\n\r\n", ERR_INVALID },      { "ann\nbad name", ERR_INVALID },
+				{ "ann\nBob", ERR_INVALID }, { "ann\nann", ERR_NAME_TAKEN }, { "ann\np1", ERR_NAME_TAKEN } };
+	struct problem problem;
+	must_make(b, c, 1, "p", NULL);
+	for (size_t i = 0; i < countof(bad); i++) {
+		struct got g = { 0 };
+		assert_int_equal(make_names(b, c, &g, bad[i].names, &problem), bad[i].err);
+		vec_release(&g.lines);
+	}
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM users"), 1);
+}
+
 int main(void)
 {
 	static const struct both_case cases[] = {
@@ -207,6 +251,8 @@ int main(void)
 		BOTH_FRESH(all_or_none),
 		BOTH_FRESH(what_is_no_name_is_refused),
 		BOTH_FRESH(one_by_name_and_role),
+		BOTH_FRESH(names_of_a_list_are_made_in_its_order),
+		BOTH_FRESH(a_list_is_taken_whole_or_not),
 	};
 	return both_main(cases, countof(cases));
 }

@@ -63,14 +63,15 @@ static void a_role_takes_a_rev_of_channel_0(struct both *b, struct db_conn *c)
 	assert_int_equal(both_number(b, c, "SELECT role FROM users WHERE user_id = 2"), USER_ADMIN);
 	assert_int_equal(both_number(b, c, "SELECT rev FROM heads WHERE channel_id = 0"), 3);
 	assert_int_equal(both_number(b, c, "SELECT changed_rev FROM users WHERE user_id = 2"), 3);
+	assert_int_equal(both_number(b, c, "SELECT user_rev FROM users WHERE user_id = 2"), own + 1);
 	assert_int_equal(both_number(b, c, "SELECT user_id FROM changes WHERE channel_id = 0 AND rev = 3"), 2);
 	assert_true(both_number(b, c, "SELECT rev FROM user_heads WHERE user_id = 2") > own);
-	assert_int_equal(both_number(b, c, "SELECT count(*) FROM audit WHERE action = 'user.role' AND actor_id IS NULL"),
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM audit WHERE action = 'user.change' AND actor_id IS NULL"),
 					 1);
 	both_must(set(b, c, "bob", USER_ADMIN, &r)); /* so already */
 	assert_int_equal(r.before, USER_ADMIN);
 	assert_int_equal(both_number(b, c, "SELECT rev FROM heads WHERE channel_id = 0"), 3);
-	assert_int_equal(both_number(b, c, "SELECT count(*) FROM audit WHERE action = 'user.role'"), 1);
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM audit WHERE action = 'user.change'"), 1);
 	all_is_well(c);
 }
 

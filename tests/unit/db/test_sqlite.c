@@ -245,6 +245,78 @@ static void a_long_snapshot_keeps_nobody_from_writing(void **state)
 	db_conn_destroy(r);
 }
 
+/* Beside an owner
+ * -------------------------------------------------------------------------------------------------- */
+
+static enum err open_beside(const char *u, struct db **db)
+{
+	struct db_options o = { u, 10000, 5000, 10, true, true };
+	return db_create(&o, db);
+}
+
+static void a_command_reads_and_writes_beside_the_owner(void **state)
+{
+	struct fixture *f = *state;
+	struct db *beside;
+	must(open_beside(url, &beside));
+	struct db_conn *c = db_conn_create(beside, DB_WRITE);
+	must(put(f->c, 1));
+	must(put(c, 2));
+	must(put(f->c, 3));
+	assert_int_equal(rows_in(c), 3);
+	assert_int_equal(rows_in(f->c), 3);
+	db_conn_destroy(c);
+	db_destroy(beside);
+	must(put(f->c, 4));
+	assert_int_equal(open_beside("sqlite:/tmp/linnet-none/x.db", &beside), ERR_UNAVAILABLE); /* makes none */
+}
+
+static void a_backup_is_whole_and_of_one_moment(void **state)
+{
+	struct fixture *f = *state;
+	struct db *beside, *copied;
+	struct stat st;
+	char path[140], copy_url[160];
+	snprintf(path, sizeof path, "%s/copy.db", dir);
+	snprintf(copy_url, sizeof copy_url, "sqlite:%s", path);
+	for (int64_t i = 1; i <= 500; i++) must(put(f->c, i));
+	must(open_beside(url, &beside));
+	struct db_conn *c = db_conn_create(beside, DB_READ);
+	must(db_backup(c, path));
+	must(put(f->c, 501)); /* is in none */
+	assert_int_equal(db_backup(c, path), ERR_CONFLICT);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(db_backup(c, "/tmp/linnet-none/copy.db"), ERR_UNAVAILABLE);
+	db_conn_destroy(c);
+	db_destroy(beside);
+	must(open_url(copy_url, &copied));
+	c = db_conn_create(copied, DB_WRITE);
+	assert_int_equal(rows_in(c), 500);
+	db_conn_destroy(c);
+	db_destroy(copied);
+	unlink(path);
+	strcat(path, ".lock");
+	unlink(path);
+}
+
+static void the_lock_of_a_file_is_had_without_it(void **state)
+{
+	char path[140];
+	struct db *db;
+	int fd, other;
+	snprintf(path, sizeof path, "%s/later.db", dir);
+	must(db_file_lock(path, &fd));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(db_file_lock(path, &other), ERR_CONFLICT);
+	close(fd);
+	must(open_url(url, &db));
+	assert_int_equal(db_file_lock(url + strlen("sqlite:"), &fd), ERR_CONFLICT);
+	db_destroy(db);
+	strcat(path, ".lock");
+	unlink(path);
+}
+
 #define DISK(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static int own_cases(void)
@@ -255,6 +327,9 @@ static int own_cases(void)
 		cmocka_unit_test(settings_are_durable),
 		cmocka_unit_test(what_cannot_be_opened_says_so),
 		cmocka_unit_test(a_lock_is_waited_for_so_long_only),
+		cmocka_unit_test(the_lock_of_a_file_is_had_without_it),
+		DISK(a_command_reads_and_writes_beside_the_owner),
+		DISK(a_backup_is_whole_and_of_one_moment),
 		DISK(each_commit_is_on_disk),
 		DISK(a_rested_connection_keeps_no_pages),
 		DISK(a_full_disk_takes_nothing_and_harms_nothing),

@@ -123,6 +123,8 @@ static const struct damage {
 	  "channel_counter -1 channel 2 is above the counter, 1" },
 	{ "UPDATE users SET changed_rev = 99 WHERE user_id = 4",
 	  "person_changed -1 person 4 changed at rev 99 of channel 0, which is at 4" },
+	{ "UPDATE users SET user_rev = 9 WHERE user_id = 4",
+	  "person_own -1 person 4 was told of at 9; the person's head is at 1" },
 	{ "DELETE FROM users WHERE user_id = 2", "session_of_nobody -1 session S is of person 2" },
 	{ "DELETE FROM users WHERE user_id = 2", "member_of_nobody 2 person 2 is a member, and has no account" },
 	{ "DELETE FROM users WHERE user_id = 2", "author_missing 2 message 5 is by person 2" },
