@@ -35,9 +35,10 @@ export class Page {
   private readonly program: Program;
   private readonly profile: string;
   private readonly ws: WebSocket;
+  private loaded: (() => void) | undefined;
   private readonly asked = new Map<number, (heard: Heard) => void>();
   private ids = 0;
-  private session: string | undefined;
+  private session?: string;
 
   private constructor(program: Program, profile: string, ws: WebSocket) {
     this.program = program;
@@ -75,6 +76,7 @@ export class Page {
   private take(heard: Heard): void {
     const { method, params = {} } = heard;
     if (heard.id !== undefined) this.asked.get(heard.id)?.(heard);
+    if (method === 'Page.loadEventFired') this.loaded?.();
     if (method === 'Network.requestWillBeSent') this.requests.push((params.request as { url: string }).url);
     if (method === 'Runtime.exceptionThrown') this.complaints.push(JSON.stringify(params));
     if (method === 'Log.entryAdded' && (params.entry as Params).level === 'error')
@@ -94,8 +96,14 @@ export class Page {
     });
   }
 
+  /** Comes back when the page and its scripts are there: before, there is nothing to be asked. */
   async visit(url: string): Promise<void> {
-    await this.ask('Page.navigate', { url });
+    const loaded = new Promise<void>((resolve) => {
+      this.loaded = resolve;
+    });
+    const { errorText } = await this.ask('Page.navigate', { url });
+    if (errorText) throw new Error(`${url}: ${String(errorText)}`);
+    await loaded;
   }
 
   async evaluate<T>(expression: string): Promise<T> {
@@ -111,8 +119,7 @@ export class Page {
   /** Waits until the expression is true of the page, looked at after each of its paints. */
   async until(expression: string): Promise<void> {
     const paint = 'new Promise((r) => requestAnimationFrame(() => setTimeout(r)))';
-    while (!(await this.evaluate<boolean>(`document.readyState === 'complete' && Boolean(${expression})`)))
-      await this.evaluate(paint);
+    while (!(await this.evaluate<boolean>(`Boolean(${expression})`))) await this.evaluate(paint);
   }
 
   /** A PNG of what can be seen. */
@@ -122,8 +129,10 @@ export class Page {
   }
 
   async close(): Promise<void> {
+    delete this.session;
+    await this.ask('Browser.close');
+    await this.program.finish();
     this.ws.terminate();
-    await this.program.stop('SIGKILL');
     await rm(this.profile, { recursive: true, force: true, maxRetries: 5 });
   }
 }
