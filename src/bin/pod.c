@@ -7,6 +7,7 @@
 #include "app/marker.h"
 #include "app/pulse.h"
 #include "app/register.h"
+#include "app/retention.h"
 #include "app/sweeper.h"
 #include "base/cpus.h"
 #include "base/log.h"
@@ -235,6 +236,20 @@ static void open_leaver(struct process *p)
 	p->leaver = leaver_create(&o);
 }
 
+static void open_retention(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	if (!p->config.retention_days) return;
+	const struct retention_options o = {
+		.config = &p->config,
+		.write = pod->write,
+		.append = pod->append,
+		.home = pod->reactors[0],
+		.clock = pod->clock,
+	};
+	p->retention = retention_create(&o);
+}
+
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -303,6 +318,7 @@ enum err pod_open(struct process *p)
 	open_markers(p);
 	open_pulse(p);
 	open_sweeper(p);
+	open_retention(p);
 	open_indexer(p);
 	open_leaver(p);
 	metrics_source(pod->metrics, write_gauges, p);
@@ -397,6 +413,7 @@ static void close_reactors(struct process *p)
 	if (pod->markers) markers_destroy(pod->markers);
 	if (p->pulse) pulse_destroy(p->pulse);
 	if (p->sweeper) sweeper_stop(p->sweeper);
+	if (p->retention) retention_stop(p->retention);
 	if (p->indexer) indexer_stop(p->indexer);
 	if (p->leaver) leaver_stop(p->leaver);
 	if (pod->hub) hub_stop(pod->hub);
@@ -411,11 +428,13 @@ void pod_close(struct process *p)
 {
 	struct pod *pod = &p->pod;
 	if (p->leaver) leaver_halt(p->leaver);
+	if (p->retention) retention_close(p->retention);
 	if (pod->append) append_drain(pod->append, -1);
 	if (pod->markers) markers_flush(pod->markers, -1);
 	if (pod->append) append_destroy(pod->append);
 	close_reactors(p);
 	if (p->sweeper) sweeper_destroy(p->sweeper);
+	if (p->retention) retention_destroy(p->retention);
 	if (p->indexer) indexer_destroy(p->indexer);
 	if (p->leaver) leaver_destroy(p->leaver);
 	if (pod->hub) hub_destroy(pod->hub);

@@ -14,7 +14,8 @@ struct process {
 	struct lane *lanes[8];    /* all of them */
 	size_t n_lanes;
 	struct pulse *pulse;
-	struct sweeper *sweeper; /* Postgres */
+	struct sweeper *sweeper;     /* Postgres */
+	struct retention *retention; /* NULL: everything is kept */
 	struct indexer *indexer;
 	struct leaver *leaver;
 	struct edge *edge;

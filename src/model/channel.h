@@ -41,7 +41,7 @@ struct channel {
 	enum channel_history history;
 	int64_t slow_mode_s;
 	bool read_only, archived, is_default, deleted, large;
-	int64_t rev, rev_at, last_id, last_seq, last_at, min_rev, member_count;
+	int64_t rev, rev_at, last_id, last_seq, last_at, min_rev, min_id, member_count;
 	int64_t user_ids[DM_PEOPLE]; /* of a DM, ascending */
 	size_t n_users;
 	struct channel_me me; /* when has_me */

@@ -10,6 +10,8 @@
 #include "store/epoch.h"
 #include "store/rows.h"
 
+#define SERVER ((int64_t)-1) /* the actor of a change that is by nobody */
+
 /* ---- what can be asked for */
 
 static const struct kind {
@@ -24,13 +26,14 @@ static const struct kind {
 	[CHANGE_LEAVE] = { write_leave, true },      [CHANGE_KICK] = { write_leave, true },
 	[CHANGE_ROLE] = { write_role, true },        [CHANGE_TOPIC] = { write_topic, false },
 	[CHANGE_CHANNEL] = { write_channel, false }, [CHANGE_USER] = { write_person, true },
+	[CHANGE_RETAIN] = { write_retain, false },
 };
 
 /* ---- heads */
 
 #define HEAD                                                                                                           \
 	"h.channel_id, h.kind, h.history, h.slow_mode_s, h.read_only, h.archived, h.large, h.deleted_at, h.rev, "          \
-	"h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count FROM heads h WHERE "
+	"h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count, h.min_id FROM heads h WHERE "
 static const struct sql SQL_HEAD = { "SELECT " HEAD "h.channel_id = $1", NULL };
 static const struct sql SQL_LOCK_SKIP = {
 	"SELECT " HEAD IDS_ANY("h.channel_id", "$1") " ORDER BY h.channel_id FOR NO KEY UPDATE SKIP LOCKED", NULL
@@ -66,6 +69,7 @@ static void head_take(struct append_tx *tx, const struct db_rows *r)
 	h->last_at = db_i64(r, 12);
 	h->min_rev = db_i64(r, 13);
 	h->member_count = db_i64(r, 14);
+	h->min_id = db_i64(r, 15);
 }
 
 static enum err heads_take(struct append_tx *tx, const struct sql *q, struct db_value arg)
@@ -283,9 +287,10 @@ bool tx_permitted(struct tx_ask *q, bool *audit)
 void tx_ask_begin(struct tx_ask *q, struct append_tx *tx, struct change *c, const struct actor *actor,
 				  const struct tx_member *me)
 {
-	c->actor_id = actor->user_id;
+	c->actor_id = c->by_server ? 0 : actor->user_id;
 	*q = (struct tx_ask){ .tx = tx, .c = c, .actor = actor, .me = *me };
 	q->ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
+	if (q->ch && q->me.first_id <= q->ch->row.min_id) q->me.first_id = q->ch->row.min_id + 1;
 	q->permit = (struct permit){
 		.kind = c->kind,
 		.actor = actor,
@@ -349,6 +354,10 @@ static enum err read_actors(struct append_tx *tx)
 		}
 		if (c->as_user) {
 			tx->actors[i] = (struct actor){ .user_id = c->as_user, .role = USER_MEMBER, .scopes = SCOPE_ALL };
+			continue;
+		}
+		if (c->by_server) {
+			tx->actors[i].user_id = SERVER;
 			continue;
 		}
 		creds[n] = &c->credential, of[n++] = i;

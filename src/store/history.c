@@ -60,7 +60,8 @@ enum err page_end(struct db_conn *c, enum err e)
 
 int64_t page_first(const struct channel *ch)
 {
-	return ch->history == HISTORY_JOINED && ch->me.first_id > 1 ? ch->me.first_id : 1;
+	int64_t first = ch->history == HISTORY_JOINED && ch->me.first_id > 1 ? ch->me.first_id : 1;
+	return first > ch->min_id ? first : ch->min_id + 1;
 }
 
 /* The rev above which all may be read: what is kept, and under `history: joined` one's membership. */
@@ -276,6 +277,7 @@ static enum err read_changes(struct db_conn *c, struct arena *a, struct page *p)
 		.most = PAGE_CHANGES,
 		.clipped = p->channel.history == HISTORY_JOINED,
 		.epoch = p->epoch,
+		.min_id = p->channel.min_id,
 	};
 	return log_system(c, a, &q, &p->changes, &p->n_changes);
 }
@@ -417,7 +419,7 @@ static enum err changes_in(struct db_conn *c, struct arena *a, const struct acto
 	if (!e) e = since_of(c, q, &since);
 	if (!e && (since < first_rev(&ch) || since > ch.rev)) e = ERR_RESET;
 	if (e) return e;
-	const struct log_read l = { ch.id, since, ch.rev, q->limit, ch.history == HISTORY_JOINED, out->epoch };
+	const struct log_read l = { ch.id, since, ch.rev, q->limit, ch.history == HISTORY_JOINED, out->epoch, ch.min_id };
 	e = log_read(c, a, &l, &out->items, &out->n);
 	out->rev = ch.rev, out->at = ch.rev_at;
 	out->after = out->n && out->items[out->n - 1]->rev < ch.rev;

@@ -75,7 +75,9 @@ static struct event *change_event(struct reading *g, const struct db_rows *r)
 	if (f.kind == CHANGE_JOIN) f.joined_rev = f.rev;
 	/* what has its value with it is of its own rev, whatever came later */
 	f.changed_rev = change_row(f.kind)->carries ? db_i64(r, 7) : f.message_id ? f.rev : 0;
-	if (!g->q->clipped && change_row(f.kind)->carries && !db_is_null(r, 8)) {
+	/* what retention has taken is gone, also where its row is still there */
+	bool there = !db_is_null(r, 8) && db_i64(r, 3) > g->q->min_id;
+	if (!g->q->clipped && change_row(f.kind)->carries && there) {
 		message_take(r, CHANGE_MESSAGE_AT, g->arena, &m);
 		f.message = &m;
 	}

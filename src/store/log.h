@@ -10,6 +10,7 @@ struct log_read {
 	size_t most;                     /* events */
 	bool clipped;                    /* history is `joined`: events about an existing message carry no message */
 	uint64_t epoch;                  /* goes into the events */
+	int64_t min_id;                  /* messages up to it are gone */
 };
 /* Within a snapshot of the caller's. Events are in the arena, each with a reference of the caller's, also after an
  * error. */

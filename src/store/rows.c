@@ -76,6 +76,7 @@ void channel_take(const struct db_rows *r, int at, struct arena *a, struct chann
 	out->last_at = db_i64(r, at + 15);
 	out->min_rev = db_i64(r, at + 16);
 	out->member_count = db_i64(r, at + 17);
+	out->min_id = db_i64(r, at + 19);
 	struct str key = db_str(r, at + 18);
 	if (key.p) out->n_users = ids_parse(key, out->user_ids, DM_PEOPLE);
 }

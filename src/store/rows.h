@@ -30,8 +30,8 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 /* ---- channels: of `heads h` joined with `channels c`, and, with `me`, `members m` of the person */
 #define CHANNEL_COLUMNS                                                                                                \
 	"h.channel_id, h.kind, c.name, c.topic, h.history, h.slow_mode_s, h.read_only, h.archived, c.is_default, "         \
-	"h.deleted_at, h.large, h.rev, h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count, c.dm_key"
-#define CHANNEL_COLUMN_COUNT 19
+	"h.deleted_at, h.large, h.rev, h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count, c.dm_key, h.min_id"
+#define CHANNEL_COLUMN_COUNT 20
 #define CHANNEL_FROM "FROM heads h JOIN channels c ON c.channel_id = h.channel_id "
 #define CHANNEL_ME_COLUMNS                                                                                             \
 	CHANNEL_COLUMNS                                                                                                    \

@@ -167,7 +167,7 @@ static enum err log_one(struct db_conn *c, struct arena *a, struct sync_log *l, 
 	if (reaches) e = same_history(c, l, &same);
 	if (!same || (l->user_id && !reaches)) l->verdict = SYNC_RESET;
 	if (e || l->verdict == SYNC_RESET || l->since < l->min_rev) return e;
-	const struct log_read q = { l->channel_id, l->since, l->head, l->most, l->clipped, epoch };
+	const struct log_read q = { l->channel_id, l->since, l->head, l->most, l->clipped, epoch, l->row.min_id };
 	return log_read(c, a, &q, &l->events, &l->n_events);
 }
 

@@ -1,0 +1,146 @@
+/* A turn is a slice of rows, or where there is none a look for channels that are due; while there was something to do
+ * the next one follows at once, behind whatever waits in the lane. */
+#include "app/retention.h"
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/retention.h"
+
+#define ROWS 1000
+#define DUE_MOST 50 /* channels of one turn */
+
+struct retention {
+	struct retention_options o;
+	struct mail begin;
+	struct timer timer;
+	bool stopping, failed;
+	bool refused; /* a change of this turn: no other follows at once */
+	pthread_mutex_t lock;
+	bool closed;    /* lock: the append ends */
+	size_t raising; /* changes on their way */
+	/* while a job runs the lane's, else the reactor's */
+	struct job job;
+	bool more;
+	int64_t after; /* the last channel that was looked at */
+	struct retention_due due[DUE_MOST];
+	size_t n_due;
+};
+
+static void retention_run(struct job *j, void *state)
+{
+	struct retention *t = container_of(j, struct retention, job);
+	int64_t now_ms = clock_wall_ms(t->o.clock), days = t->o.config->retention_days;
+	t->n_due = 0;
+	j->err = retention_slice(state, now_ms, days, t->o.rows, &t->more);
+	if (j->err || t->more) return;
+	j->err = retention_find(state, now_ms - days * RETENTION_DAY_MS, t->after, t->due, DUE_MOST, &t->n_due);
+}
+
+/* ---- raising */
+
+struct raise {
+	struct change change;
+	struct retention *t;
+};
+
+static void turn_ends(struct retention *t)
+{
+	if (t->stopping) return;
+	bool busy = (t->more || t->n_due) && !t->refused; /* what was raised just now has rows to delete */
+	t->after = t->n_due == DUE_MOST ? t->due[DUE_MOST - 1].channel_id : 0;
+	t->refused = false;
+	timer_set(t->o.home, &t->timer, busy ? 1 : t->o.config->retention_sweep_ms);
+}
+
+static void raised(struct change *c)
+{
+	struct raise *r = container_of(c, struct raise, change);
+	struct retention *t = r->t;
+	t->refused |= c->err != OK;
+	if (c->err && c->err != ERR_NOT_FOUND && c->err != ERR_DRAINING)
+		log_event(LOG_WARN, "retention.raise_failed", LOG_INT("channel_id", c->channel_id),
+				  LOG_TEXT("error", err_row(c->err)->code));
+	arena_release(&c->arena);
+	mem_free(r);
+	if (!--t->raising) turn_ends(t);
+}
+
+static void raise_one(struct retention *t, const struct retention_due *due)
+{
+	struct raise *r = mem_new(struct raise);
+	r->t = t;
+	r->change.kind = CHANGE_RETAIN;
+	r->change.channel_id = due->channel_id;
+	r->change.upto_rev = due->rev;
+	r->change.by_server = true;
+	r->change.home = t->o.home;
+	r->change.done = raised;
+	arena_init(&r->change.arena);
+	t->raising++;
+	pthread_mutex_lock(&t->lock);
+	enum err e = t->closed ? ERR_DRAINING : append_submit(t->o.append, &r->change);
+	pthread_mutex_unlock(&t->lock);
+	if (!e) return;
+	r->change.err = e;
+	raised(&r->change);
+}
+
+static void retention_done(struct job *j)
+{
+	struct retention *t = container_of(j, struct retention, job);
+	if (t->stopping) return;
+	if (j->err && !t->failed) log_event(LOG_WARN, "retention.failed", LOG_TEXT("error", err_row(j->err)->code));
+	t->failed = j->err != OK;
+	if (j->err) t->more = false, t->n_due = 0;
+	t->raising = 1; /* until all are on their way */
+	for (size_t i = 0; i < t->n_due; i++) raise_one(t, &t->due[i]);
+	if (!--t->raising) turn_ends(t);
+}
+
+static void retention_due(struct reactor *r, struct timer *timer)
+{
+	struct retention *t = container_of(timer, struct retention, timer);
+	t->job = (struct job){ .home = r, .run = retention_run, .done = retention_done };
+	if (lane_submit(t->o.write, &t->job)) timer_set(r, timer, t->o.config->retention_sweep_ms);
+}
+
+/* ---- life */
+
+static void begin_arrives(struct reactor *r, struct mail *m)
+{
+	struct retention *t = container_of(m, struct retention, begin);
+	if (!t->stopping) timer_set(r, &t->timer, t->o.config->retention_sweep_ms);
+}
+
+struct retention *retention_create(const struct retention_options *o)
+{
+	struct retention *t = mem_new(struct retention);
+	t->o = *o;
+	if (!t->o.rows) t->o.rows = ROWS;
+	timer_init(&t->timer, retention_due);
+	pthread_mutex_init(&t->lock, NULL);
+	t->begin.deliver = begin_arrives;
+	reactor_post(o->home, &t->begin);
+	return t;
+}
+
+void retention_close(struct retention *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->closed = true;
+	pthread_mutex_unlock(&t->lock);
+}
+
+void retention_stop(struct retention *t)
+{
+	t->stopping = true;
+	timer_clear(&t->timer);
+}
+
+void retention_destroy(struct retention *t)
+{
+	pthread_mutex_destroy(&t->lock);
+	mem_free(t);
+}
