@@ -8,6 +8,6 @@ ALTER TABLE messages ADD COLUMN thread_users TEXT;      -- who replied last, the
 ALTER TABLE messages ADD COLUMN root_count BIGINT;
 
 -- One's own that have changed since a rev of the person's head.
-CREATE INDEX thread_follows_moved ON thread_follows (user_id, user_rev);
+CREATE INDEX IF NOT EXISTS thread_follows_moved ON thread_follows (user_id, user_rev);
 -- Those of a thread.
-CREATE INDEX mentions_thread ON mentions (user_id, channel_id, thread_id, message_id) WHERE thread_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS mentions_thread ON mentions (user_id, channel_id, thread_id, message_id) WHERE thread_id IS NOT NULL;
