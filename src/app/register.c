@@ -13,7 +13,7 @@ const char *registration_name(enum registration r)
 	return names[r];
 }
 
-static bool mode_parse(struct str s, enum registration *out)
+bool registration_parse(struct str s, enum registration *out)
 {
 	for (size_t i = 0; i < countof(names); i++)
 		if (str_eq(s, str_of(names[i]))) {
@@ -26,7 +26,7 @@ static bool mode_parse(struct str s, enum registration *out)
 enum registration registration_mode(const struct config *c, struct str stored, bool local)
 {
 	enum registration r;
-	if (mode_parse(c->registration, &r) || mode_parse(stored, &r)) return r;
+	if (registration_parse(c->registration, &r) || registration_parse(stored, &r)) return r;
 	return local ? REGISTRATION_OPEN : REGISTRATION_INVITE;
 }
 

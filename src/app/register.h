@@ -12,6 +12,7 @@
 
 enum registration { REGISTRATION_OPEN, REGISTRATION_INVITE, REGISTRATION_CLOSED };
 const char *registration_name(enum registration r);
+bool registration_parse(struct str s, enum registration *out);
 /* The setting; else what the database says (STR_NONE: nothing); else open where the server is local, invite elsewhere.
  */
 enum registration registration_mode(const struct config *c, struct str stored, bool local);

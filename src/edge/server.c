@@ -1,5 +1,6 @@
-/* GET /server: to anyone what a sign-in page needs, and more to who is signed in. */
+/* GET /server: to anyone what a sign-in page needs, and more to who is signed in. PATCH: for admins. */
 #include "app/register.h"
+#include "edge/append_call.h"
 #include "edge/http_conn.h"
 #include "edge/users.h"
 #include "model/channel.h"
@@ -75,4 +76,41 @@ enum err server_get_run(struct request *q, struct db_conn *c)
 	if (!e) e = server_read(c, &q->arena, &s);
 	if (!e) reply_server(q, &s, shown);
 	return e;
+}
+
+/* ---- changing */
+
+static enum err changed_run(struct request *q, struct db_conn *c)
+{
+	struct server_row s;
+	enum err e = server_read(c, &q->arena, &s);
+	if (!e) reply_server(q, &s, true);
+	return e;
+}
+
+static enum err read_mode(struct json_in *in, struct server_patch *p)
+{
+	enum registration mode;
+	p->registration = STR_NONE;
+	p->has_registration =
+		json_in_null(in, "registration") || json_in_str(in, "registration", JSON_MAY, &p->registration);
+	if (!p->registration.p || registration_parse(p->registration, &mode)) return OK;
+	return problem_field(in->problem, "registration", "must be open, invite, closed or null");
+}
+
+enum err server_patch_take(struct request *q)
+{
+	struct append_call *c = append_call(q, CHANGE_SERVER, 0);
+	struct server_patch *p = arena_new(&q->arena, struct server_patch);
+	struct json_in in;
+	enum err e = OK;
+	p->name = STR_NONE;
+	json_in_open(&in, q->json, &q->problem);
+	if (json_in_str(&in, "name", JSON_MAY, &p->name)) e = server_name_check(&q->arena, &p->name, &q->problem);
+	e = err_first(e, read_mode(&in, p));
+	e = err_first(json_in_close(&in), e);
+	if (e) return e;
+	c->change.server = p;
+	c->run = changed_run;
+	return append_call_submit(c);
 }

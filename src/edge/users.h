@@ -7,4 +7,5 @@ enum err user_list_take(struct request *q);
 enum err user_list_run(struct request *q, struct db_conn *c);
 enum err user_get_run(struct request *q, struct db_conn *c);
 enum err server_get_run(struct request *q, struct db_conn *c); /* server.c */
+enum err server_patch_take(struct request *q);                 /* start */
 #endif

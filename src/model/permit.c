@@ -200,6 +200,8 @@ struct permit_answer permit(const struct permit *p)
 	if (p->creates) return permit_create(p);
 	if (!p->channel || p->channel->deleted) return no(ERR_NOT_FOUND, NULL);
 	if (p->channel->kind == CHANNEL_SERVER && p->kind == CHANGE_USER && !p->other) return yes();
+	if (p->channel->kind == CHANNEL_SERVER && p->kind == CHANGE_SERVER)
+		return admin(p) ? audited(true) : no(ERR_NOT_ALLOWED, "only admins change the server's settings");
 	if (p->channel->kind == CHANNEL_SERVER)
 		return p->actor->role == USER_GUEST ? no(ERR_NOT_FOUND, NULL)
 											: no(ERR_NOT_ALLOWED, "only the server writes here");

@@ -112,6 +112,11 @@ enum err display_name_check(struct arena *a, struct str *name, struct problem *p
 	return line_check(a, "display_name", 64, name, p);
 }
 
+enum err server_name_check(struct arena *a, struct str *name, struct problem *p)
+{
+	return line_check(a, "name", 64, name, p);
+}
+
 enum err status_check(struct arena *a, struct str *status, struct problem *p)
 {
 	return line_check(a, "status", 100, status, p);

@@ -51,6 +51,7 @@ struct actor {
 /* Lowered into *name. ERR_INVALID with the field's fault: form, reserved. */
 enum err username_check(struct arena *a, struct str given, struct str *name, struct problem *p);
 enum err display_name_check(struct arena *a, struct str *name, struct problem *p);
+enum err server_name_check(struct arena *a, struct str *name, struct problem *p);
 enum err status_check(struct arena *a, struct str *status, struct problem *p);
 enum err password_check(struct str password, struct problem *p); /* 10 to 256 bytes of UTF-8 */
 #endif

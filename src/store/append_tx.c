@@ -27,6 +27,7 @@ static const struct kind {
 	[CHANGE_ROLE] = { write_role, true },        [CHANGE_TOPIC] = { write_topic, false },
 	[CHANGE_CHANNEL] = { write_channel, false }, [CHANGE_USER] = { write_person, true },
 	[CHANGE_RETAIN] = { write_retain, false },
+	[CHANGE_SERVER] = { write_server, false },
 };
 
 /* ---- heads */

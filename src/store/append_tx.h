@@ -69,6 +69,7 @@ enum err write_channel(struct tx_ask *q);
 enum err write_create(struct tx_ask *q);
 enum err write_person(struct tx_ask *q);
 enum err write_retain(struct tx_ask *q);
+enum err write_server(struct tx_ask *q);
 
 /* Asks permit(); false: c->err has the verdict, or there is nothing to do. */
 bool tx_permitted(struct tx_ask *q, bool *audit);

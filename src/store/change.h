@@ -44,6 +44,13 @@ struct person_patch {
 	bool messages;       /* likewise its messages */
 };
 
+/* CHANGE_SERVER, of channel 0. */
+struct server_patch {
+	struct str name; /* STR_NONE: as it is */
+	bool has_registration;
+	struct str registration; /* STR_NONE: as where nothing is set */
+};
+
 struct change {
 	/* in; strings live until `done` */
 	enum change_kind kind;
@@ -65,6 +72,7 @@ struct change {
 	int role, voice;                   /* CHANGE_ROLE: enum channel_role; -1: as it is */
 	const struct channel_patch *patch; /* CHANGE_CHANNEL: flags; NULL: only the name */
 	const struct person_patch *person; /* CHANGE_USER */
+	const struct server_patch *server; /* CHANGE_SERVER */
 	struct str address, request_id;    /* for the audit */
 	/* out */
 	enum err err;

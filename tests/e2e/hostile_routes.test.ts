@@ -26,6 +26,7 @@ const bodies: { [id: string]: Fields } = {
   user_delete: { messages: 'keep' },
   setting_put: { value: { any: 'thing' } },
   token_create: { name: 'a token', scopes: ['read'], expires_at: '2099-01-01T00:00:00.000Z' },
+  server_patch: { name: 'walked', registration: 'open' },
   channel_create: { name: 'walked', topic: 't', private: true, history: 'all' },
   channel_patch: { name: 'renamed', topic: 't' },
   channel_me_patch: { level: 'all', muted_until: '2099-01-01T00:00:00.000Z', hidden: false },

@@ -115,6 +115,7 @@ row('block_put', somebody, '         401      204');
 row('block_delete', somebody, '      401      204');
 // ---- server
 row('server_get', none, '           200      200');
+row('server_patch', () => ({ body: { name: 'New' } }), '401 may_not');
 // ---- channels                    nobody   stranger guest    member   operator
 row('channel_list', none, '         401      200');
 row('channel_create', (s) => ({ body: { name: `made-${s.n}` } }), '401 201 may_not 201 201');
