@@ -284,7 +284,7 @@ enum err channel_me_run(struct request *q, struct db_conn *c)
 
 /* ---- read markers */
 
-enum err channel_mark_take(struct request *q)
+static enum err mark_take(struct request *q, int64_t least)
 {
 	struct marker *m = arena_new(&q->arena, struct marker);
 	struct json_in in;
@@ -293,10 +293,20 @@ enum err channel_mark_take(struct request *q)
 	enum err e = request_id_param(q, 0, &m->channel_id);
 	if (e) return e;
 	json_in_open(&in, q->json, &q->problem);
-	json_in_i64(&in, "message_id", JSON_NEED, 0, (INT64_C(1) << 53) - 1, &m->message_id);
+	json_in_i64(&in, "message_id", JSON_NEED, least, (INT64_C(1) << 53) - 1, &m->message_id);
 	json_in_str(&in, "epoch", JSON_MAY, &epoch);
 	e = json_in_close(&in);
 	return e ? e : request_epoch(q, epoch, &m->epoch);
+}
+
+enum err channel_read_take(struct request *q)
+{
+	return mark_take(q, 0);
+}
+
+enum err channel_unread_take(struct request *q)
+{
+	return mark_take(q, 1);
 }
 
 /* The id is compared with the epoch of the very transaction that it is used in. */

@@ -19,9 +19,13 @@ enum err message_place_take(struct request *q, const char *name, enum page_kind 
 	if (e || !text.p) return e;
 	if (p->kind != PAGE_LAST) return problem_field(&q->problem, name, "one place is enough");
 	p->kind = kind;
+	if (str_starts(text, STR("seq:"))) {
+		if (str_i64(str_from(text, 4), 1, ID_MOST, &p->seq)) return OK;
+		return problem_field(&q->problem, name, "seq: is followed by the number of a message in the main flow");
+	}
 	if (str_i64(text, kind == PAGE_AFTER ? 0 : 1, ID_MOST, &p->message_id)) return OK;
 	if (time_parse(text, &p->time_ms) && p->time_ms > 0) return OK;
-	return problem_field(&q->problem, name, "must be a message_id or a time");
+	return problem_field(&q->problem, name, "must be a message_id, seq:N or a time");
 }
 
 static enum err take_threads(struct request *q, struct page_query *p)

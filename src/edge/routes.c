@@ -7,6 +7,7 @@
 #include "edge/docs.h"
 #include "edge/invites.h"
 #include "edge/me.h"
+#include "edge/mentions.h"
 #include "edge/messages.h"
 #include "edge/ops.h"
 #include "edge/pins.h"

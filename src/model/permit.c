@@ -92,6 +92,16 @@ static struct permit_answer permit_delete(const struct permit *p)
 	return p->message_deleted ? nothing() : audited(!p->own_message);
 }
 
+/* What was deleted nobody reads any more. In a direct message there is nobody above the others. */
+struct permit_answer permit_history(const struct permit *p)
+{
+	if (!p->message || p->message_deleted) return message_gone(p);
+	if (p->own_message) return yes();
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "only its author sees here what a message said");
+	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only its author and operators see what a message said");
+	return audited(true);
+}
+
 /* Whoever may speak may react, whoever wrote it; slow mode slows messages only. */
 static struct permit_answer permit_react(const struct permit *p)
 {

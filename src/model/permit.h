@@ -44,5 +44,7 @@ struct permit_answer permit(const struct permit *p);
 struct permit_answer permit_speak(const struct permit *p);
 /* The actor invites somebody here, or to the server (channel NULL): by name, or whoever has the link. */
 struct permit_answer permit_invite(const struct permit *p, bool by_name);
+/* The actor, who is in the channel, reads what the message said before. */
+struct permit_answer permit_history(const struct permit *p);
 bool permit_operates(const struct permit *p); /* op or owner of the channel, or an admin of the server who is in it */
 #endif

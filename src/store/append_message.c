@@ -64,7 +64,7 @@ static enum err edit_write(struct tx_ask *q)
 	m->changed_rev = m->body_rev = q->c->fields->rev;
 	m->edited_at = q->ch->at;
 	e = mentions_resolve(c, &q->c->arena, m, may_all);
-	if (!e) e = mentions_rewrite(c, m, q->ch->at);
+	if (!e) e = mentions_rewrite(c, m, m->created_at);
 	if (e) return e;
 	return db_exec(c, &SQL_EDIT,
 				   DB_ARGS(DB_I64(m->channel_id), DB_I64(m->message_id), DB_TEXT(m->body), DB_I64(m->changed_rev),

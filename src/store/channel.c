@@ -7,21 +7,24 @@
 
 #define ME_JOIN "JOIN members m ON m.channel_id = h.channel_id AND m.user_id = $1 AND m.left_rev IS NULL "
 
+#define ONE_FROM CHANNEL_FROM "LEFT " ME_JOIN "WHERE h.channel_id = $2 AND h.deleted_at IS NULL"
 static const struct sql SQL_ONE = {
-	"SELECT " CHANNEL_ME_COLUMNS " " CHANNEL_FROM "LEFT " ME_JOIN "WHERE h.channel_id = $2 AND h.deleted_at IS NULL",
-	NULL,
+	"SELECT " CHANNEL_ME_COLUMNS " " ONE_FROM,
+	"SELECT " CHANNEL_ME_COLUMNS_SQLITE " " ONE_FROM,
 };
-static const struct sql SQL_MINE = {
-	"SELECT " CHANNEL_ME_COLUMNS " FROM members m JOIN heads h ON h.channel_id = m.channel_id "
-	"JOIN channels c ON c.channel_id = m.channel_id WHERE m.user_id = $1 AND m.left_rev IS NULL AND m.channel_id > $2 "
-	"AND m.channel_id > 0 AND h.deleted_at IS NULL ORDER BY m.channel_id LIMIT $3",
-	NULL,
-};
+#define MINE_FROM                                                                                                      \
+	" FROM members m JOIN heads h ON h.channel_id = m.channel_id JOIN channels c ON c.channel_id = m.channel_id "      \
+	"WHERE m.user_id = $1 AND m.left_rev IS NULL AND m.channel_id > $2 AND m.channel_id > 0 AND h.deleted_at IS NULL " \
+	"ORDER BY m.channel_id LIMIT $3"
+static const struct sql SQL_MINE = { "SELECT " CHANNEL_ME_COLUMNS MINE_FROM,
+									 "SELECT " CHANNEL_ME_COLUMNS_SQLITE MINE_FROM };
+#define BROWSE_FROM                                                                                                    \
+	CHANNEL_FROM "LEFT " ME_JOIN                                                                                       \
+				 "WHERE h.kind = 0 AND h.deleted_at IS NULL AND c.name_key > $2 AND ($3 = '' OR c.name_key LIKE $4 "   \
+				 "ESCAPE '!' OR lower(c.topic) LIKE $4 ESCAPE '!') ORDER BY c.name_key LIMIT $5"
 static const struct sql SQL_BROWSE = {
-	"SELECT " CHANNEL_ME_COLUMNS " " CHANNEL_FROM "LEFT " ME_JOIN
-	"WHERE h.kind = 0 AND h.deleted_at IS NULL AND c.name_key > $2 AND ($3 = '' OR c.name_key LIKE $4 ESCAPE '!' OR "
-	"lower(c.topic) LIKE $4 ESCAPE '!') ORDER BY c.name_key LIMIT $5",
-	NULL,
+	"SELECT " CHANNEL_ME_COLUMNS " " BROWSE_FROM,
+	"SELECT " CHANNEL_ME_COLUMNS_SQLITE " " BROWSE_FROM,
 };
 static const struct sql SQL_NAME_KEY = { "SELECT name_key FROM channels WHERE channel_id = $1", NULL };
 #define MEMBERS_FROM                                                                                                   \

@@ -46,6 +46,23 @@ static const struct sql SQL_USERS = {
 	"SELECT " USER_COLUMNS " FROM users u WHERE " IDS_ANY_SQLITE("u.user_id", "$1") " ORDER BY u.user_id",
 };
 
+/* What lies before and behind a page. */
+#define BESIDE(key, where, order)                                                                                      \
+	{                                                                                                                  \
+		"SELECT t.rev FROM messages t WHERE t.channel_id = $1 AND " key " >= $2 AND " key where " ORDER BY " key       \
+		" " order " LIMIT 1",                                                                                          \
+			NULL                                                                                                       \
+	}
+static const struct sql SQL_BEFORE[2] = { BESIDE(FLOW_ID, " < $3" FLOW, "DESC"),
+										  BESIDE("t.message_id", " < $3" ALL, "DESC") };
+static const struct sql SQL_BEHIND[2] = { BESIDE(FLOW_ID, " > $3" FLOW, "ASC"),
+										  BESIDE("t.message_id", " > $3" ALL, "ASC") };
+static const struct sql SQL_AT_SEQ = {
+	"SELECT t.message_id, t.seq FROM messages t WHERE t.channel_id = $1 AND " FLOW_ID " >= $2 AND t.seq IS NOT NULL "
+	"ORDER BY " FLOW_ID " LIMIT 1",
+	NULL,
+};
+
 struct ids {
 	int64_t *p;
 	size_t n, cap;
@@ -72,23 +89,24 @@ static int64_t first_rev(const struct channel *ch)
 
 /* ---- the place */
 
-/* Times ascend with ids: the first message not before time_ms, by halving; last_id + 1 when there is none. */
-static enum err place_of_time(struct db_conn *c, const struct channel *ch, int64_t time_ms, int64_t *id)
+/* Times ascend with ids, and so do seqs: the first message not before `least`, by halving; last_id + 1 when there is
+ * none. */
+static enum err place_of(struct db_conn *c, const struct channel *ch, const struct sql *sql, int64_t least, int64_t *id)
 {
 	int64_t lo = 1, hi = ch->last_id + 1;
+	*id = hi;
 	while (lo < hi) {
 		int64_t mid = lo + (hi - lo) / 2, at = INT64_MAX, found = hi;
 		struct db_rows rows;
-		enum err e = db_query(c, &SQL_AT, DB_ARGS(DB_I64(ch->id), DB_I64(mid)), &rows);
+		enum err e = db_query(c, sql, DB_ARGS(DB_I64(ch->id), DB_I64(mid)), &rows);
 		if (e) return e;
 		while (db_next(&rows)) found = db_i64(&rows, 0), at = db_i64(&rows, 1);
 		if ((e = db_end(&rows))) return e;
-		if (at < time_ms)
+		if (at < least)
 			lo = found + 1;
 		else
-			hi = mid;
+			hi = mid, *id = found;
 	}
-	*id = lo;
 	return OK;
 }
 
@@ -111,6 +129,14 @@ enum err page_messages(struct db_conn *c, struct arena *a, const struct sql *sql
 	return db_end(&rows);
 }
 
+/* `after` a seq is from the next one on; a time may be that of several. */
+static enum err place_read(struct db_conn *c, const struct channel *ch, const struct page_query *q, int64_t *id)
+{
+	*id = q->message_id;
+	if (q->time_ms) return place_of(c, ch, &SQL_AT, q->time_ms, id);
+	return q->seq ? place_of(c, ch, &SQL_AT_SEQ, q->seq + (q->kind == PAGE_AFTER), id) : OK;
+}
+
 struct span {             /* messages up to and from a place */
 	int64_t below, above; /* ids: < below, > above */
 	size_t n_below, n_above;
@@ -119,11 +145,11 @@ struct span {             /* messages up to and from a place */
 static struct span span_of(const struct page_query *q, int64_t place)
 {
 	struct span s = { 0 };
-	bool by_time = q->time_ms != 0;
+	bool from = q->time_ms != 0 || q->seq != 0; /* the place is the first of them */
 	switch (q->kind) {
 	case PAGE_LAST: s.below = INT64_MAX, s.n_below = q->limit; break;
 	case PAGE_BEFORE: s.below = place, s.n_below = q->limit; break;
-	case PAGE_AFTER: s.above = by_time ? place - 1 : place, s.n_above = q->limit; break;
+	case PAGE_AFTER: s.above = from ? place - 1 : place, s.n_above = q->limit; break;
 	case PAGE_AROUND:
 		s.below = place, s.n_below = q->limit / 2;
 		s.above = place - 1, s.n_above = q->limit - q->limit / 2; /* the place itself is among these */
@@ -152,8 +178,34 @@ static enum err read_items(struct db_conn *c, struct arena *a, const struct page
 								  DB_I64((int64_t)s->n_above + 1)),
 						  out->items + n_down, s->n_above, &n_up, &after);
 	out->n = n_down + n_up;
-	out->before = before || (q->kind == PAGE_AFTER && s->above >= first);
-	out->after = after || (q->kind == PAGE_BEFORE && s->below <= out->channel.last_id);
+	out->before = before, out->after = after;
+	return e;
+}
+
+static enum err read_beside(struct db_conn *c, const struct sql *sql, const struct page_query *q, const struct page *p,
+							int64_t id, int64_t *rev)
+{
+	struct db_rows rows;
+	*rev = 0;
+	enum err e = db_query(
+		c, sql, DB_ARGS(DB_I64(q->channel_id), DB_I64(page_first(&p->channel)), DB_I64(id), DB_BOOL(q->threads)),
+		&rows);
+	if (e) return e;
+	while (db_next(&rows)) *rev = db_i64(&rows, 0);
+	return db_end(&rows);
+}
+
+/* A page without messages lies where they would be. */
+static enum err read_edges(struct db_conn *c, const struct page_query *q, const struct span *s, struct page *p)
+{
+	bool upward = q->kind == PAGE_AFTER || q->kind == PAGE_AROUND;
+	int64_t lowest = p->n ? p->items[0].message_id : upward ? s->above + 1 : s->below, behind = 0;
+	int64_t highest = p->n ? p->items[p->n - 1].message_id : s->below - 1;
+	enum err e = OK;
+	if (p->before || q->kind == PAGE_AFTER) e = read_beside(c, &SQL_BEFORE[q->threads], q, p, lowest, &p->before_rev);
+	if (!e && q->kind == PAGE_BEFORE) e = read_beside(c, &SQL_BEHIND[q->threads], q, p, highest, &behind);
+	p->before = p->before_rev != 0;
+	p->after = p->after || behind != 0;
 	return e;
 }
 
@@ -268,12 +320,17 @@ enum err users_of_messages(struct db_conn *c, struct arena *a, const struct mess
 
 /* ---- a page */
 
+/* From the message before the first to the last one, or to the present behind the very last: so pages that touch have
+ * each line once, and all of them. */
 static enum err read_changes(struct db_conn *c, struct arena *a, struct page *p)
 {
+	int64_t since = p->before ? p->before_rev : first_rev(&p->channel);
 	const struct log_read q = {
 		.channel_id = p->channel.id,
-		.since = p->before && p->n ? p->items[0].rev : first_rev(&p->channel),
-		.upto = p->after && p->n ? p->items[p->n - 1].rev : p->channel.rev,
+		.since = since,
+		.upto = !p->after ? p->channel.rev
+				: p->n    ? p->items[p->n - 1].rev
+						  : since,
 		.most = PAGE_CHANGES,
 		.clipped = p->channel.history == HISTORY_JOINED,
 		.epoch = p->epoch,
@@ -285,13 +342,14 @@ static enum err read_changes(struct db_conn *c, struct arena *a, struct page *p)
 static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *who, const struct page_query *q,
 						struct page *p)
 {
-	int64_t place = q->message_id;
+	int64_t place = 0;
 	enum err e = epoch_read(c, &p->epoch);
 	if (!e) e = channel_read(c, a, q->channel_id, who, true, &p->channel);
-	if (!e && q->time_ms) e = place_of_time(c, &p->channel, q->time_ms, &place);
+	if (!e) e = place_read(c, &p->channel, q, &place);
 	if (e) return e;
 	const struct span s = span_of(q, place);
 	e = read_items(c, a, q, &s, p);
+	if (!e) e = read_edges(c, q, &s, p);
 	if (!e) e = read_changes(c, a, p);
 	return e ? e : page_named(c, a, who->user_id, p, NULL, 0);
 }
@@ -381,17 +439,22 @@ enum err pins_read(struct db_conn *c, struct arena *a, const struct actor *who, 
 
 /* ---- one message */
 
+enum err message_find(struct db_conn *c, struct arena *a, const struct channel *ch, int64_t message_id,
+					  struct message *out)
+{
+	size_t n = 0;
+	bool more;
+	struct db_args args = DB_ARGS(DB_I64(ch->id), DB_I64(message_id), DB_I64(page_first(ch)));
+	enum err e = page_messages(c, a, &SQL_ONE, args, out, 1, &n, &more);
+	return !e && !n ? ERR_NOT_FOUND : e;
+}
+
 enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id,
 					  int64_t message_id, struct message *out)
 {
 	struct channel ch;
-	size_t n = 0;
-	bool more;
 	enum err e = channel_read(c, a, channel_id, who, true, &ch);
-	if (e) return e;
-	struct db_args args = DB_ARGS(DB_I64(channel_id), DB_I64(message_id), DB_I64(page_first(&ch)));
-	e = page_messages(c, a, &SQL_ONE, args, out, 1, &n, &more);
-	return !e && !n ? ERR_NOT_FOUND : e;
+	return e ? e : message_find(c, a, &ch, message_id, out);
 }
 
 /* ---- catch-up */

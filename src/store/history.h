@@ -12,8 +12,8 @@ enum page_kind { PAGE_LAST, PAGE_BEFORE, PAGE_AFTER, PAGE_AROUND };
 struct page_query {
 	int64_t channel_id;
 	enum page_kind kind;
-	int64_t message_id, time_ms; /* the place: one of them; time_ms 0: by id */
-	bool threads;                /* replies in threads, too */
+	int64_t message_id, seq, time_ms; /* the place: one of them; the others 0 */
+	bool threads;                     /* replies in threads, too */
 	size_t limit;
 };
 struct page {
@@ -21,7 +21,8 @@ struct page {
 	struct message *items; /* ascending */
 	size_t n;
 	bool before, after;     /* there are more */
-	struct event **changes; /* system lines between the first and the last; references of the caller's */
+	int64_t before_rev;     /* of the last one before */
+	struct event **changes; /* system lines since that one, up to the last; references of the caller's */
 	size_t n_changes;
 	struct message *refs; /* quoted ones */
 	size_t n_refs;
@@ -54,6 +55,10 @@ enum err pins_read(struct db_conn *c, struct arena *a, const struct actor *who, 
 
 enum err message_read(struct db_conn *c, struct arena *a, const struct actor *who, int64_t channel_id,
 					  int64_t message_id, struct message *out);
+
+/* The same where the channel was read already: of one that the person is in. */
+enum err message_find(struct db_conn *c, struct arena *a, const struct channel *ch, int64_t message_id,
+					  struct message *out);
 
 struct changes_query {
 	int64_t channel_id, since_rev, since_message_id; /* since_rev -1: since_message_id counts */

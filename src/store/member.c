@@ -26,7 +26,8 @@ static const struct sql SQL_FORWARD = {
 static const struct sql SQL_BACK = {
 	"UPDATE members SET read_id = $3 - 1, read_seq = " SEQ_UPTO(
 		"$3 - 1") ", " READ_AT " WHERE channel_id = $1 AND "
-				  "user_id = $2 AND left_rev IS NULL AND read_id <> $3 - 1 AND $3 <= (SELECT h.last_id FROM heads h "
+				  "user_id = $2 AND left_rev IS NULL AND read_id <> $3 - 1 AND $3 >= first_id AND $3 <= (SELECT "
+				  "h.last_id FROM heads h "
 				  "WHERE "
 				  "h.channel_id = $1)",
 	NULL,
@@ -44,18 +45,13 @@ static const struct sql SQL_FORWARD_MANY = {
 	"m.channel_id AND " FLOW_ID " <= k.message_id AND t.seq IS NOT NULL ORDER BY " FLOW_ID " DESC LIMIT 1), 0), "
 	"read_at = greatest($4, m.read_at + 1) FROM " PAIRS " JOIN heads h ON h.channel_id = k.channel_id "
 	"WHERE m.channel_id = k.channel_id AND m.user_id = k.user_id AND m.left_rev IS NULL AND m.read_id < k.message_id "
-	"AND k.message_id <= h.last_id RETURNING m.channel_id, m.user_id, m.read_id, m.read_seq, m.read_at, "
-	"(SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND q.channel_id = m.channel_id "
-	"AND q.message_id > m.read_id AND q.thread_id IS NULL)",
+	"AND k.message_id <= h.last_id RETURNING m.channel_id, m.user_id, m.read_id, m.read_seq, m.read_at, " MENTION_COUNT,
 	"SELECT 1",
 };
-static const struct sql SQL_MARKER = {
-	"SELECT m.read_id, m.read_seq, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "
-	"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), h.last_id, m.read_at "
-	"FROM members m JOIN heads h ON h.channel_id = m.channel_id "
-	"WHERE m.channel_id = $1 AND m.user_id = $2 AND m.left_rev IS NULL",
-	NULL,
-};
+#define MARKER(mention_count)                                                                                          \
+	"SELECT m.read_id, m.read_seq, " mention_count ", h.last_id, m.read_at, m.first_id FROM members m JOIN heads h "   \
+	"ON h.channel_id = m.channel_id WHERE m.channel_id = $1 AND m.user_id = $2 AND m.left_rev IS NULL"
+static const struct sql SQL_MARKER = { MARKER(MENTION_COUNT), MARKER(MENTION_COUNT_SQLITE) };
 
 static enum err patch_in(struct db_conn *c, int64_t channel_id, int64_t user_id, struct me_patch *p)
 {
@@ -85,7 +81,7 @@ enum err member_patch(struct db_conn *c, int64_t channel_id, int64_t user_id, st
 enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now_ms)
 {
 	struct db_rows rows;
-	int64_t changed = 0, last_id = -1;
+	int64_t changed = 0, last_id = -1, first_id = 0;
 	enum err e =
 		db_exec(c, back ? &SQL_BACK : &SQL_FORWARD,
 				DB_ARGS(DB_I64(m->channel_id), DB_I64(m->user_id), DB_I64(m->message_id), DB_I64(now_ms)), &changed);
@@ -100,9 +96,10 @@ enum err marker_move(struct db_conn *c, struct marker *m, bool back, int64_t now
 		m->mention_count = db_i64(&rows, 2);
 		last_id = db_i64(&rows, 3);
 		m->read_at = db_i64(&rows, 4);
+		first_id = db_i64(&rows, 5);
 	}
 	e = db_end(&rows);
-	return !e && m->message_id > last_id ? ERR_NOT_FOUND : e;
+	return !e && (m->message_id > last_id || (back && m->message_id < first_id)) ? ERR_NOT_FOUND : e;
 }
 
 /* ---- many */

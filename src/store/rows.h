@@ -33,11 +33,30 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 	"h.deleted_at, h.large, h.rev, h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count, c.dm_key, h.min_id"
 #define CHANNEL_COLUMN_COUNT 20
 #define CHANNEL_FROM "FROM heads h JOIN channels c ON c.channel_id = h.channel_id "
-#define CHANNEL_ME_COLUMNS                                                                                             \
-	CHANNEL_COLUMNS                                                                                                    \
-		", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "                  \
-		"m.joined_rev, m.user_rev, (SELECT count(*) FROM mentions q WHERE q.user_id = m.user_id AND "                  \
-		"q.channel_id = m.channel_id AND q.message_id > m.read_id AND q.thread_id IS NULL), m.read_at, m.cut_rev"
+/* How often the person of `members m` is named in what is unread of the channel, alone or with everybody, up to 1,000
+ * each: not by themselves, nor by whom they have blocked; what is said in a thread counts there. There is an index of
+ * the messages that name everybody, which SQLite does not come upon by itself. */
+#define NOT_BLOCKED(m, author)                                                                                         \
+	"NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = " m ".user_id AND b.blocked_id = " author ")"
+#define MENTION_COUNT_OF(indexed)                                                                                      \
+	"((SELECT count(*) FROM (SELECT 1 FROM mentions q JOIN messages x ON x.channel_id = q.channel_id AND "             \
+	"x.message_id = q.message_id WHERE q.user_id = m.user_id AND q.channel_id = m.channel_id AND q.message_id > "      \
+	"m.read_id AND q.message_id >= m.first_id AND q.thread_id IS NULL AND " NOT_BLOCKED(                               \
+		"m", "x.author_id") " LIMIT 1000) z) + (SELECT count(*) FROM (SELECT 1 FROM messages x" indexed                \
+							" WHERE x.channel_id = m.channel_id "                                                      \
+							"AND x.mention_all = 1 AND x.message_id > m.read_id AND x.message_id >= m.first_id AND "   \
+							"x.thread_id IS NULL AND "                                                                 \
+							"x.author_id <> m.user_id AND NOT EXISTS (SELECT 1 FROM mentions q WHERE q.channel_id = "  \
+							"x.channel_id AND "                                                                        \
+							"q.message_id = x.message_id AND q.user_id = m.user_id) AND " NOT_BLOCKED(                 \
+								"m", "x.author_id") " LIMIT 1000) z))"
+#define MENTION_COUNT MENTION_COUNT_OF("")
+#define MENTION_COUNT_SQLITE MENTION_COUNT_OF(" INDEXED BY messages_mention_all")
+#define ME_COLUMNS(mention_count)                                                                                      \
+	CHANNEL_COLUMNS ", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "      \
+					"m.joined_rev, m.user_rev, " mention_count ", m.read_at, m.cut_rev"
+#define CHANNEL_ME_COLUMNS ME_COLUMNS(MENTION_COUNT)
+#define CHANNEL_ME_COLUMNS_SQLITE ME_COLUMNS(MENTION_COUNT_SQLITE)
 void channel_take(const struct db_rows *r, int at, struct arena *a, struct channel *out);
 void channel_me_take(const struct db_rows *r, int at, struct arena *a, struct channel *out); /* with `me` behind */
 

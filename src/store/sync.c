@@ -101,10 +101,12 @@ enum err sync_person_heads(struct db_conn *c, struct sync_person_head *heads, si
 
 /* ---- logs */
 
+#define ATTACH_FROM                                                                                                    \
+	CHANNEL_FROM "LEFT JOIN members m ON m.channel_id = h.channel_id AND m.user_id = $2 AND m.left_rev IS NULL "       \
+				 "WHERE h.channel_id = $1"
 static const struct sql SQL_ATTACH = {
-	"SELECT " CHANNEL_ME_COLUMNS " " CHANNEL_FROM "LEFT JOIN members m ON m.channel_id = h.channel_id AND m.user_id = "
-	"$2 AND m.left_rev IS NULL WHERE h.channel_id = $1",
-	NULL,
+	"SELECT " CHANNEL_ME_COLUMNS " " ATTACH_FROM,
+	"SELECT " CHANNEL_ME_COLUMNS_SQLITE " " ATTACH_FROM,
 };
 static const struct sql SQL_TIME_OF_REV = {
 	"SELECT created_at FROM messages WHERE channel_id = $1 AND rev = $2 UNION ALL "
@@ -199,7 +201,7 @@ static const struct sql SQL_LIST = {
 	"CROSS JOIN LATERAL (SELECT * FROM heads h WHERE h.channel_id = m.channel_id OFFSET 0) h "
 	"CROSS JOIN LATERAL (SELECT * FROM channels c WHERE c.channel_id = m.channel_id OFFSET 0) c "
 	"WHERE m.user_id = $1 AND m.left_rev IS NULL AND h.deleted_at IS NULL ORDER BY m.channel_id",
-	"SELECT " CHANNEL_ME_COLUMNS " FROM members m JOIN heads h ON h.channel_id = m.channel_id "
+	"SELECT " CHANNEL_ME_COLUMNS_SQLITE " FROM members m JOIN heads h ON h.channel_id = m.channel_id "
 	"JOIN channels c ON c.channel_id = m.channel_id "
 	"WHERE m.user_id = $1 AND m.left_rev IS NULL AND h.deleted_at IS NULL ORDER BY m.channel_id",
 };

@@ -86,6 +86,7 @@ const stranger: { [id: string]: { public?: Outcome; hidden: Outcome; log?: Outco
   message_create: { public: notMember, hidden: unknown, log: serverWrites },
   change_list: { public: notMember, hidden: unknown, log: [200] },
   message_get: { public: notMember, hidden: unknown, log: unknown },
+  message_history: { public: notMember, hidden: unknown, log: unknown },
   message_patch: { public: notMember, hidden: unknown, log: serverWrites },
   message_delete: { public: notMember, hidden: unknown, log: serverWrites },
   pin_put: { public: notMember, hidden: unknown, log: serverWrites },
