@@ -2,6 +2,8 @@
  * append queue, since a channel is joined: the join takes the use (store/append_member.c). */
 #include "edge/invites.h"
 
+#include <string.h>
+
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/http_conn.h"
@@ -11,6 +13,7 @@
 #include "store/channel.h"
 #include "store/epoch.h"
 #include "store/invite.h"
+#include "store/own.h"
 #include "store/person.h"
 
 #define ID_MOST ((INT64_C(1) << 53) - 1)
@@ -32,9 +35,9 @@ static void reply_invite(struct request *q, const struct invite *i, bool whole, 
 struct making {
 	struct invite invite;
 	char code[INVITE_CODE + 1];
-	bool there;   /* the same was made before */
-	bool unheard; /* whom it is for has blocked its maker */
-	int64_t user_rev;
+	bool there;          /* the same was made before */
+	bool unheard;        /* whom it is for has blocked its maker */
+	struct own_list own; /* what they are told */
 	uint64_t epoch;
 };
 
@@ -147,12 +150,13 @@ static enum err insert(struct request *q, struct db_conn *c, struct making *m)
 {
 	struct invite *i = &m->invite;
 	enum err e = OK; /* people are locked before invites, as by a join */
-	if (i->user_id && !m->unheard) e = person_move(c, i->user_id, &m->user_rev);
+	if (i->user_id && !m->unheard) e = person_move(c, i->user_id, &i->user_rev);
 	if (!e) e = room_for_one(q, c, i);
 	if (!e) e = audit(q, c, "invite.create", i, i->created_at);
 	invite_code_make(m->code);
 	i->code = str_of(m->code);
 	if (!e) e = invite_insert(c, i);
+	if (!e && i->user_rev) e = own_read(c, &q->arena, i->user_id, i->user_rev - 1, &m->own);
 	return e;
 }
 
@@ -173,17 +177,22 @@ static enum err create_in(struct request *q, struct db_conn *c, struct making *m
 	if (!e && i->user_id) e = find_same(q, c, m);
 	if (!e && !m->there) e = insert(q, c, m);
 	if (!e) e = epoch_read(c, &m->epoch);
-	return e ? e : invite_find(c, &q->arena, i->code, i);
+	int64_t user_rev = i->user_rev;
+	if (!e) e = invite_find(c, &q->arena, i->code, i);
+	i->user_rev = user_rev;
+	return e;
 }
 
-/* Their own things have moved. */
+/* Their own things have moved by this one. */
 static void tell(struct request *q, const struct making *m)
 {
-	struct user_news *n = user_news_create(0);
+	struct str frame = m->own.n == 1 ? m->own.items[0].frame : STR("");
+	struct user_news *n = user_news_create(frame.n);
 	n->user_id = m->invite.user_id;
-	n->user_rev = m->user_rev;
+	n->user_rev = m->invite.user_rev;
 	n->epoch = m->epoch;
 	n->list_moved = true;
+	if (frame.n) memcpy(n->json, frame.p, frame.n);
 	bus_publish_user(q->pod->bus, n);
 	user_news_unref(n);
 }
@@ -199,7 +208,7 @@ enum err invite_create_run(struct request *q, struct db_conn *c)
 	else
 		db_rollback(c);
 	if (e) return e;
-	if (m->user_rev) tell(q, m);
+	if (m->invite.user_rev && !m->there) tell(q, m);
 	reply_invite(q, &m->invite, true, m->there ? 200 : 201);
 	return OK;
 }

@@ -16,6 +16,7 @@ struct invite {
 	int64_t channel_id; /* 0: to the server */
 	int64_t user_id;    /* to whom; 0: to whoever has the code */
 	int64_t created_by, created_at, expires_at, max_uses, uses;
+	int64_t user_rev;       /* of whom it is to, when it was made; 0: they were not told */
 	bool guest;             /* an account that is made by it is a guest's */
 	struct channel channel; /* where to, as a stranger may know it: kind, name, topic, member_count */
 	struct user inviter;    /* id, username, display_name, avatar */

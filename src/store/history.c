@@ -32,11 +32,6 @@ static const struct sql SQL_REFS = {
 	"SELECT " MESSAGE_COLUMNS " " BY_IDS IDS_ANY("t.message_id", "$2"),
 	"SELECT " MESSAGE_COLUMNS_SQLITE " " BY_IDS IDS_ANY_SQLITE("t.message_id", "$2"),
 };
-static const struct sql SQL_AT = {
-	"SELECT t.message_id, t.created_at FROM messages t WHERE t.channel_id = $1 AND t.message_id >= $2 ORDER BY "
-	"t.message_id LIMIT 1",
-	NULL,
-};
 static const struct sql SQL_REV_OF = {
 	"SELECT t.rev FROM messages t WHERE t.channel_id = $1 AND t.message_id <= $2 ORDER BY t.message_id DESC LIMIT 1",
 	NULL,
@@ -57,12 +52,6 @@ static const struct sql SQL_BEFORE[2] = { BESIDE(FLOW_ID, " < $3" FLOW, "DESC"),
 										  BESIDE("t.message_id", " < $3" ALL, "DESC") };
 static const struct sql SQL_BEHIND[2] = { BESIDE(FLOW_ID, " > $3" FLOW, "ASC"),
 										  BESIDE("t.message_id", " > $3" ALL, "ASC") };
-static const struct sql SQL_AT_SEQ = {
-	"SELECT t.message_id, t.seq FROM messages t WHERE t.channel_id = $1 AND " FLOW_ID " >= $2 AND t.seq IS NOT NULL "
-	"ORDER BY " FLOW_ID " LIMIT 1",
-	NULL,
-};
-
 struct ids {
 	int64_t *p;
 	size_t n, cap;
@@ -87,29 +76,6 @@ static int64_t first_rev(const struct channel *ch)
 	return ch->history == HISTORY_JOINED && ch->me.joined_rev > ch->min_rev ? ch->me.joined_rev : ch->min_rev;
 }
 
-/* ---- the place */
-
-/* Times ascend with ids, and so do seqs: the first message not before `least`, by halving; last_id + 1 when there is
- * none. */
-static enum err place_of(struct db_conn *c, const struct channel *ch, const struct sql *sql, int64_t least, int64_t *id)
-{
-	int64_t lo = 1, hi = ch->last_id + 1;
-	*id = hi;
-	while (lo < hi) {
-		int64_t mid = lo + (hi - lo) / 2, at = INT64_MAX, found = hi;
-		struct db_rows rows;
-		enum err e = db_query(c, sql, DB_ARGS(DB_I64(ch->id), DB_I64(mid)), &rows);
-		if (e) return e;
-		while (db_next(&rows)) found = db_i64(&rows, 0), at = db_i64(&rows, 1);
-		if ((e = db_end(&rows))) return e;
-		if (at < least)
-			lo = found + 1;
-		else
-			hi = mid, *id = found;
-	}
-	return OK;
-}
-
 /* ---- items */
 
 enum err page_messages(struct db_conn *c, struct arena *a, const struct sql *sql, struct db_args args,
@@ -127,14 +93,6 @@ enum err page_messages(struct db_conn *c, struct arena *a, const struct sql *sql
 			*more = true;
 	}
 	return db_end(&rows);
-}
-
-/* `after` a seq is from the next one on; a time may be that of several. */
-static enum err place_read(struct db_conn *c, const struct channel *ch, const struct page_query *q, int64_t *id)
-{
-	*id = q->message_id;
-	if (q->time_ms) return place_of(c, ch, &SQL_AT, q->time_ms, id);
-	return q->seq ? place_of(c, ch, &SQL_AT_SEQ, q->seq + (q->kind == PAGE_AFTER), id) : OK;
 }
 
 struct span {             /* messages up to and from a place */
@@ -345,7 +303,7 @@ static enum err page_in(struct db_conn *c, struct arena *a, const struct actor *
 	int64_t place = 0;
 	enum err e = epoch_read(c, &p->epoch);
 	if (!e) e = channel_read(c, a, q->channel_id, who, true, &p->channel);
-	if (!e) e = place_read(c, &p->channel, q, &place);
+	if (!e) e = page_place(c, &p->channel, q, &place);
 	if (e) return e;
 	const struct span s = span_of(q, place);
 	e = read_items(c, a, q, &s, p);

@@ -2,58 +2,46 @@
 
 #include "store/rows.h"
 
-#define COLUMNS                                                                                                        \
-	"i.code, i.channel_id, i.user_id, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, i.guest, h.kind, " \
-	"c.name, c.topic, h.member_count, u.username, u.display_name, u.avatar"
-#define FROM                                                                                                           \
-	" FROM invites i JOIN users u ON u.user_id = i.created_by LEFT JOIN heads h ON h.channel_id = i.channel_id "       \
-	"LEFT JOIN channels c ON c.channel_id = i.channel_id WHERE "
-/* Whoever made it could make it anew (model/permit.c: permit_invite). */
-#define HOLDS                                                                                                          \
-	"u.deactivated_at IS NULL AND u.deleted_at IS NULL AND u.role > 0 AND (i.channel_id IS NULL OR (h.deleted_at IS "  \
-	"NULL AND EXISTS (SELECT 1 FROM members m WHERE m.channel_id = i.channel_id AND m.user_id = i.created_by AND "     \
-	"m.left_rev IS NULL AND (h.kind = 0 OR i.user_id IS NOT NULL OR m.role > 0 OR u.role > 1))))"
 #define ALIVE "i.uses < i.max_uses AND i.expires_at > "
-
-static const struct sql SQL_FIND = { "SELECT " COLUMNS FROM "i.code = $1", NULL };
-static const struct sql SQL_READ = { "SELECT " COLUMNS FROM "i.code = $1 AND " HOLDS, NULL };
+static const struct sql SQL_FIND = { "SELECT " INVITE_COLUMNS INVITE_FROM "i.code = $1", NULL };
+static const struct sql SQL_READ = { "SELECT " INVITE_COLUMNS INVITE_FROM "i.code = $1 AND " INVITE_HOLDS, NULL };
 static const struct sql SQL_LOCK = {
-	"SELECT " COLUMNS FROM "i.code = $1 AND " HOLDS " FOR UPDATE OF i",
-	"SELECT " COLUMNS FROM "i.code = $1 AND " HOLDS,
+	"SELECT " INVITE_COLUMNS INVITE_FROM "i.code = $1 AND " INVITE_HOLDS " FOR UPDATE OF i",
+	"SELECT " INVITE_COLUMNS INVITE_FROM "i.code = $1 AND " INVITE_HOLDS,
 };
 static const struct sql SQL_USE = { "UPDATE invites SET uses = uses + 1 WHERE code = $1", NULL };
 static const struct sql SQL_INSERT = {
-	"INSERT INTO invites (code, channel_id, user_id, created_by, created_at, expires_at, max_uses, uses, guest) VALUES "
-	"($1, $2, $3, $4, $5, $6, $7, 0, $8)",
+	"INSERT INTO invites (code, channel_id, user_id, created_by, created_at, expires_at, max_uses, uses, guest, "
+	"user_rev) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)",
 	NULL,
 };
 static const struct sql SQL_DELETE = { "DELETE FROM invites WHERE code = $1", NULL };
 static const struct sql SQL_FORGET = { "DELETE FROM invites WHERE created_by = $1 AND expires_at < $2", NULL };
 static const struct sql SQL_COUNT = { "SELECT count(*) FROM invites i WHERE i.created_by = $1 AND " ALIVE "$2", NULL };
 static const struct sql SQL_SAME = {
-	"SELECT " COLUMNS FROM "i.user_id = $1 AND i.channel_id = $2 AND i.created_by = $3 AND " ALIVE "$4 AND " HOLDS
-	" ORDER BY i.created_at DESC LIMIT 1",
+	"SELECT " INVITE_COLUMNS INVITE_FROM "i.user_id = $1 AND i.channel_id = $2 AND i.created_by = $3 AND " ALIVE
+	"$4 AND " INVITE_HOLDS " ORDER BY i.created_at DESC LIMIT 1",
 	NULL,
 };
 #define PAGE                                                                                                           \
-	" AND " ALIVE "$2 AND (i.created_at < $3 OR (i.created_at = $3 AND i.code > $4)) AND " HOLDS                       \
+	" AND " ALIVE "$2 AND (i.created_at < $3 OR (i.created_at = $3 AND i.code > $4)) AND " INVITE_HOLDS                \
 	" ORDER BY i.created_at DESC, i.code LIMIT $5"
-static const struct sql SQL_CHANNEL = { "SELECT " COLUMNS FROM
+static const struct sql SQL_CHANNEL = { "SELECT " INVITE_COLUMNS INVITE_FROM
 										"i.channel_id = $1 AND ($6 = 0 OR i.created_by = $6)" PAGE,
 										NULL };
-static const struct sql SQL_SERVER = { "SELECT " COLUMNS FROM
+static const struct sql SQL_SERVER = { "SELECT " INVITE_COLUMNS INVITE_FROM
 									   "i.channel_id IS NULL AND $1 = 0 AND ($6 = 0 OR i.created_by = $6)" PAGE,
 									   NULL };
-static const struct sql SQL_TO = {
-	"SELECT " COLUMNS FROM
-	"i.user_id = $1 AND NOT EXISTS (SELECT 1 FROM members k WHERE k.channel_id = i.channel_id AND "
-	"k.user_id = $1 AND k.left_rev IS NULL) AND NOT EXISTS (SELECT 1 FROM channel_masks x WHERE x.channel_id = "
-	"i.channel_id AND x.kind = 'b' AND x.mask = '' AND x.user_id = $1 AND (x.until IS NULL OR x.until > $2)) AND NOT "
-	"EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = $1 AND b.blocked_id = i.created_by)" PAGE,
-	NULL,
-};
+#define NOT_BANNED                                                                                                     \
+	"NOT EXISTS (SELECT 1 FROM channel_masks x WHERE x.channel_id = i.channel_id AND x.kind = 'b' AND x.mask = '' "    \
+	"AND "                                                                                                             \
+	"x.user_id = $1 AND (x.until IS NULL OR x.until > $2))"
+static const struct sql SQL_TO = { "SELECT " INVITE_COLUMNS INVITE_FROM "i.user_id = $1 AND " INVITE_WAITS
+								   " AND " NOT_BANNED PAGE,
+								   NULL };
 static const struct sql SQL_OF_NEW = {
-	"SELECT " COLUMNS FROM "i.user_id = $1 AND i.created_at = (SELECT n.created_at FROM users n WHERE n.user_id = $1) "
+	"SELECT " INVITE_COLUMNS INVITE_FROM
+	"i.user_id = $1 AND i.created_at = (SELECT n.created_at FROM users n WHERE n.user_id = $1) "
 	"LIMIT 1",
 	NULL,
 };
@@ -63,27 +51,27 @@ static const struct sql SQL_BLOCKED = { "SELECT 1 FROM blocks WHERE user_id = $1
 
 /* ---- one */
 
-static void take(const struct db_rows *r, struct arena *a, struct invite *out)
+void invite_take(const struct db_rows *r, int at, struct arena *a, struct invite *out)
 {
 	*out = (struct invite){
-		.code = arena_str(a, db_str(r, 0)),
-		.channel_id = db_i64(r, 1),
-		.user_id = db_i64(r, 2),
-		.created_by = db_i64(r, 3),
-		.created_at = db_i64(r, 4),
-		.expires_at = db_i64(r, 5),
-		.max_uses = db_i64(r, 6),
-		.uses = db_i64(r, 7),
-		.guest = db_i64(r, 8) != 0,
-		.channel = { .id = db_i64(r, 1),
-					 .kind = (enum channel_kind)db_i64(r, 9),
-					 .name = arena_str(a, db_str(r, 10)),
-					 .topic = arena_str(a, db_str(r, 11)),
-					 .member_count = db_i64(r, 12) },
-		.inviter = { .id = db_i64(r, 3),
-					 .username = arena_str(a, db_str(r, 13)),
-					 .display_name = arena_str(a, db_str(r, 14)),
-					 .avatar = arena_str(a, db_str(r, 15)) },
+		.code = arena_str(a, db_str(r, at)),
+		.channel_id = db_i64(r, at + 1),
+		.user_id = db_i64(r, at + 2),
+		.created_by = db_i64(r, at + 3),
+		.created_at = db_i64(r, at + 4),
+		.expires_at = db_i64(r, at + 5),
+		.max_uses = db_i64(r, at + 6),
+		.uses = db_i64(r, at + 7),
+		.guest = db_i64(r, at + 8) != 0,
+		.channel = { .id = db_i64(r, at + 1),
+					 .kind = (enum channel_kind)db_i64(r, at + 9),
+					 .name = arena_str(a, db_str(r, at + 10)),
+					 .topic = arena_str(a, db_str(r, at + 11)),
+					 .member_count = db_i64(r, at + 12) },
+		.inviter = { .id = db_i64(r, at + 3),
+					 .username = arena_str(a, db_str(r, at + 13)),
+					 .display_name = arena_str(a, db_str(r, at + 14)),
+					 .avatar = arena_str(a, db_str(r, at + 15)) },
 	};
 }
 
@@ -95,7 +83,7 @@ struct reading {
 static void one_take(const struct db_rows *r, void *arg)
 {
 	const struct reading *g = arg;
-	take(r, g->a, g->out);
+	invite_take(r, 0, g->a, g->out);
 }
 
 enum err invite_read(struct db_conn *c, struct arena *a, struct str code, bool lock, struct invite *out)
@@ -135,7 +123,8 @@ enum err invite_insert(struct db_conn *c, const struct invite *i)
 {
 	return db_exec(c, &SQL_INSERT,
 				   DB_ARGS(DB_TEXT(i->code), db_opt(i->channel_id), db_opt(i->user_id), DB_I64(i->created_by),
-						   DB_I64(i->created_at), DB_I64(i->expires_at), DB_I64(i->max_uses), DB_BOOL(i->guest)),
+						   DB_I64(i->created_at), DB_I64(i->expires_at), DB_I64(i->max_uses), DB_BOOL(i->guest),
+						   DB_I64(i->user_rev)),
 				   NULL);
 }
 
@@ -186,7 +175,7 @@ static enum err list(struct db_conn *c, struct arena *a, const struct sql *sql, 
 	};
 	enum err e = db_query(c, sql, (struct db_args){ v, sql == &SQL_TO ? 5 : 6 }, &rows);
 	if (e) return e;
-	while (out->n <= q->limit && db_next(&rows)) take(&rows, a, &out->items[out->n++]);
+	while (out->n <= q->limit && db_next(&rows)) invite_take(&rows, 0, a, &out->items[out->n++]);
 	if (out->n > q->limit) {
 		const struct invite *last = &out->items[--out->n - 1];
 		out->next = arena_printf(a, "%lld-" STR_FMT, (long long)last->created_at, STR_ARG(last->code));

@@ -4,6 +4,26 @@
 #include "db/db.h"
 #include "model/invite.h"
 
+/* ---- for those who read them: of `invites i` */
+#define INVITE_COLUMNS                                                                                                 \
+	"i.code, i.channel_id, i.user_id, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, i.guest, h.kind, " \
+	"c.name, c.topic, h.member_count, u.username, u.display_name, u.avatar"
+#define INVITE_FROM                                                                                                    \
+	" FROM invites i JOIN users u ON u.user_id = i.created_by LEFT JOIN heads h ON h.channel_id = i.channel_id "       \
+	"LEFT JOIN channels c ON c.channel_id = i.channel_id WHERE "
+/* Whoever made it could make it anew (model/permit.c: permit_invite). */
+#define INVITE_HOLDS                                                                                                   \
+	"u.deactivated_at IS NULL AND u.deleted_at IS NULL AND u.role > 0 AND (i.channel_id IS NULL OR (h.deleted_at IS "  \
+	"NULL AND EXISTS (SELECT 1 FROM members m WHERE m.channel_id = i.channel_id AND m.user_id = i.created_by AND "     \
+	"m.left_rev IS NULL AND (h.kind = 0 OR i.user_id IS NOT NULL OR m.role > 0 OR u.role > 1))))"
+
+/* Nobody was quicker, and whom it is to is not in the channel, nor has blocked whoever made it. */
+#define INVITE_WAITS                                                                                                   \
+	"i.uses < i.max_uses AND NOT EXISTS (SELECT 1 FROM members k WHERE k.channel_id = i.channel_id AND k.user_id = "   \
+	"i.user_id AND k.left_rev IS NULL) AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = i.user_id AND "        \
+	"b.blocked_id = i.created_by)"
+void invite_take(const struct db_rows *r, int at, struct arena *a, struct invite *out);
+
 /* With what there is to know of its channel and its maker. ERR_NOT_FOUND: none, or it does not hold any more. lock: it
  * stays as it is until the transaction's end; heads and people are locked before it. */
 enum err invite_read(struct db_conn *c, struct arena *a, struct str code, bool lock, struct invite *out);

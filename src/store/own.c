@@ -4,6 +4,7 @@
 
 #include "base/vec.h"
 #include "codec/codec.h"
+#include "store/invite.h"
 #include "store/rows.h"
 #include "store/setting.h"
 #include "store/thread.h"
@@ -34,6 +35,14 @@ static void put_thread(struct json_out *o, const struct db_rows *r, struct arena
 	thread_mark_fields(o, &m);
 }
 
+static void put_invite(struct json_out *o, const struct db_rows *r, struct arena *a)
+{
+	struct invite i;
+	invite_take(r, 1, a, &i);
+	json_key(o, "invite");
+	codec_invite(o, &i, false);
+}
+
 #define ME(blocked)                                                                                                    \
 	"SELECT u.user_rev, " USER_COLUMNS ", (" blocked ") FROM users u WHERE u.user_id = $1 AND u.user_rev > $2 LIMIT "  \
 	"$3"
@@ -62,6 +71,12 @@ static const struct kind {
 		   "ORDER BY x.blocked_id) b") },
 	  put_me,
 	  true },
+	{ "invite",
+	  { "SELECT i.user_rev, " INVITE_COLUMNS INVITE_FROM "i.user_id = $1 AND i.user_rev > $2 AND " INVITE_WAITS
+		" AND " INVITE_HOLDS " ORDER BY i.user_rev LIMIT $3",
+		NULL },
+	  put_invite,
+	  false },
 };
 
 /* ---- reading */

@@ -5,6 +5,8 @@
 
 /* The first message that may be read: under `history: joined` of one's membership. */
 int64_t page_first(const struct channel *ch);
+/* The message at which the page is asked for; the first at or behind a seq or a time. */
+enum err page_place(struct db_conn *c, const struct channel *ch, const struct page_query *q, int64_t *id);
 /* At most `most` messages into out; *more: there was another. The statement's columns are MESSAGE_COLUMNS. */
 enum err page_messages(struct db_conn *c, struct arena *a, const struct sql *sql, struct db_args args,
 					   struct message *out, size_t most, size_t *n, bool *more);

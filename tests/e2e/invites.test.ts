@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, password, type Person, person } from './lib/api.ts';
 import type { Server } from './lib/server.ts';
-import { attach, settle } from './lib/socket.ts';
+import { attach, connect, settle } from './lib/socket.ts';
 import { type Place, places } from './lib/target.ts';
 import type { Channel, Invite, List, Member, SignedIn } from './lib/types.ts';
 
@@ -152,6 +152,21 @@ describe.each(places)('invites on $name', ({ open }) => {
     expect(await mine(joe)).toEqual([]);
     await joe.api.refused(404, 'not_found', 'invite_accept', { path: { code: no.code } });
     await ann.api.refused(404, 'not_found', 'invite_create', { body: { channel_id: id, user_id: 999_999 } });
+  });
+
+  test('by name is told to that person’s devices, those that were away too', async () => {
+    const id = await room();
+    const zoe = await somebody();
+    const here = await connect(server, { token: zoe.signed.access_token });
+    const asked = await invite(bob, { channel_id: id, user_id: zoe.user.id });
+    const { max_uses: _, uses: __, ...shown } = asked;
+    const frame = await here.nextOp('invite');
+    expect(frame).toEqual({ op: 'invite', user_rev: expect.any(Number), invite: shown });
+    const away = await connect(server, { token: zoe.signed.access_token }, { user_rev: here.ready.user_rev });
+    expect(await away.nextOp('invite')).toEqual(frame);
+    await accept(zoe.api, asked.code);
+    for (const socket of [here, away])
+      await socket.next((f) => f.op === 'channel' && (f.channel as Channel).id === id, 'the channel');
   });
 
   test('who has blocked the inviter hears nothing, and the inviter sees no difference', async () => {

@@ -130,6 +130,7 @@ export function checkFrame(frame: { op: string }): void {
     me: 'FrameMe',
     setting: 'FrameSetting',
     thread: 'FrameThread',
+    invite: 'FrameInvite',
     typing: 'FrameTyping',
     members: 'FrameMembers',
     presence: 'FramePresence',
