@@ -178,39 +178,47 @@ describe('settings on two pods', () => {
   let redis: Redis;
   let here: Server;
   let there: Server;
+  let apis: [Api, Api];
+  const sockets: Socket[] = [];
 
-  afterEach(settle);
-  afterAll(async () => {
-    await here?.stop();
-    await there?.stop();
-    await redis?.kill();
-  });
-
-  test('devices on both are told at once, and all of it when Redis has lost everything for a while', async () => {
+  beforeAll(async () => {
     redis = await Redis.start();
     const url = await createDatabase();
     const env = { REDIS_URL: redis.url, LINNET_REDIS_AWAY_MS: '10000', LINNET_REDIS_TIMEOUT_MS: '20000' };
     [here, there] = [await startBackend(url, env), await startBackend(url, env)];
     for (const server of [here, there]) await server.program.log('bus.link_back');
     const ann = await person(here.api(), 'ann');
-    const sockets: Socket[] = [];
     for (const server of [here, there, there]) sockets.push(await connect(server, { token: ann.signed.access_token }));
-    const apis = [here.api(), there.api()];
+    apis = [here.api(), there.api()];
     for (const api of apis) api.bearer = ann.signed.access_token;
-    for (let i = 0; i < 20; i++) await put(apis[i % 2] as Api, `k${i % 7}`, i);
-    // Each with others at once: commits and news in any order.
-    await Promise.all(Array.from({ length: 30 }, (_, i) => put(apis[i % 2] as Api, `p${i % 9}`, i)));
-    await redis.kill();
-    for (let i = 0; i < 20; i++) {
-      if (i % 3) await put(apis[i % 2] as Api, `k${i % 7}`, `while away ${i}`);
-      else await drop(apis[i % 2] as Api, `k${i % 7}`);
-    }
-    await put(apis[0] as Api, 'last', true);
-    const all = await kept(ann.api);
+  });
+  afterAll(async () => {
+    await settle();
+    await here?.stop();
+    await there?.stop();
+    await redis?.kill();
+  });
+
+  /** Several at once on either pod: commits and news in any order. Then one that is the last, and everybody has them. */
+  async function change(round: string, n: number): Promise<void> {
+    const one = (i: number): Promise<undefined> => {
+      const [api, key] = [apis[i % 2] as Api, `k${i % 5}`];
+      return i % 3 ? put(api, key, `${round} ${i}`) : drop(api, key);
+    };
+    await Promise.all(Array.from({ length: n }, (_, i) => one(i)));
+    await put(apis[0], round, true);
+    const all = await kept(apis[1]);
     for (const s of sockets) {
-      await s.next((f) => f.op === 'setting' && f.key === 'last', 'the last');
+      await s.next((f) => f.op === 'setting' && f.key === round, 'the last');
       expect(told(s)).toEqual(all);
       inOrder(s);
     }
+  }
+
+  test('devices on both are told', () => change('together', 20));
+
+  test('devices on both are told when Redis has lost everything', async () => {
+    await redis.kill();
+    await change('alone', 12);
   });
 });
