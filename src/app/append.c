@@ -145,7 +145,8 @@ static size_t change_bytes(const struct change *c)
 static void change_prepare(struct change *c, int64_t now_ns)
 {
 	problem_init(&c->problem, &c->arena);
-	c->err = OK, c->event = c->also_event = NULL, c->fields = c->also = NULL, c->quiet = false;
+	c->err = OK, c->event = c->also_event = NULL, c->fields = c->before = c->also = NULL;
+	c->quiet = false;
 	c->message = (struct message){ 0 };
 	c->repeated = c->bare = false;
 	c->actor_id = c->new_channel_id = c->user_rev = 0;

@@ -6,6 +6,7 @@
 #include "app/leaver.h"
 #include "app/marker.h"
 #include "app/pulse.h"
+#include "app/purge.h"
 #include "app/register.h"
 #include "app/retention.h"
 #include "app/sweeper.h"
@@ -250,6 +251,19 @@ static void open_retention(struct process *p)
 	p->retention = retention_create(&o);
 }
 
+static void open_purger(struct process *p)
+{
+	struct pod *pod = &p->pod;
+	const struct purger_options o = {
+		.write = pod->write,
+		.home = pod->reactors[0],
+		.clock = pod->clock,
+		.every_ms = pod->config->purge_ms,
+		.kept_ms = pod->config->deleted_kept_s * 1000,
+	};
+	p->purger = purger_create(&o);
+}
+
 static enum err open_tls(struct process *p)
 {
 	struct config *c = &p->config;
@@ -321,6 +335,7 @@ enum err pod_open(struct process *p)
 	open_retention(p);
 	open_indexer(p);
 	open_leaver(p);
+	open_purger(p);
 	metrics_source(pod->metrics, write_gauges, p);
 	const struct edge_options o = { .pod = pod, .routes = routes, .n_routes = n_routes, .session = session_actor };
 	p->edge = edge_create(&o);
@@ -416,6 +431,7 @@ static void close_reactors(struct process *p)
 	if (p->retention) retention_stop(p->retention);
 	if (p->indexer) indexer_stop(p->indexer);
 	if (p->leaver) leaver_stop(p->leaver);
+	if (p->purger) purger_stop(p->purger);
 	if (pod->hub) hub_stop(pod->hub);
 	for (size_t i = pod->n_reactors; i-- > 0;) { /* the first is the one that listeners come back to */
 		conn_layer_close(pod->reactors[i]);
@@ -437,6 +453,7 @@ void pod_close(struct process *p)
 	if (p->retention) retention_destroy(p->retention);
 	if (p->indexer) indexer_destroy(p->indexer);
 	if (p->leaver) leaver_destroy(p->leaver);
+	if (p->purger) purger_destroy(p->purger);
 	if (pod->hub) hub_destroy(pod->hub);
 	edge_destroy(p->edge);
 	if (pod->eph) pod->eph->ops->destroy(pod->eph);

@@ -18,6 +18,7 @@ struct process {
 	struct retention *retention; /* NULL: everything is kept */
 	struct indexer *indexer;
 	struct leaver *leaver;
+	struct purger *purger;
 	struct edge *edge;
 	struct tls_context *tls; /* NULL: plain */
 	struct listener *listener;

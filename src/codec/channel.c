@@ -11,6 +11,7 @@ static void put_me(struct json_out *o, const struct channel_me *me)
 	json_field_i64(o, "mention_count", me->mention_count);
 	json_field_text(o, "level", notify_level_name(me->level));
 	json_field_time(o, "muted_until", me->muted_until);
+	json_field_time(o, "silenced_until", me->silenced_until);
 	json_field_bool(o, "hidden", me->hidden);
 	json_field_i64(o, "first_id", me->first_id);
 	json_close(o, '}');

@@ -12,6 +12,7 @@ struct append_call {
 	enum err (*run)(struct request *q, struct db_conn *c); /* or: the reply needs a read */
 	struct send send;
 	struct channel_create create;
+	struct channel_patch patch;
 };
 /* Credential, scope, addresses and epoch are set; the caller fills in what is asked. */
 struct append_call *append_call(struct request *q, enum change_kind kind, int64_t channel_id);

@@ -182,27 +182,65 @@ enum err dm_create_take(struct request *q)
 	return append_call_submit(c);
 }
 
-/* ---- changing: a name or a topic, each a change of its own */
+/* ---- changing: name and settings are one change, the topic is another */
+
+static void read_flag(struct json_in *in, const char *name, int *flag, bool *given)
+{
+	bool value;
+	if (!json_in_bool(in, name, JSON_MAY, &value)) return;
+	*flag = value;
+	*given = true;
+}
+
+static enum err read_settings(struct json_in *in, struct channel_patch *p, bool *given)
+{
+	struct str text;
+	enum channel_history history;
+	*p = CHANNEL_PATCH_NONE;
+	read_flag(in, "private", &p->make_private, given);
+	read_flag(in, "read_only", &p->read_only, given);
+	read_flag(in, "archived", &p->archived, given);
+	read_flag(in, "default", &p->is_default, given);
+	if (json_in_i64(in, "slow_mode_s", JSON_MAY, 0, SLOW_MODE_MOST, &p->slow_mode_s)) *given = true;
+	if (!json_in_str(in, "history", JSON_MAY, &text)) return OK;
+	if (!channel_history_parse(text, &history)) return problem_field(in->problem, "history", "must be all or joined");
+	p->history = (int)history;
+	*given = true;
+	return OK;
+}
 
 enum err channel_patch_take(struct request *q)
 {
 	struct json_in in;
 	struct str name, key, topic;
+	bool settings = false;
 	int64_t id;
 	enum err e = request_id_param(q, 0, &id);
 	if (e) return e;
+	struct append_call *c = append_call(q, CHANGE_CHANNEL, id);
 	json_in_open(&in, q->json, &q->problem);
 	e = read_name(q, &in, JSON_MAY, &name, &key);
 	e = err_first(e, read_topic(q, &in, &topic));
+	e = err_first(e, read_settings(&in, &c->patch, &settings));
 	e = err_first(json_in_close(&in), e);
 	if (e) return e;
-	if (!name.p && !topic.p) return problem_field(&q->problem, "name", "name or topic is wanted");
-	if (name.p && topic.p) return problem_field(&q->problem, "topic", "is changed apart from the name: one a request");
-	struct append_call *c = append_call(q, name.p ? CHANGE_CHANNEL : CHANGE_TOPIC, id);
-	c->change.text = name.p ? name : topic;
+	if (!name.p && !topic.p && !settings)
+		return problem_field(&q->problem, "name", "name, topic or a setting is wanted");
+	if (topic.p && (name.p || settings))
+		return problem_field(&q->problem, "topic", "is changed apart from name and settings: one a request");
+	if (topic.p) c->change.kind = CHANGE_TOPIC;
+	c->change.text = topic.p ? topic : name;
 	if (name.p) c->change.text_key = key;
+	if (settings) c->change.patch = &c->patch;
 	c->run = changed_run;
 	return append_call_submit(c);
+}
+
+enum err channel_delete_take(struct request *q)
+{
+	int64_t id;
+	enum err e = request_id_param(q, 0, &id);
+	return e ? e : append_call_submit(append_call(q, CHANGE_DELETED, id));
 }
 
 enum err channel_join_take(struct request *q)

@@ -11,6 +11,7 @@ enum err channel_create_take(struct request *q);
 enum err channel_id_take(struct request *q);
 enum err channel_get_run(struct request *q, struct db_conn *c);
 enum err channel_patch_take(struct request *q);
+enum err channel_delete_take(struct request *q);
 enum err channel_join_take(struct request *q);
 enum err channel_leave_take(struct request *q);
 enum err channel_me_take_patch(struct request *q);
@@ -25,4 +26,10 @@ enum err member_list_take(struct request *q);
 enum err member_list_run(struct request *q, struct db_conn *c);
 enum err member_put_take(struct request *q);
 enum err member_delete_take(struct request *q);
+enum err member_ids_take(struct request *q, int64_t *channel_id, int64_t *user_id); /* of the path */
+/* bans.c */
+enum err ban_list_take(struct request *q);
+enum err ban_list_run(struct request *q, struct db_conn *c);
+enum err ban_put_take(struct request *q);
+enum err ban_delete_take(struct request *q);
 #endif

@@ -37,6 +37,7 @@ static void put_member(struct json_out *o, const struct member *m)
 	json_field_i64(o, "user_id", m->user.id);
 	json_field_text(o, "role", channel_role_name(m->role));
 	json_field_bool(o, "voice", m->voice);
+	json_field_time(o, "muted_until", m->silenced_until);
 	json_field_time(o, "joined_at", m->joined_at);
 	json_close(o, '}');
 }
@@ -142,36 +143,55 @@ enum err member_list_run(struct request *q, struct db_conn *c)
 	return e;
 }
 
-static enum err two_ids(struct request *q, int64_t *channel_id, int64_t *user_id)
+enum err member_ids_take(struct request *q, int64_t *channel_id, int64_t *user_id)
 {
 	enum err e = request_id_param(q, 0, channel_id);
 	if (!e) e = request_id_param(q, 1, user_id);
 	return !e && !*user_id ? ERR_NOT_FOUND : e; /* nobody; to a change it would mean oneself */
 }
 
-/* Adds the person, or changes role and voice of one who is a member. */
+static enum err read_role(struct json_in *in, struct change *c)
+{
+	struct str text;
+	enum channel_role role;
+	if (!json_in_str(in, "role", JSON_MAY, &text)) return OK;
+	if (!channel_role_parse(text, &role)) return problem_field(in->problem, "role", "must be member, op or owner");
+	c->role = (int)role;
+	return OK;
+}
+
+static enum err read_silence(struct json_in *in, struct change_until *until)
+{
+	struct str text;
+	until->given = json_in_null(in, "muted_until");
+	if (until->given || !json_in_str(in, "muted_until", JSON_MAY, &text)) return OK;
+	until->given = true;
+	return time_parse(text, &until->ms) ? OK : problem_field(in->problem, "muted_until", "must be a time or null");
+}
+
+static enum err read_member(struct request *q, struct change *c)
+{
+	struct json_in in;
+	bool voice;
+	if (!q->json) return OK;
+	json_in_open(&in, q->json, &q->problem);
+	enum err e = read_role(&in, c);
+	if (json_in_bool(&in, "voice", JSON_MAY, &voice)) c->voice = voice;
+	e = err_first(e, read_silence(&in, &c->until));
+	return err_first(json_in_close(&in), e);
+}
+
+/* Adds the person, or changes role, voice and silence of one who is a member. */
 enum err member_put_take(struct request *q)
 {
 	int64_t channel_id, user_id;
-	struct str role;
-	bool voice, has_role = false, has_voice = false;
-	enum channel_role value = CHANNEL_MEMBER;
-	enum err e = two_ids(q, &channel_id, &user_id);
+	enum err e = member_ids_take(q, &channel_id, &user_id);
 	if (e) return e;
-	if (q->json) {
-		struct json_in in;
-		json_in_open(&in, q->json, &q->problem);
-		has_role = json_in_str(&in, "role", JSON_MAY, &role);
-		if (has_role && !channel_role_parse(role, &value))
-			e = problem_field(&q->problem, "role", "must be member, op or owner");
-		has_voice = json_in_bool(&in, "voice", JSON_MAY, &voice);
-		enum err closed = json_in_close(&in);
-		if (closed || e) return closed ? closed : e;
-	}
-	struct append_call *c = append_call(q, has_role || has_voice ? CHANGE_ROLE : CHANGE_JOIN, channel_id);
+	struct append_call *c = append_call(q, CHANGE_JOIN, channel_id);
 	c->change.user_id = user_id;
-	if (has_role) c->change.role = (int)value;
-	if (has_voice) c->change.voice = voice;
+	e = read_member(q, &c->change);
+	if (e) return e;
+	if (c->change.role >= 0 || c->change.voice >= 0 || c->change.until.given) c->change.kind = CHANGE_ROLE;
 	return append_call_submit(c);
 }
 
@@ -179,7 +199,7 @@ enum err member_delete_take(struct request *q)
 {
 	int64_t channel_id, user_id;
 	struct str reason = STR_NONE;
-	enum err e = two_ids(q, &channel_id, &user_id);
+	enum err e = member_ids_take(q, &channel_id, &user_id);
 	if (!e) e = request_query_str(q, "reason", &reason);
 	if (!e && reason.p) e = channel_line_check(&q->arena, "reason", &reason, &q->problem);
 	if (e) return e;

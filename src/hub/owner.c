@@ -187,6 +187,7 @@ static void deliver(struct owner *o, struct event *e)
 	if (list_empty(&o->dirty)) list_add_tail(&o->here->dirty_owners, &o->dirty);
 	metric_add(o->here->cell, METRIC_HUB_EVENTS, 1);
 	if (e->kind == CHANGE_DELETED) o->ended = true;
+	if (event_clips(e)) o->clips = true;
 	if (e->kind == CHANGE_RETAIN) owner_retain(o, event_min_rev(e));
 }
 
@@ -383,6 +384,9 @@ void owner_flush(struct owner *o)
 			if (o->interest[r]) give(o, r, run, k);
 		n -= k;
 	}
+	/* What was told with its text is not told so again: who comes back reads it from the database. */
+	if (o->clips) ring_clear(o);
+	o->clips = false;
 	ring_trim(o, (size_t)o->here->hub->config->ring_events);
 }
 

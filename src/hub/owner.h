@@ -13,6 +13,7 @@ struct owner {
 	uint64_t gen; /* tells this owner from a later one of the same channel */
 	bool open, healing, subscribed, head_wanted;
 	bool ended;            /* its channel was deleted: nothing follows `last`, nobody attaches any more */
+	bool clips;            /* a fresh one clips what is older */
 	int64_t last, last_at; /* the rev delivered last, and its time; not open: unknown */
 	uint64_t check;        /* since this head check was asked `last` has moved on from `had` */
 	int64_t had;

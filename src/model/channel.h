@@ -21,6 +21,7 @@ bool channel_role_parse(struct str s, enum channel_role *out);
 bool notify_level_parse(struct str s, enum notify_level *out);
 
 #define DM_PEOPLE 10
+#define SLOW_MODE_MOST 21600 /* seconds */
 
 struct channel_me { /* one's own part */
 	enum channel_role role;
@@ -28,7 +29,8 @@ struct channel_me { /* one's own part */
 	int64_t read_id, read_seq, mention_count;
 	int64_t read_at; /* goes up with each move of the marker */
 	enum notify_level level;
-	int64_t muted_until;
+	int64_t muted_until;    /* by oneself: no notifications */
+	int64_t silenced_until; /* by a moderator: may not write */
 	bool hidden;
 	int64_t first_id; /* history: joined: the first message one may read; else 1 */
 	int64_t joined_rev, user_rev;

@@ -45,6 +45,13 @@ int64_t event_min_rev(const struct event *e)
 	return str_i64(digits, 0, INT64_MAX, &rev) ? rev : 0;
 }
 
+/* No text of a person's has a bare quotation mark in it. */
+bool event_clips(const struct event *e)
+{
+	static const char said[] = "\"history\":\"joined\"";
+	return e->kind == CHANGE_CHANNEL && memmem(e->json, e->json_n, said, sizeof said - 1);
+}
+
 struct event *event_create(size_t json_n)
 {
 	assert(json_n <= UINT32_MAX);

@@ -60,6 +60,8 @@ struct event {
 bool event_ends(const struct event *e, int64_t user_id);
 /* Of a `retain`, from its frame: what is at or below this rev is gone; 0 of any other. */
 int64_t event_min_rev(const struct event *e);
+/* From then on what is older is clipped for its readers: history became `joined`. */
+bool event_clips(const struct event *e);
 struct event *event_create(size_t json_n); /* one reference, zeroed but for json */
 struct event *event_ref(struct event *e);
 void event_unref(struct event *e);

@@ -41,9 +41,12 @@ static struct permit_answer outside(const struct permit *p)
 
 static struct permit_answer permit_create(const struct permit *p)
 {
-	if (p->actor->role == USER_GUEST) return no(ERR_NOT_ALLOWED, "guests do not make channels");
+	bool guest = p->actor->role == USER_GUEST;
+	if (guest && !p->dm) return no(ERR_NOT_ALLOWED, "guests do not make channels");
 	if (p->sets_default && !admin(p)) return no(ERR_NOT_ALLOWED, "only admins choose what everybody joins");
-	if (p->dm && !p->person) return no(ERR_NOT_FOUND, "one of these people does not exist");
+	/* to a guest whom they share no channel with is nobody */
+	if (p->dm && (!p->person || (guest && p->strangers)))
+		return no(ERR_NOT_FOUND, "one of these people does not exist");
 	if (p->dm && p->blocked) return no(ERR_NOT_ALLOWED, NULL);
 	return yes();
 }
@@ -120,11 +123,12 @@ static struct permit_answer permit_pin(const struct permit *p)
 
 static struct permit_answer permit_join(const struct permit *p)
 {
+	bool open = p->channel->kind == CHANNEL_PUBLIC && p->actor->role != USER_GUEST;
 	if (p->member) return nothing();
-	if (p->channel->kind == CHANNEL_PUBLIC && p->actor->role != USER_GUEST) return yes();
-	if (p->channel->kind == CHANNEL_PRIVATE && admin(p)) return audited(true);
-	if (p->invited && p->channel->kind != CHANNEL_DM) return audited(true);
-	return no(ERR_NOT_FOUND, NULL);
+	bool invited = p->invited && p->channel->kind != CHANNEL_DM;
+	if (!open && !invited && !(p->channel->kind == CHANNEL_PRIVATE && admin(p))) return no(ERR_NOT_FOUND, NULL);
+	if (p->banned) return no(ERR_NOT_ALLOWED, "you are banned from this channel");
+	return audited(!open);
 }
 
 /* A link lets in whoever has it: into a private channel that is for operators, who see to it that it is private. Whom a
@@ -147,13 +151,22 @@ static struct permit_answer permit_add(const struct permit *p)
 	if (!p->person) return no(ERR_NOT_FOUND, "there is no such person");
 	if (p->target_member) return nothing();
 	if (p->blocked) return no(ERR_NOT_ALLOWED, NULL);
+	if (p->banned) return no(ERR_NOT_ALLOWED, "this person is banned from the channel: lift that first");
 	return audited(true);
 }
 
+/* Who goes leaves nobody without an owner; an admin can always come and name one. */
 static struct permit_answer permit_leave(const struct permit *p)
 {
 	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "a direct message can be hidden, not left");
+	if (p->last_owner && p->channel->member_count > 1 && !admin(p))
+		return no(ERR_CONFLICT, "you are the only owner: name another one first");
 	return yes();
+}
+
+static bool above_actor(const struct permit *p)
+{
+	return p->target_role == CHANNEL_OWNER && p->role != CHANNEL_OWNER && !admin(p);
 }
 
 static struct permit_answer permit_kick(const struct permit *p)
@@ -162,8 +175,19 @@ static struct permit_answer permit_kick(const struct permit *p)
 	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators kick");
 	if (!p->other) return no(ERR_NOT_ALLOWED, "to go, leave");
 	if (!p->target_member) return nothing();
-	if (p->target_role == CHANNEL_OWNER && p->role != CHANNEL_OWNER && !admin(p))
-		return no(ERR_NOT_ALLOWED, "only an owner kicks an owner");
+	if (above_actor(p)) return no(ERR_NOT_ALLOWED, "only an owner kicks an owner");
+	return audited(true);
+}
+
+static struct permit_answer permit_ban(const struct permit *p)
+{
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "nobody is banned from a direct message");
+	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators ban");
+	if (!p->person) return no(ERR_NOT_FOUND, "there is no such person");
+	if (!p->on) return p->banned ? audited(true) : nothing();
+	if (!p->other) return no(ERR_NOT_ALLOWED, "nobody bans themselves");
+	if (p->target_admin && !admin(p)) return no(ERR_NOT_ALLOWED, "only an admin bans an admin");
+	if (p->target_member && above_actor(p)) return no(ERR_NOT_ALLOWED, "only an owner bans an owner");
 	return audited(true);
 }
 
@@ -175,6 +199,17 @@ static struct permit_answer permit_role(const struct permit *p)
 	bool owners = p->target_role == CHANNEL_OWNER || p->new_role == CHANNEL_OWNER;
 	if (owners && p->role != CHANNEL_OWNER && !admin(p))
 		return no(ERR_NOT_ALLOWED, "only an owner makes or unmakes owners");
+	if (p->silences && !p->other) return no(ERR_NOT_ALLOWED, "nobody silences or frees themselves");
+	if (p->last_owner && p->new_role != CHANNEL_OWNER && !admin(p))
+		return no(ERR_CONFLICT, "this is the only owner: name another one first");
+	return audited(true);
+}
+
+static struct permit_answer permit_deleted(const struct permit *p)
+{
+	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "a direct message can be hidden, not deleted");
+	if (p->role != CHANNEL_OWNER && !admin(p)) return no(ERR_NOT_ALLOWED, "only an owner deletes a channel");
+	if (p->is_default) return no(ERR_CONFLICT, "new accounts join this channel: take `default` away first");
 	return audited(true);
 }
 
@@ -198,6 +233,8 @@ static struct permit_answer inside(const struct permit *p)
 	case CHANGE_LEAVE: return permit_leave(p);
 	case CHANGE_KICK: return permit_kick(p);
 	case CHANGE_ROLE: return permit_role(p);
+	case CHANGE_BAN: return permit_ban(p);
+	case CHANGE_DELETED: return permit_deleted(p);
 	case CHANGE_TOPIC:
 	case CHANGE_CHANNEL: return permit_operate(p);
 	default: return no(ERR_NOT_ALLOWED, NULL);

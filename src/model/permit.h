@@ -11,6 +11,7 @@ struct permit {
 	enum change_kind kind; /* CHANGE_MESSAGE: send; JOIN: by oneself or, when `other`, an add; ... */
 	bool creates;          /* a new channel, or a DM when `dm` */
 	bool dm;
+	bool strangers; /* one of a DM's people shares no channel with the actor */
 	const struct actor *actor;
 	int need_scope;                /* enum scope; 0: none */
 	const struct channel *channel; /* NULL: there is none */
@@ -24,13 +25,18 @@ struct permit {
 	bool person;  /* exists, and is not deactivated */
 	bool blocked; /* who is concerned (the person, the other one of a DM) has blocked the actor */
 	bool invited; /* CHANGE_JOIN by oneself: with an invite that lets in */
-	bool target_member;
+	bool banned;  /* the person, or who joins, is banned from the channel now */
+	bool target_admin, target_member;
 	enum channel_role target_role, new_role; /* new_role: CHANGE_ROLE */
+	bool last_owner;                         /* nobody else owns the channel */
+	bool silences;                           /* CHANGE_ROLE: puts to silence, or lifts it */
+	bool on;                                 /* CHANGE_BAN: bans; else lifts */
 	/* the message: edit, delete, reaction, pin */
 	bool message, own_message, message_deleted; /* message: there is one that the actor may see */
 	/* send */
 	int64_t now_ms, slow_at; /* slow_at: when the actor last sent in slow mode; 0: never */
 	bool sets_default;       /* CHANGE_CHANNEL: touches what new accounts join */
+	bool is_default;         /* CHANGE_DELETED: new accounts join it */
 };
 struct permit_answer {
 	enum err err;

@@ -83,6 +83,14 @@ static bool stricter(struct tx_ask *q, const struct channel_patch *p)
 	return q->c->err == OK;
 }
 
+/* What everybody joins is open to everybody. */
+static void open_default(struct tx_ask *q, const struct channel_patch *p, const struct names *n)
+{
+	bool is_default = p->is_default >= 0 ? p->is_default != 0 : n->is_default;
+	if (is_default && (p->make_private == 1 || q->ch->row.kind == CHANNEL_PRIVATE))
+		q->c->err = problem_set(&q->c->problem, ERR_CONFLICT, "new accounts join a default channel: it is not private");
+}
+
 /* Applies the patch to the head; JSON of what is new, and of what was. */
 static void patch_apply(struct tx_ask *q, const struct channel_patch *p, struct tx_json *was, struct tx_json *now)
 {
@@ -156,7 +164,8 @@ enum err write_channel(struct tx_ask *q)
 	q->permit.sets_default = p && p->is_default >= 0;
 	if (!tx_permitted(q, &audit) || (p && !stricter(q, p))) return OK;
 	enum err e = names_read(q, &n);
-	if (!e) e = name_free(q, q->c->text_key, &n);
+	if (!e && p) open_default(q, p, &n);
+	if (!e && !q->c->err) e = name_free(q, q->c->text_key, &n);
 	return e || q->c->err ? e : channel_write(q, &n);
 }
 
@@ -189,6 +198,22 @@ static void id_take(const struct db_rows *r, void *arg)
 	*(int64_t *)arg = db_i64(r, 0);
 }
 
+static const struct sql SQL_COMMON = {
+	"SELECT 1 FROM members mine JOIN members m ON m.channel_id = mine.channel_id JOIN heads h ON h.channel_id = "
+	"m.channel_id WHERE mine.user_id = $1 AND mine.left_rev IS NULL AND m.user_id = $2 AND m.left_rev IS NULL AND "
+	"h.deleted_at IS NULL LIMIT 1",
+	NULL,
+};
+
+/* Guests know the people of their channels only. */
+static enum err ask_stranger(struct tx_ask *q, int64_t user_id)
+{
+	if (q->actor->role != USER_GUEST || q->permit.strangers) return OK;
+	enum err e = db_one(q->tx->c, &SQL_COMMON, DB_ARGS(DB_I64(q->c->actor_id), DB_I64(user_id)), NULL, NULL);
+	q->permit.strangers = e == ERR_NOT_FOUND;
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
 /* All people of a DM must be there, and none may have blocked its maker. */
 static enum err ask_people(struct tx_ask *q, bool there)
 {
@@ -198,6 +223,7 @@ static enum err ask_people(struct tx_ask *q, bool there)
 	for (size_t i = 0; i < k->n_users && !e; i++) {
 		if (k->user_ids[i] == q->c->actor_id) continue;
 		e = tx_ask_person(q, k->user_ids[i]);
+		if (!e) e = ask_stranger(q, k->user_ids[i]);
 		all = all && q->permit.person, blocked = blocked || q->permit.blocked;
 	}
 	q->permit.person = all;

@@ -24,8 +24,9 @@ static const struct kind {
 	[CHANGE_DELETE] = { write_delete, false },   [CHANGE_REACTION] = { write_reaction, false, react_run },
 	[CHANGE_PIN] = { write_pin, false },         [CHANGE_JOIN] = { write_join, true },
 	[CHANGE_LEAVE] = { write_leave, true },      [CHANGE_KICK] = { write_leave, true },
-	[CHANGE_ROLE] = { write_role, true },        [CHANGE_TOPIC] = { write_topic, false },
-	[CHANGE_CHANNEL] = { write_channel, false }, [CHANGE_USER] = { write_person, true },
+	[CHANGE_ROLE] = { write_role, true },        [CHANGE_BAN] = { write_ban, true },
+	[CHANGE_TOPIC] = { write_topic, false },     [CHANGE_CHANNEL] = { write_channel, false },
+	[CHANGE_DELETED] = { write_deleted, false }, [CHANGE_USER] = { write_person, true },
 	[CHANGE_RETAIN] = { write_retain, false },
 	[CHANGE_SERVER] = { write_server, false },
 };
@@ -348,7 +349,7 @@ static enum err read_actors(struct append_tx *tx)
 	for (size_t i = 0; i < tx->b->n; i++) {
 		struct change *c = tx->b->changes[i];
 		struct tx_channel *ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
-		c->err = OK, c->fields = c->also = NULL, c->repeated = c->bare = c->quiet = false, c->left_rev = 0;
+		c->err = OK, c->fields = c->before = c->also = NULL, c->repeated = c->bare = c->quiet = false, c->left_rev = 0;
 		if (ch && ch->skipped) {
 			c->err = ERR_SKIPPED;
 			continue;

@@ -12,7 +12,7 @@ struct tx_channel {
 	bool there, skipped;
 	bool moved;   /* took revs */
 	bool counted; /* has other members, which alone moves no rev */
-	int64_t at; /* the time of what is written now: the clock under the lock, never below the last */
+	int64_t at;   /* the time of what is written now: the clock under the lock, never below the last */
 };
 struct tx_person {
 	int64_t user_id, rev;
@@ -64,8 +64,10 @@ enum err write_pin(struct tx_ask *q);
 enum err write_join(struct tx_ask *q);
 enum err write_leave(struct tx_ask *q); /* and kick */
 enum err write_role(struct tx_ask *q);
+enum err write_ban(struct tx_ask *q);
 enum err write_topic(struct tx_ask *q);
 enum err write_channel(struct tx_ask *q);
+enum err write_deleted(struct tx_ask *q);
 enum err write_create(struct tx_ask *q);
 enum err write_person(struct tx_ask *q);
 enum err write_retain(struct tx_ask *q);
@@ -102,6 +104,11 @@ enum err tx_ask_speech(struct tx_ask *q); /* has the other one of a DM blocked t
 enum err tx_ask_person(struct tx_ask *q, int64_t user_id); /* are they active, and have they blocked the actor? */
 /* member_count has changed: from so many on a channel is large, until it has clearly fewer. Each takes a rev. */
 enum err tx_size(struct tx_ask *q);
+enum err tx_ask_target(struct tx_ask *q);    /* whom it is about: who they are here, and all of tx_ask_person() */
+enum err tx_ask_banned(struct tx_ask *q);    /* is that person banned from the channel? */
+int64_t tx_subject(const struct tx_ask *q);  /* whom it is about, the actor or another */
+struct str tx_member_name(struct tx_ask *q); /* for the audit */
+enum err tx_member_remove(struct tx_ask *q, enum change_kind kind);      /* a leave or kick: rev, event and row */
 enum err tx_channels_left(struct tx_ask *q, int64_t user_id, bool *out); /* may be in one more? */
 /* A join or leave that takes no rev: the change says who came or went. left_rev 0: came. */
 void tx_quiet(struct tx_ask *q, int64_t user_id, int64_t left_rev);

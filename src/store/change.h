@@ -9,8 +9,9 @@
 
 /* CHANGE_MESSAGE: send. CHANGE_EDIT, CHANGE_DELETE: message_id (+ body, if_body_rev). CHANGE_REACTION: message_id, text
  * (the emoji, as emoji_check() leaves it), on. CHANGE_PIN: message_id, on. CHANGE_JOIN: actor == user: join;
- * else the actor adds the user. CHANGE_LEAVE, CHANGE_KICK (reason in text), CHANGE_ROLE (role, voice), CHANGE_TOPIC
- * (text), CHANGE_CHANNEL (name / flags). Creation of a channel or DM: `create`. */
+ * else the actor adds the user. CHANGE_LEAVE, CHANGE_KICK (reason in text), CHANGE_ROLE (role, voice, until),
+ * CHANGE_BAN (on, until, reason in text), CHANGE_TOPIC (text), CHANGE_CHANNEL (name / flags), CHANGE_DELETED. Creation
+ * of a channel or DM: `create`. */
 struct channel_create {
 	int kind; /* enum channel_kind */
 	struct str name, name_key, topic, dm_key;
@@ -27,6 +28,11 @@ struct channel_patch {
 	int history;      /* HISTORY_JOINED; what was clipped never becomes open again */
 };
 #define CHANNEL_PATCH_NONE ((struct channel_patch){ -1, -1, -1, -1, -1, -1 })
+
+struct change_until { /* CHANGE_ROLE: a silence; CHANGE_BAN: its end */
+	bool given;
+	int64_t ms; /* 0: none: no silence, a ban without an end */
+};
 
 /* What others see of a person: CHANGE_USER, of channel 0 and person `user_id`. */
 struct person_patch {
@@ -61,15 +67,16 @@ struct change {
 	int64_t as_user;              /* for a member who cannot act yet, or any more: no session is looked for */
 	int64_t user_id;              /* whom it is about (join, leave, kick, role); 0: the actor */
 	const struct send *send;
-	int64_t message_id, if_body_rev;   /* if_body_rev 0: whatever */
-	uint64_t epoch;                    /* of the history that message_id belongs to; 0: the present */
-	struct str text;                   /* the new body, emoji, topic, name or the kick's reason */
-	struct str invite;                 /* CHANGE_JOIN by oneself: by this code; STR_NONE: without */
-	bool by_server;                    /* by nobody: there is no credential, and nothing is asked of permit() */
-	int64_t upto_rev;                  /* CHANGE_RETAIN: this and all below go */
-	bool on;                           /* CHANGE_REACTION, CHANGE_PIN: given, pinned; else taken back */
-	struct str text_key;               /* of a name */
-	int role, voice;                   /* CHANGE_ROLE: enum channel_role; -1: as it is */
+	int64_t message_id, if_body_rev; /* if_body_rev 0: whatever */
+	uint64_t epoch;                  /* of the history that message_id belongs to; 0: the present */
+	struct str text;                 /* the new body, emoji, topic, name or the kick's reason */
+	struct str invite;               /* CHANGE_JOIN by oneself: by this code; STR_NONE: without */
+	bool by_server;                  /* by nobody: there is no credential, and nothing is asked of permit() */
+	int64_t upto_rev;                /* CHANGE_RETAIN: this and all below go */
+	bool on;                         /* CHANGE_REACTION, CHANGE_PIN: given, pinned; else taken back */
+	struct str text_key;             /* of a name */
+	int role, voice;                 /* CHANGE_ROLE: enum channel_role; -1: as it is */
+	struct change_until until;
 	const struct channel_patch *patch; /* CHANGE_CHANNEL: flags; NULL: only the name */
 	const struct person_patch *person; /* CHANGE_USER */
 	const struct server_patch *server; /* CHANGE_SERVER */
@@ -79,6 +86,7 @@ struct change {
 	struct problem problem;      /* its arena is `arena` */
 	struct arena arena;          /* inited (zero) before append_submit, may hold the input; released by its owner */
 	struct event_fields *fields; /* what the event is made from, in `arena` or `own_fields`; NULL: no event */
+	struct event_fields *before; /* of a change of two revs (a ban that removes): the first of them; NULL: of one */
 	struct event *event;         /* NULL: nothing changed (or a retry); owned by the change until done returns */
 	struct message message;      /* of send, edit, delete: as it is now; in `arena` */
 	bool repeated;               /* a retry, or a DM that was there: answered from what was there */

@@ -28,7 +28,8 @@ static const struct sql SQL_BROWSE = {
 };
 static const struct sql SQL_NAME_KEY = { "SELECT name_key FROM channels WHERE channel_id = $1", NULL };
 #define MEMBERS_FROM                                                                                                   \
-	"SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM members m JOIN users u ON u.user_id = m.user_id "      \
+	"SELECT " USER_COLUMNS                                                                                             \
+	", m.role, m.voice, m.joined_at, m.silenced_until FROM members m JOIN users u ON u.user_id = m.user_id "           \
 	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' " \
 	"OR u.display_key LIKE $4 ESCAPE '!') "
 #define MEMBERS_ORDER " ORDER BY m.user_id LIMIT $5"
@@ -42,7 +43,7 @@ static const struct sql SQL_MEMBERS_IDS = {
 #define MEMBERS_NAMED(c)                                                                                               \
 	"(SELECT b.user_id FROM users b WHERE b.username" c " >= $3 AND b.username" c                                      \
 	" < $4 UNION SELECT d.user_id FROM users d WHERE d.display_key" c " >= $3 AND d.display_key" c " < $4) k "
-#define MEMBERS_OF(from) "SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at FROM " from
+#define MEMBERS_OF(from) "SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at, m.silenced_until FROM " from
 static const struct sql SQL_MEMBERS_NAMED = {
 	MEMBERS_OF(
 		MEMBERS_NAMED(" COLLATE \"C\"")) "CROSS JOIN LATERAL (SELECT * FROM members x WHERE x.channel_id = $1 AND "
@@ -208,6 +209,7 @@ static enum err members_take(struct arena *a, struct db_rows *rows, size_t limit
 		m->role = (enum channel_role)db_i64(rows, USER_COLUMN_COUNT);
 		m->voice = db_i64(rows, USER_COLUMN_COUNT + 1) != 0;
 		m->joined_at = db_i64(rows, USER_COLUMN_COUNT + 2);
+		m->silenced_until = db_i64(rows, USER_COLUMN_COUNT + 3);
 	}
 	out->next = more ? arena_printf(a, "%lld", (long long)out->items[out->n - 1].user.id) : STR_NONE;
 	return db_end(rows);

@@ -31,7 +31,7 @@ struct member {
 	struct user user;
 	enum channel_role role;
 	bool voice;
-	int64_t joined_at;
+	int64_t joined_at, silenced_until;
 };
 struct member_page {
 	struct member *items;

@@ -6,8 +6,8 @@
 #define COLUMNS "SELECT " USER_COLUMNS " FROM "
 #define AFTER_SEEN                                                                                                     \
 	"u.username > $1 AND ($2 = 0 OR u.user_id = $2 OR EXISTS (SELECT 1 FROM members mine JOIN members m ON "           \
-	"m.channel_id = mine.channel_id WHERE mine.user_id = $2 AND mine.left_rev IS NULL AND m.user_id = u.user_id AND "  \
-	"m.left_rev IS NULL))"
+	"m.channel_id = mine.channel_id LEFT JOIN heads h ON h.channel_id = m.channel_id WHERE mine.user_id = $2 AND "     \
+	"mine.left_rev IS NULL AND m.user_id = u.user_id AND m.left_rev IS NULL AND h.deleted_at IS NULL))"
 #define ORDER " ORDER BY u.username LIMIT $3"
 #define BEGINS                                                                                                         \
 	" AND ($4 = '' OR (u.deleted_at IS NULL AND (substr(u.username, 1, length($4)) = $4 OR "                           \

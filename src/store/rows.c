@@ -100,6 +100,7 @@ void channel_me_take(const struct db_rows *r, int at, struct arena *a, struct ch
 	out->me.mention_count = db_i64(r, at + 10);
 	out->me.read_at = db_i64(r, at + 11);
 	out->me.cut_rev = db_i64(r, at + 12);
+	out->me.silenced_until = db_i64(r, at + 13);
 }
 
 void user_take(const struct db_rows *r, int at, struct arena *a, struct user *out)

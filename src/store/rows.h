@@ -30,7 +30,8 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 /* ---- channels: of `heads h` joined with `channels c`, and, with `me`, `members m` of the person */
 #define CHANNEL_COLUMNS                                                                                                \
 	"h.channel_id, h.kind, c.name, c.topic, h.history, h.slow_mode_s, h.read_only, h.archived, c.is_default, "         \
-	"h.deleted_at, h.large, h.rev, h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count, c.dm_key, h.min_id"
+	"h.deleted_at, h.large, h.rev, h.rev_at, h.last_id, h.last_seq, h.last_at, h.min_rev, h.member_count, c.dm_key, "  \
+	"h.min_id"
 #define CHANNEL_COLUMN_COUNT 20
 #define CHANNEL_FROM "FROM heads h JOIN channels c ON c.channel_id = h.channel_id "
 /* How often the person of `members m` is named in what is unread of the channel, alone or with everybody, up to 1,000
@@ -54,7 +55,7 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 #define MENTION_COUNT_SQLITE MENTION_COUNT_OF(" INDEXED BY messages_mention_all")
 #define ME_COLUMNS(mention_count)                                                                                      \
 	CHANNEL_COLUMNS ", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "      \
-					"m.joined_rev, m.user_rev, " mention_count ", m.read_at, m.cut_rev"
+					"m.joined_rev, m.user_rev, " mention_count ", m.read_at, m.cut_rev, m.silenced_until"
 #define CHANNEL_ME_COLUMNS ME_COLUMNS(MENTION_COUNT)
 #define CHANNEL_ME_COLUMNS_SQLITE ME_COLUMNS(MENTION_COUNT_SQLITE)
 void channel_take(const struct db_rows *r, int at, struct arena *a, struct channel *out);

@@ -50,6 +50,7 @@ export interface ChannelMe {
   mention_count: number;
   level: string;
   muted_until: string | null;
+  silenced_until: string | null;
   hidden: boolean;
   first_id: number;
 }
@@ -60,6 +61,9 @@ export interface Channel {
   name: string | null;
   topic: string | null;
   history: string;
+  slow_mode_s: number;
+  read_only: boolean;
+  archived: boolean;
   default: boolean;
   rev: number;
   rev_at: string | null;
@@ -146,6 +150,22 @@ export interface Event {
   topic?: string;
   name?: string;
   user?: User;
+  role?: string;
+  voice?: boolean;
+  muted_until?: string | null;
+  reason?: string;
+  banned?: boolean;
+  until?: string | null;
+  kind?: string;
+  history?: string;
+}
+
+export interface Ban {
+  user_id: number;
+  actor_id: number;
+  at: string;
+  until: string | null;
+  reason: string | null;
 }
 
 export interface MessagePage {
@@ -171,6 +191,7 @@ export interface Member {
   user_id: number;
   role: string;
   voice: boolean;
+  muted_until: string | null;
 }
 
 export interface Invite {

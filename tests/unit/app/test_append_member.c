@@ -178,7 +178,7 @@ static void roles(void **state)
 	struct ask *q = about(g, 2, CHANGE_ROLE, ch, 3);
 	q->change.role = CHANNEL_OP;
 	must(ask_do(q));
-	assert_true(says(q, "\"change\":\"role\",\"actor_id\":2,\"user_id\":3,\"role\":\"op\",\"voice\":false}"));
+	assert_true(says(q, "\"change\":\"role\",\"actor_id\":2,\"user_id\":3,\"role\":\"op\",\"voice\":false,\"muted_until\":null}"));
 	assert_int_equal(q->change.user_rev, user_rev(g, 3));
 	ask_free(q);
 	q = about(g, 2, CHANGE_ROLE, ch, 3);
@@ -267,7 +267,19 @@ static void flags(void **state)
 	assert_int_equal(ask_once(q), ERR_NOT_ALLOWED);
 	q = patch(g, 1, ch);
 	q->patch.is_default = 1, q->patch.make_private = 1;
+	assert_int_equal(ask_once(q), ERR_CONFLICT); /* what all join is open to all */
+	q = patch(g, 1, ch);
+	q->patch.is_default = 1;
 	must(ask_once(q));
+	q = patch(g, 1, ch);
+	q->patch.make_private = 1;
+	assert_int_equal(ask_once(q), ERR_CONFLICT);
+	q = patch(g, 1, ch);
+	q->patch.is_default = 0, q->patch.make_private = 1;
+	must(ask_once(q));
+	q = patch(g, 1, ch);
+	q->patch.is_default = 1;
+	assert_int_equal(ask_once(q), ERR_CONFLICT);
 	q = patch(g, 1, ch);
 	q->patch.make_private = 0;
 	assert_int_equal(ask_once(q), ERR_INVALID);
@@ -275,13 +287,13 @@ static void flags(void **state)
 		rig_count(
 			g,
 			"SELECT count(*) FROM channels c JOIN heads h ON h.channel_id = c.channel_id WHERE c.channel_id = %lld "
-			"AND name = 'Renamed' AND is_default = 1 AND h.kind = 1 AND read_only = 1 AND slow_mode_s = 5",
+			"AND name = 'Renamed' AND is_default = 0 AND h.kind = 1 AND read_only = 1 AND slow_mode_s = 5",
 			(long long)ch),
 		1);
 	assert_int_equal(rig_count(g,
 							   "SELECT count(*) FROM audit WHERE action = 'channel.update' AND target = 'channel:%lld'",
 							   (long long)ch),
-					 3);
+					 4);
 	rig_check_dense(g, ch);
 	rig_check_dense(g, other);
 }

@@ -52,7 +52,8 @@ static void channels(void **state)
 		   "id\":0,"
 		   "\"last_seq\":0,\"last_at\":null,\"member_count\":0,\"user_ids\":[1,2],\"me\":{\"role\":\"owner\",\"voice\":"
 		   "false,"
-		   "\"read_id\":1,\"read_seq\":1,\"mention_count\":0,\"level\":\"none\",\"muted_until\":null,\"hidden\":true,"
+		   "\"read_id\":1,\"read_seq\":1,\"mention_count\":0,\"level\":\"none\",\"muted_until\":null,\"silenced_"
+		   "until\":null,\"hidden\":true,"
 		   "\"first_id\":1}}");
 }
 

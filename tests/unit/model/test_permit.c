@@ -299,7 +299,18 @@ static void creation(void **state)
 	assert_int_equal(create(USER_MEMBER, true, true, false, false), OK);
 	assert_int_equal(create(USER_MEMBER, true, false, false, false), ERR_NOT_FOUND);
 	assert_int_equal(create(USER_MEMBER, true, true, true, false), ERR_NOT_ALLOWED);
-	assert_int_equal(create(USER_GUEST, true, true, false, false), ERR_NOT_ALLOWED);
+	assert_int_equal(create(USER_GUEST, true, true, false, false), OK);
+}
+
+/* A guest knows the people of common channels only, and is told of no others that they are there. */
+static void strangers(void **state)
+{
+	const struct actor guest = { .role = USER_GUEST, .scopes = SCOPE_WRITE };
+	const struct actor member = { .role = USER_MEMBER, .scopes = SCOPE_WRITE };
+	struct permit p = { .creates = true, .dm = true, .person = true, .strangers = true, .actor = &guest };
+	assert_int_equal(permit(&p).err, ERR_NOT_FOUND);
+	p.actor = &member;
+	assert_int_equal(permit(&p).err, OK);
 }
 
 /* Who is not in a channel gets the same answer whatever they ask of it: it tells them nothing. */
@@ -321,6 +332,6 @@ static void outsiders_learn_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(table), cmocka_unit_test(creation),
-										cmocka_unit_test(outsiders_learn_nothing) };
+										cmocka_unit_test(strangers), cmocka_unit_test(outsiders_learn_nothing) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
