@@ -174,6 +174,8 @@ enum err write_channel(struct tx_ask *q)
 static const struct sql SQL_ID = { "UPDATE counters SET value = value + 1 WHERE name = 'channel_id' RETURNING value",
 								   NULL };
 static const struct sql SQL_DM = { "SELECT channel_id FROM channels WHERE dm_key = $1", NULL };
+static const struct sql SQL_DMS_MADE = { "SELECT count(*) FROM channels WHERE created_by = $1 AND dm_key IS NOT NULL",
+										 NULL };
 static const struct sql SQL_HEAD_NEW = {
 	"INSERT INTO heads (channel_id, rev, rev_at, member_count, kind, history) VALUES ($1, 0, 0, 0, $2, $3)", NULL
 };
@@ -332,13 +334,13 @@ static enum err dm_find(struct tx_ask *q, int64_t *id)
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
-/* Of each of its people. */
+/* A DM counts for who makes it, and by itself: else anybody could fill what others may be in. */
 static enum err channels_left(struct tx_ask *q, bool *room)
 {
-	const struct channel_create *k = q->c->create;
-	if (k->kind != CHANNEL_DM) return tx_channels_left(q, q->c->actor_id, room);
-	enum err e = OK;
-	for (size_t i = 0; i < k->n_users && *room && !e; i++) e = tx_channels_left(q, k->user_ids[i], room);
+	int64_t made = 0;
+	if (q->c->create->kind != CHANNEL_DM) return tx_channels_left(q, q->c->actor_id, room);
+	enum err e = db_one(q->tx->c, &SQL_DMS_MADE, DB_ARGS(DB_I64(q->c->actor_id)), id_take, &made);
+	*room = made < q->tx->w->config->channels_per_person;
 	return e;
 }
 

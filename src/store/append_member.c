@@ -24,9 +24,10 @@ static const struct sql SQL_ROLE = {
 };
 static const struct sql SQL_PERSON = { "SELECT role, deactivated_at, deleted_at FROM users WHERE user_id = $1", NULL };
 static const struct sql SQL_BLOCKED = { "SELECT 1 FROM blocks WHERE user_id = $1 AND blocked_id = $2", NULL };
+/* Nobody is asked before they are in a DM, and it cannot be left: those count for who made them. */
 static const struct sql SQL_COUNT = {
-	"SELECT count(*) FROM members m LEFT JOIN heads h ON h.channel_id = m.channel_id WHERE m.user_id = $1 AND "
-	"m.channel_id > 0 AND m.left_rev IS NULL AND h.deleted_at IS NULL",
+	"SELECT count(*) FROM members m JOIN heads h ON h.channel_id = m.channel_id WHERE m.user_id = $1 AND "
+	"m.channel_id > 0 AND m.left_rev IS NULL AND h.kind <> $2 AND h.deleted_at IS NULL",
 	NULL,
 };
 static const struct sql SQL_OTHER_OWNER = {
@@ -104,7 +105,7 @@ static void count_take(const struct db_rows *r, void *arg)
 enum err tx_channels_left(struct tx_ask *q, int64_t user_id, bool *out)
 {
 	int64_t n = 0;
-	enum err e = db_one(q->tx->c, &SQL_COUNT, DB_ARGS(DB_I64(user_id)), count_take, &n);
+	enum err e = db_one(q->tx->c, &SQL_COUNT, DB_ARGS(DB_I64(user_id), DB_I64(CHANNEL_DM)), count_take, &n);
 	*out = n < q->tx->w->config->channels_per_person;
 	return e;
 }

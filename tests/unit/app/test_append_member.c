@@ -418,21 +418,51 @@ static void limits(void **state)
 {
 	struct rig *g = *state;
 	int64_t ch = channel(g, CHANNEL_PUBLIC);
-	rig_sql(g, "INSERT INTO members (channel_id, user_id, joined_rev, joined_at) WITH RECURSIVE n(i) AS (SELECT 1 "
-			   "UNION ALL SELECT i + 1 FROM n "
-			   "WHERE i < 2000) SELECT 1000000 + i, 40, 1, 1 FROM n");
+#define MANY "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT 1000000 + i"
+	rig_sql(g, "INSERT INTO heads (channel_id, kind) " MANY ", 0 FROM n");
+	rig_sql(g, "INSERT INTO members (channel_id, user_id, joined_rev, joined_at) " MANY ", 40, 1, 1 FROM n");
 	assert_int_equal(ask_once(ask_new(g, 40, CHANGE_JOIN, ch)), ERR_LIMIT_REACHED);
 	assert_int_equal(ask_once(creation(g, 40, "one more")), ERR_LIMIT_REACHED);
 	rig_sql(g, "DELETE FROM members WHERE channel_id > 1000000");
+	rig_sql(g, "DELETE FROM heads WHERE channel_id > 1000000");
 	must(ask_once(ask_new(g, 40, CHANGE_JOIN, ch)));
+}
+
+/* They cannot be refused, nor left: whoever makes them uses up nobody's room but their own. */
+static void direct_messages_count_for_their_maker(void **state)
+{
+	struct rig *g = *state;
+	int64_t before = g->config.channels_per_person, ch = channel(g, CHANNEL_PUBLIC);
+	const int64_t with[][2] = { { 31, 32 }, { 31, 33 }, { 31, 34 } }, own[] = { 31, 35 };
+	g->config.channels_per_person = 2;
+	must(ask_once(dm(g, 30, 2, with[0])));
+	must(ask_once(dm(g, 30, 2, with[1])));
+	assert_int_equal(ask_once(dm(g, 30, 2, with[2])), ERR_LIMIT_REACHED);
+	must(ask_once(dm(g, 30, 2, with[1]))); /* what is there is opened */
+	must(ask_once(ask_new(g, 31, CHANGE_JOIN, ch)));
+	must(ask_once(creation(g, 31, "roomy")));
+	assert_int_equal(ask_once(creation(g, 31, "full")), ERR_LIMIT_REACHED);
+	must(ask_once(dm(g, 31, 1, own)));
+	must(ask_once(dm(g, 31, 2, own)));
+	assert_int_equal(ask_once(dm(g, 31, 1, &with[2][1])), ERR_LIMIT_REACHED);
+	must(ask_once(ask_new(g, 30, CHANGE_JOIN, ch)));
+	g->config.channels_per_person = before;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(joins),  cmocka_unit_test(private_ones), cmocka_unit_test(leaves), cmocka_unit_test(kicks),
-		cmocka_unit_test(roles),  cmocka_unit_test(topics),       cmocka_unit_test(flags),  cmocka_unit_test(creations),
-		cmocka_unit_test(direct), cmocka_unit_test(limits),
+		cmocka_unit_test(joins),
+		cmocka_unit_test(private_ones),
+		cmocka_unit_test(leaves),
+		cmocka_unit_test(kicks),
+		cmocka_unit_test(roles),
+		cmocka_unit_test(topics),
+		cmocka_unit_test(flags),
+		cmocka_unit_test(creations),
+		cmocka_unit_test(direct),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(direct_messages_count_for_their_maker),
 	};
 	return rig_main(tests, countof(tests));
 }
