@@ -41,8 +41,10 @@ struct append {
 	VEC(struct change *) homes; /* the newest change of each reactor's chain */
 };
 
-void append_run(struct job *j, void *conn);                                    /* one turn on the lane */
-void append_publish_quiet(struct append *a, const struct append_batch *b);      /* lane: append_quiet.c */
+void append_run(struct job *j, void *conn); /* one turn on the lane */
+/* ---- append_quiet.c, lane: before the batch's events, some of which are not for who has left any more; and after */
+void append_publish_left(struct append *a, const struct append_batch *b);
+void append_publish_quiet(struct append *a, const struct append_batch *b);
 void append_drop_late(struct append *a);                                       /* any thread */
 void append_fail_list(struct append *a, struct change_list *list, enum err e); /* any thread */
 #endif

@@ -85,13 +85,16 @@ static void publish_channel(struct append *a, const struct append_batch *b, size
 	publish_hint(a, channel_id, &w, member_count);
 }
 
-void append_publish_quiet(struct append *a, const struct append_batch *b)
+void append_publish_left(struct append *a, const struct append_batch *b)
 {
 	for (size_t i = 0; i < b->n; i++) {
 		const struct change *c = b->changes[i];
-		if (c->err || !c->quiet) continue;
-		if (c->left_rev) publish_left(a, b, c);
+		if (!c->err && c->quiet && c->left_rev) publish_left(a, b, c);
 	}
+}
+
+void append_publish_quiet(struct append *a, const struct append_batch *b)
+{
 	for (size_t i = 0; i < b->n; i++)
 		if (!b->changes[i]->err && b->changes[i]->quiet) publish_channel(a, b, i);
 }

@@ -112,6 +112,7 @@ static void committed(struct append *a, struct append_batch *b)
 {
 	int64_t now = clock_monotonic_ns(a->o.clock);
 	size_t n = 0;
+	append_publish_left(a, b);
 	publish_events(a, b);
 	append_publish_quiet(a, b);
 	publish_people(a, b);

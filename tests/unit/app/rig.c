@@ -27,6 +27,7 @@ static void bus_publish_person(struct bus *b, struct user_news *n)
 	assert_true(n->epoch == g->epoch.hash);
 	pthread_mutex_lock(&g->lock);
 	vec_push(&g->people, p);
+	if (n->left_channel) g->events_at_left = g->events.n;
 	pthread_mutex_unlock(&g->lock);
 }
 

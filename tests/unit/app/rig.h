@@ -34,6 +34,7 @@ struct rig {
 	pthread_cond_t more;
 	VEC(struct event *) events; /* in the order of publication */
 	VEC(struct person_moved) people;
+	size_t events_at_left; /* how many had been published when somebody's leave without a rev was told last */
 	VEC(struct hint *) hints;
 	size_t epochs_found;
 	int64_t n_nonces;

@@ -171,6 +171,29 @@ static void one_hint(void **state)
 	rig_check_dense(g, other);
 }
 
+/* What comes after a leave in its own batch is not for who has left. */
+static void a_leave_is_told_before_what_comes_after(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = crowd(g, CHANNEL_PUBLIC), rev = rev_of(g, ch);
+	struct ask *leave = ask_new(g, 5, CHANGE_LEAVE, ch), *topic = ask_new(g, 2, CHANGE_TOPIC, ch);
+	topic->change.text = STR("without five");
+	rig_hold(g);
+	size_t before = g->events.n;
+	must(ask_submit(leave));
+	must(ask_submit(topic));
+	rig_let_go(g);
+	ask_wait(leave), ask_wait(topic);
+	must(leave->change.err);
+	must(topic->change.err);
+	assert_int_equal(leave->change.left_rev, rev);
+	assert_int_equal(topic->change.event->rev, rev + 1);
+	ask_free(leave), ask_free(topic);
+	assert_int_equal(g->events.n, before + 1);
+	assert_int_equal(g->events_at_left, before);
+	rig_check_dense(g, ch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +201,7 @@ int main(void)
 		cmocka_unit_test(quiet_rows),
 		cmocka_unit_test(with_a_rev),
 		cmocka_unit_test(one_hint),
+		cmocka_unit_test(a_leave_is_told_before_what_comes_after),
 	};
 	return rig_main(tests, countof(tests));
 }
