@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/append_tx.h"
+#include "store/indexed.h"
 
 static const struct sql SQL_CHANNEL = { "SELECT name, name_key, topic, is_default FROM channels WHERE channel_id = $1",
 										NULL };
@@ -174,8 +175,7 @@ enum err write_channel(struct tx_ask *q)
 static const struct sql SQL_ID = { "UPDATE counters SET value = value + 1 WHERE name = 'channel_id' RETURNING value",
 								   NULL };
 static const struct sql SQL_DM = { "SELECT channel_id FROM channels WHERE dm_key = $1", NULL };
-static const struct sql SQL_DMS_MADE = { "SELECT count(*) FROM channels WHERE created_by = $1 AND dm_key IS NOT NULL",
-										 NULL };
+static const struct sql SQL_DMS_MADE = { DMS_MADE("$1"), NULL };
 static const struct sql SQL_HEAD_NEW = {
 	"INSERT INTO heads (channel_id, rev, rev_at, member_count, kind, history) VALUES ($1, 0, 0, 0, $2, $3)", NULL
 };

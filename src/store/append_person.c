@@ -7,6 +7,7 @@
 #include "model/permit_person.h"
 #include "model/text.h"
 #include "store/append_tx.h"
+#include "store/indexed.h"
 #include "store/rows.h"
 
 static const struct sql SQL_READ = { "SELECT " USER_COLUMNS " FROM users u WHERE u.user_id = $1", NULL };
@@ -19,12 +20,7 @@ static const struct sql SQL_WRITE = {
 static const struct sql SQL_LEAVE = {
 	"UPDATE members SET left_rev = $2, left_at = $3, user_rev = $4 WHERE channel_id = 0 AND user_id = $1", NULL
 };
-static const struct sql SQL_OTHER_OWNERS = {
-	"SELECT count(*) FROM users WHERE role = $1 AND user_id <> $2 AND deleted_at IS NULL AND deactivated_at IS NULL "
-	"AND "
-	"bot = 0",
-	NULL,
-};
+static const struct sql SQL_OTHER_OWNER = { OTHER_OWNER("$1"), NULL };
 static const struct sql SQL_TAKE_NAME = {
 	"INSERT INTO used_names (name_hash, user_id, at) VALUES ($1, $2, $3) ON CONFLICT (name_hash) DO UPDATE SET user_id "
 	"= "
@@ -55,11 +51,6 @@ static void read_take(const struct db_rows *r, void *arg)
 	user_take(r, 0, g->a, g->user);
 }
 
-static void count_take(const struct db_rows *r, void *arg)
-{
-	*(int64_t *)arg = db_i64(r, 0);
-}
-
 /* ---- by admins */
 
 static bool administers(const struct person_patch *p)
@@ -67,26 +58,36 @@ static bool administers(const struct person_patch *p)
 	return p->has_role || p->has_username || p->has_deactivated || p->deletes;
 }
 
-/* False: c->err has the verdict. */
+static bool verdict(struct tx_ask *q, const struct permit_person *ask)
+{
+	struct permit_answer a = permit_person(ask);
+	q->c->err = a.why ? problem_set(&q->c->problem, a.err, "%s", a.why) : a.err;
+	return !a.err;
+}
+
+static bool ends_owner(const struct permit_person *ask)
+{
+	return ask->target->role == USER_OWNER && (ask->act == PERSON_DELETE || ask->new_role != USER_OWNER || ask->off);
+}
+
+/* False: c->err has the verdict. The other owners are looked for last: channel 0 waits meanwhile. */
 static enum err may_administer(struct tx_ask *q, const struct user *u, bool *may)
 {
 	const struct person_patch *p = q->c->person;
-	int64_t others = 0;
-	enum err e = db_one(q->tx->c, &SQL_OTHER_OWNERS, DB_ARGS(DB_I64(USER_OWNER), DB_I64(u->id)), count_take, &others);
-	if (e) return e;
-	const struct permit_person ask = {
+	struct permit_person ask = {
 		.act = p->deletes ? PERSON_DELETE : PERSON_CHANGE,
 		.actor = q->actor,
 		.need_scope = q->c->need_scope,
 		.target = u,
 		.new_role = p->has_role ? p->role : u->role,
 		.off = p->has_deactivated ? p->deactivated : u->deactivated,
-		.last_owner = others == 0,
 	};
-	struct permit_answer a = permit_person(&ask);
-	q->c->err = a.why ? problem_set(&q->c->problem, a.err, "%s", a.why) : a.err;
-	*may = !a.err;
-	return OK;
+	*may = verdict(q, &ask);
+	if (!*may || !ends_owner(&ask)) return OK;
+	enum err e = db_one(q->tx->c, &SQL_OTHER_OWNER, DB_ARGS(DB_I64(u->id)), NULL, NULL);
+	ask.last_owner = e == ERR_NOT_FOUND;
+	*may = verdict(q, &ask);
+	return ask.last_owner ? OK : e;
 }
 
 /* One's own former name may be taken again. */

@@ -5,9 +5,15 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
+#include "store/indexed.h"
 #include "store/rows.h"
 #include "support/both.h"
+
+/* What is explained has no parameters: a value stands in their place. */
+#define EXPLAINED(text)                                                                                                \
+	{                                                                                                                  \
+		"EXPLAIN " text, "EXPLAIN QUERY PLAN " text                                                                    \
+	}
 
 static bool names(struct db_conn *c, const struct sql *q, const char *index)
 {
@@ -42,10 +48,21 @@ static void the_main_flow_has_an_index_of_its_own(struct both *b, struct db_conn
 	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "RESET enable_seqscan; RESET enable_sort"));
 }
 
+static void what_is_counted_under_a_lock_has_an_index(struct both *b, struct db_conn *c)
+{
+	(void)b;
+	static const struct sql owner = EXPLAINED(OTHER_OWNER("7")), dms = EXPLAINED(DMS_MADE("7"));
+	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "SET enable_seqscan = off"));
+	assert_true(names(c, &owner, "users_owners"));
+	assert_true(names(c, &dms, "channels_dm_maker"));
+	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "RESET enable_seqscan"));
+}
+
 int main(void)
 {
 	static const struct both_case cases[] = {
 		BOTH(the_main_flow_has_an_index_of_its_own),
+		BOTH(what_is_counted_under_a_lock_has_an_index),
 	};
 	return both_main(cases, countof(cases));
 }
