@@ -71,7 +71,10 @@ static enum err code_in(struct db_conn *c, const struct account_by *by, struct r
 {
 	struct arena a;
 	struct user u;
-	enum err e = person_lock(c, r->user_id);
+	const struct permit_person at_all = { .act = PERSON_RESET, .actor = by->actor, .need_scope = by->need_scope };
+	struct permit_answer at_all_answer = permit_person(&at_all);
+	enum err e = refusal(&at_all_answer, p);
+	if (!e) e = person_lock(c, r->user_id);
 	arena_init(&a);
 	if (!e) e = person_read(c, &a, r->user_id, &u);
 	if (e == ERR_NOT_FOUND) problem_set(p, e, "There is no such person");

@@ -10,11 +10,13 @@ static bool is_self(const struct permit_person *p)
 	return p->target->id == p->actor->user_id;
 }
 
+#define NO_ADMIN "only admins change other people"
+
 static struct permit_answer by_whom(const struct permit_person *p)
 {
 	const struct user *u = p->target;
 	if (p->act == PERSON_DELETE && is_self(p) && !p->need_scope) return (struct permit_answer){ .err = OK };
-	if (p->actor->role < USER_ADMIN) return no(ERR_NOT_ALLOWED, "only admins change other people");
+	if (p->actor->role < USER_ADMIN) return no(ERR_NOT_ALLOWED, NO_ADMIN);
 	if (p->act == PERSON_DELETE && is_self(p))
 		return no(ERR_NOT_ALLOWED, "one's own account is deleted by DELETE /auth/me");
 	bool owners = u->role == USER_OWNER || (p->act == PERSON_CHANGE && p->new_role == USER_OWNER);
@@ -25,6 +27,8 @@ static struct permit_answer by_whom(const struct permit_person *p)
 struct permit_answer permit_person(const struct permit_person *p)
 {
 	if (p->need_scope & ~p->actor->scopes) return no(ERR_SCOPE_MISSING, NULL);
+	if (!p->target)
+		return p->actor->role < USER_ADMIN ? no(ERR_NOT_ALLOWED, NO_ADMIN) : (struct permit_answer){ .err = OK };
 	if (p->actor->role >= USER_ADMIN && p->target->deleted) return no(ERR_NOT_FOUND, "this account was deleted");
 	struct permit_answer a = by_whom(p);
 	if (a.err) return a;

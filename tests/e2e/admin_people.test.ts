@@ -52,6 +52,12 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     expect(await patch(bob.api, cid.user.id, { role: 'guest' })).toMatchObject({ role: 'guest' });
     expect(await patch(admin.api, bob.user.id, { role: 'member' })).toMatchObject({ role: 'member' });
     await as(bob.api, cid.user.id, { role: 'member' });
+    // Whoever may not is told nothing of who is there.
+    for (const id of [cid.user.id, 987_654]) {
+      await as(bob.api, id, { role: 'admin' });
+      await bob.api.refused(403, 'not_allowed', 'user_delete', { path: { id } });
+      await bob.api.refused(403, 'not_allowed', 'user_reset', { path: { id } });
+    }
     await admin.api.refused(404, 'not_found', 'user_patch', { path: { id: 987_654 }, body: { role: 'member' } });
     await admin.api.refused(422, 'invalid', 'user_patch', { path: { id: bob.user.id }, body: {} });
     await admin.api.refused(422, 'invalid', 'user_patch', { path: { id: bob.user.id }, body: { role: 'king' } });

@@ -54,6 +54,17 @@ static void roles(void **state)
 	assert_int_equal(ask(&admin, &an_admin, USER_MEMBER, false, false), OK); /* oneself */
 }
 
+/* Before it is known whether there is such a person. */
+static void whoever_it_is(void **state)
+{
+	assert_int_equal(ask(&member, NULL, USER_MEMBER, false, false), ERR_NOT_ALLOWED);
+	assert_int_equal(ask(&reader, NULL, USER_MEMBER, false, false), ERR_SCOPE_MISSING);
+	struct permit_person p = { .act = PERSON_RESET, .actor = &member, .need_scope = SCOPE_ADMIN };
+	assert_int_equal(permit_person(&p).err, ERR_NOT_ALLOWED);
+	p.actor = &admin;
+	assert_int_equal(permit_person(&p).err, OK);
+}
+
 static void the_last_owner_stays(void **state)
 {
 	assert_int_equal(ask(&owner, &the_owner, USER_OWNER, false, true), OK); /* another name */
@@ -85,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(roles),
+		cmocka_unit_test(whoever_it_is),
 		cmocka_unit_test(the_last_owner_stays),
 		cmocka_unit_test(deletions_and_codes),
 	};
