@@ -1,6 +1,8 @@
 #include "app/welcome.h"
 
 #include "base/log.h"
+#include "store/invite.h"
+#include "store/person.h"
 
 enum stage { STAGE_JOIN, STAGE_SETTLE, STAGE_OVER };
 
@@ -91,6 +93,15 @@ static void advance(struct welcome *w)
 		w->done(w, w->err);
 		break;
 	}
+}
+
+enum err welcome_find(struct welcome *w, struct db_conn *c, struct arena *a, int64_t user_id)
+{
+	struct invite own;
+	enum err e = person_defaults(c, w->channel_ids, WELCOME_CHANNELS, &w->n_channels);
+	if (!e) e = invite_of_new(c, a, user_id, &own);
+	if (!e) w->invite_channel = own.channel_id, w->invite = own.code;
+	return e == ERR_NOT_FOUND ? OK : e;
 }
 
 void welcome_start(struct welcome *w)

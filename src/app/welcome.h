@@ -27,5 +27,7 @@ struct welcome { /* reactor; its owner keeps it until `done` */
 	int stage;
 	enum err err;
 };
+/* What such a person is to join, written into the welcome. lane */
+enum err welcome_find(struct welcome *w, struct db_conn *c, struct arena *a, int64_t user_id);
 void welcome_start(struct welcome *w); /* on home; `done` comes, perhaps at once */
 #endif

@@ -8,7 +8,6 @@
 #include "edge/http_conn.h"
 #include "edge/known.h"
 #include "edge/signed.h"
-#include "store/invite.h"
 #include "store/person.h"
 
 struct login_call {
@@ -51,25 +50,13 @@ static void signed_in(struct request *q, enum err e)
 	signed_welcome(q, &call->welcome, &who, welcomed);
 }
 
-/* The account was made, and whoever made it did not get to the end. */
-static enum err unsettled(struct request *q, struct db_conn *c)
-{
-	struct login_call *call = q->in;
-	struct welcome *w = &call->welcome;
-	struct invite own;
-	enum err e = person_defaults(c, w->channel_ids, WELCOME_CHANNELS, &w->n_channels);
-	if (!e) e = invite_of_new(c, &q->arena, call->key.user_id, &own);
-	if (!e) w->invite_channel = own.channel_id, w->invite = own.code;
-	return e == ERR_NOT_FOUND ? OK : e;
-}
-
 static enum err session_run(struct request *q, struct db_conn *c)
 {
 	struct login_call *call = q->in;
 	call->session = signed_session(q, call->cookie);
 	call->session.user_id = call->key.user_id;
 	enum err e = OK;
-	if (!call->key.settled) e = unsettled(q, c);
+	if (!call->key.settled) e = welcome_find(&call->welcome, c, &q->arena, call->key.user_id);
 	if (!e) e = sessions_login(c, q->pod->bus, &call->session, call->key.password_hash, call->stale);
 	return !e && call->key.settled ? reply_run(q, c) : e;
 }

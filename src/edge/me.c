@@ -69,15 +69,11 @@ struct me_call {
 static enum err look_run(struct request *q, struct db_conn *c)
 {
 	struct me_call *call = q->in;
-	struct user u;
-	enum err e = person_read(c, &q->arena, q->actor.user_id, &u);
+	struct person_key key;
+	enum err e = person_by_id(c, &q->arena, q->actor.user_id, &key);
 	if (e) return e;
-	call->settled = u.changed_rev > 0;
-	if (call->settled) {
-		reply_me(q, &u);
-		return OK;
-	}
-	return person_defaults(c, call->welcome.channel_ids, WELCOME_CHANNELS, &call->welcome.n_channels);
+	call->settled = key.settled;
+	return key.settled ? me_run(q, c) : welcome_find(&call->welcome, c, &q->arena, q->actor.user_id);
 }
 
 static void welcomed(struct welcome *w, enum err e)

@@ -91,9 +91,15 @@ enum err person_any(struct db_conn *c, bool *any)
 
 /* ---- reading */
 
+/* Joining channel 0 comes last and takes the person's first rev of it; but a profile may have been changed before. */
+#define IN_CHANNEL(which) "EXISTS (SELECT 1 FROM members m WHERE m.user_id = u.user_id AND m.channel_id " which ")"
+#define SETTLED                                                                                                        \
+	"CASE WHEN u.changed_rev > 0 AND (" IN_CHANNEL("= 0") " OR (u.role = 0 AND " IN_CHANNEL(                           \
+		"> 0") ")) THEN 1 ELSE 0 END"
+_Static_assert(USER_GUEST == 0, "as SETTLED has it");
 #define KEY                                                                                                            \
-	"SELECT u.user_id, u.password_hash, u.changed_rev FROM users u WHERE u.deactivated_at IS NULL AND u.deleted_at "   \
-	"IS NULL AND "
+	"SELECT u.user_id, u.password_hash, " SETTLED                                                                      \
+	" FROM users u WHERE u.deactivated_at IS NULL AND u.deleted_at IS NULL AND "
 static const struct sql SQL_BY_NAME = { KEY "u.username = $1 AND u.password_hash IS NOT NULL", NULL };
 static const struct sql SQL_BY_ID = { KEY "u.user_id = $1", NULL };
 static const struct sql SQL_READ = { "SELECT " USER_COLUMNS " FROM users u WHERE u.user_id = $1", NULL };
@@ -109,7 +115,7 @@ static void key_take(const struct db_rows *r, void *arg)
 	struct person_key *k = g->out;
 	k->user_id = db_i64(r, 0);
 	k->password_hash = arena_str(g->a, db_str(r, 1));
-	k->settled = db_i64(r, 2) > 0; /* joining channel 0 comes last, and takes the person's first rev of it */
+	k->settled = db_i64(r, 2) != 0;
 }
 
 static enum err key_read(struct db_conn *c, struct arena *a, const struct sql *q, struct db_value by,

@@ -21,14 +21,14 @@ struct person_new {
 	bool first;                 /* out */
 };
 /* In a transaction, which until its end holds back other creations: so there is one first. No member of anything yet:
- * see person_settled. ERR_NAME_TAKEN. */
+ * see person_key. ERR_NAME_TAKEN. */
 enum err person_create(struct db_conn *c, struct person_new *p);
 enum err person_any(struct db_conn *c, bool *any); /* is there an account? */
 
 struct person_key {
 	int64_t user_id; /* 0: there is nobody of this name who could sign in */
 	struct str password_hash;
-	bool settled; /* is in channel 0 and the default channels, or was once */
+	bool settled; /* is in channel 0 and the default channels, or was once; a guest in the channel of an invite */
 };
 /* By the lowered name. Nobody (deleted, deactivated, without a password, none): user_id 0 and OK. */
 enum err person_by_name(struct db_conn *c, struct arena *a, struct str username, struct person_key *out);

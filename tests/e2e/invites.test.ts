@@ -244,6 +244,23 @@ describe.each(places)('invites on $name', ({ open }) => {
     expect((await of(ann, id)).map((i) => i.uses)).toEqual([1]); // of the link
   });
 
+  test('and so it is once it has asked who it is, whatever it has changed of itself meanwhile', async () => {
+    const id = await room({ private: true });
+    const link = await invite(ann, { channel_id: id });
+    const api = server.api();
+    const { user } = await api.register(`half-${++made}`, { invite: link.code });
+    await api.ok('channel_leave', { path: { id } }, 204);
+    await place.sql(`UPDATE users SET changed_rev = 0 WHERE user_id = ${user.id}`);
+    await place.sql(`UPDATE invites SET uses = 0 WHERE user_id = ${user.id}`);
+    await place.sql(`UPDATE heads SET member_count = member_count - 1 WHERE channel_id IN
+      (SELECT channel_id FROM members WHERE user_id = ${user.id} AND left_rev IS NULL)`);
+    await place.sql(`DELETE FROM members WHERE user_id = ${user.id}`);
+    await api.ok('me_patch', { body: { status: 'new here' } });
+    await api.ok('me_get');
+    expect((await api.ok<Channel>('channel_get', { path: { id } })).me?.role).toBe('member');
+    expect((await of(ann, id)).map((i) => i.uses)).toEqual([1]);
+  });
+
   test('to the server is for members; admins see all of them', async () => {
     const link = await invite(bob, {});
     expect(link.channel).toBeNull();
