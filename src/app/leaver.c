@@ -51,8 +51,9 @@ static enum err next(struct leaver *l, struct db_conn *c)
 	}
 	l->before = l->at;
 	if (!e && l->stage == STAGE_MESSAGES) {
-		e = deletion_messages(c, l->deletion.user_id, &l->at, l->items, SLICE, &l->n);
-		if (e || l->n) return e;
+		bool over;
+		e = deletion_messages(c, l->deletion.user_id, &l->at, l->items, SLICE, &l->n, &over);
+		if (e || l->n || !over) return e; /* a slice may have had nothing but tombstones */
 		l->at = l->before = (struct deletion_at){ 0 };
 		l->stage = STAGE_CHANNELS;
 	}

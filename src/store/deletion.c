@@ -58,12 +58,12 @@ enum err deletion_over(struct db_conn *c, int64_t user_id)
 }
 
 enum err deletion_messages(struct db_conn *c, int64_t user_id, struct deletion_at *at, struct deletion_item *items,
-						   size_t most, size_t *n)
+						   size_t most, size_t *n, bool *over)
 {
 	struct db_rows rows;
 	struct str nonce = { (const char *)at->nonce, at->begun ? sizeof at->nonce : 0 };
 	size_t seen = 0;
-	*n = 0;
+	*n = 0, *over = false;
 	enum err e = db_query(
 		c, &SQL_MESSAGES,
 		DB_ARGS(DB_I64(user_id), DB_BYTES(nonce), DB_I64(at->begun ? at->channel_id : -1), DB_I64((int64_t)most)),
@@ -78,9 +78,8 @@ enum err deletion_messages(struct db_conn *c, int64_t user_id, struct deletion_a
 		seen++;
 		if (db_is_null(&rows, 3)) items[(*n)++] = (struct deletion_item){ at->channel_id, db_i64(&rows, 1) };
 	}
-	e = db_end(&rows);
-	if (e || *n || seen < most) return e;
-	return deletion_messages(c, user_id, at, items, most, n); /* all of them were tombstones already */
+	*over = seen < most;
+	return db_end(&rows);
 }
 
 enum err deletion_channels(struct db_conn *c, int64_t user_id, struct deletion_at *at, struct deletion_item *items,

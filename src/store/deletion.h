@@ -21,9 +21,10 @@ struct deletion_at { /* where a walk over somebody's messages, or channels, has 
 struct deletion_item {
 	int64_t channel_id, message_id; /* message_id 0: a membership */
 };
-/* The next messages that are no tombstones yet, and memberships but those of direct messages, which stay. */
+/* Of the next `most` messages those that are no tombstones yet: may be none, and yet not be over. */
 enum err deletion_messages(struct db_conn *c, int64_t user_id, struct deletion_at *at, struct deletion_item *items,
-						   size_t most, size_t *n);
+						   size_t most, size_t *n, bool *over);
+/* The next memberships but those of direct messages, which stay; none: they are over. */
 enum err deletion_channels(struct db_conn *c, int64_t user_id, struct deletion_at *at, struct deletion_item *items,
 						   size_t most, size_t *n);
 #endif
