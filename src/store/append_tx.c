@@ -341,8 +341,24 @@ static enum err read_sessions(struct append_tx *tx, const struct credential *con
 	return e;
 }
 
+static const struct sql SQL_ROLE_OF = { "SELECT role FROM users WHERE user_id = $1", NULL };
+
+static void role_take(const struct db_rows *r, void *arg)
+{
+	*(enum user_role *)arg = (enum user_role)db_i64(r, 0);
+}
+
+/* Without a session, as whoever they are by now. */
+static enum err read_user(struct append_tx *tx, int64_t user_id, struct actor *out)
+{
+	*out = (struct actor){ .user_id = user_id, .role = USER_GUEST, .scopes = SCOPE_ALL };
+	enum err e = db_one(tx->c, &SQL_ROLE_OF, DB_ARGS(DB_I64(user_id)), role_take, &out->role);
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
 static enum err read_actors(struct append_tx *tx)
 {
+	enum err e = OK;
 	const struct credential **creds = arena_array(tx->a, const struct credential *, tx->b->n);
 	size_t *of = arena_array(tx->a, size_t, tx->b->n), n = 0;
 	tx->actors = arena_array(tx->a, struct actor, tx->b->n);
@@ -355,7 +371,8 @@ static enum err read_actors(struct append_tx *tx)
 			continue;
 		}
 		if (c->as_user) {
-			tx->actors[i] = (struct actor){ .user_id = c->as_user, .role = USER_MEMBER, .scopes = SCOPE_ALL };
+			e = read_user(tx, c->as_user, &tx->actors[i]);
+			if (e) return e;
 			continue;
 		}
 		if (c->by_server) {

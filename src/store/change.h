@@ -64,7 +64,7 @@ struct change {
 	int64_t channel_id;
 	struct credential credential; /* judged under the lock, by the session's row */
 	int need_scope;               /* enum scope */
-	int64_t as_user;              /* for a member who cannot act yet, or any more: no session is looked for */
+	int64_t as_user;              /* for one who cannot act yet, or any more: no session is looked for */
 	int64_t user_id;              /* whom it is about (join, leave, kick, role); 0: the actor */
 	const struct send *send;
 	int64_t message_id, if_body_rev; /* if_body_rev 0: whatever */

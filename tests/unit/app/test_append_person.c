@@ -149,6 +149,20 @@ static void only_oneself(void **state)
 	assert_int_equal(rig_number(g, "SELECT count(*) FROM users WHERE display_name = 'Mallory'"), 0);
 }
 
+/* Who was made a guest before they were welcomed joins nothing by it. */
+static void without_a_session_one_is_what_one_is(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = rig_channel(g, 2, "default", CHANNEL_PUBLIC);
+	rig_role(g, 10, USER_GUEST);
+	for (int64_t who = 10; who <= 11; who++) {
+		struct ask *q = ask_new(g, who, CHANGE_JOIN, ch);
+		q->change.as_user = who;
+		assert_int_equal(ask_once(q), who == 10 ? ERR_NOT_FOUND : OK);
+	}
+	rig_role(g, 10, USER_MEMBER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +172,7 @@ int main(void)
 		cmocka_unit_test(a_status_and_do_not_disturb_are_parts_of_the_profile),
 		cmocka_unit_test(the_log_tells_of_the_present_person),
 		cmocka_unit_test(only_oneself),
+		cmocka_unit_test(without_a_session_one_is_what_one_is),
 	};
 	return rig_main(tests, countof(tests));
 }
