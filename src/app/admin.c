@@ -181,6 +181,7 @@ static enum err check(struct making *m)
 		.password_hash = p->password_hash,
 		.role = p->role,
 		.now_ms = clock_wall_ms(p->clock),
+		.large_from = p->large_from,
 	};
 	return p->display_name.p ? display_name_check(&m->arena, &m->bulk.display_name, m->problem) : OK;
 }

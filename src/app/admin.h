@@ -17,6 +17,7 @@ struct admin_people {
 	struct str password_hash; /* STR_NONE: no password signs in */
 	enum user_role role;      /* the first account of a server becomes its owner, whatever is said here */
 	struct str channels;      /* "a,b,c": all of them join these, which are made when there are none; STR_NONE */
+	int64_t large_from;       /* of the settings */
 	const struct clock *clock;
 	/* "NAME TOKEN" of each, in their order, and then that these were all, before anything is committed. Whatever they
 	 * return but OK undoes it all. NULL: they get no tokens. */

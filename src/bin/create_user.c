@@ -112,6 +112,7 @@ static enum err make(struct process *p, const struct words *w, struct admin_peop
 	enum err e = w->password ? admin_password(w->password, a, &password, &problem) : OK;
 	if (!e && password.p) e = password_hash(&p->config, a, password, &people->password_hash);
 	struct db_conn *c = process_conn(p);
+	people->large_from = p->config.large_from;
 	if (!e) e = epoch_open(c, &epoch);
 	if (!e) e = admin_create_people(c, people, &problem);
 	db_conn_destroy(c);

@@ -100,7 +100,9 @@ enum err bulk_channel(struct db_conn *c, const struct bulk_people *p, struct str
 
 /* ---- heads */
 
-#define HEAD "SELECT rev, rev_at, last_id, last_seq, history FROM heads WHERE channel_id = $1 AND deleted_at IS NULL"
+#define HEAD                                                                                                           \
+	"SELECT rev, rev_at, last_id, last_seq, history, member_count, large FROM heads WHERE channel_id = $1 AND "        \
+	"deleted_at IS NULL"
 static const struct sql SQL_LOCK = { HEAD " FOR NO KEY UPDATE", HEAD };
 
 static void head_take(const struct db_rows *r, void *arg)
@@ -111,6 +113,8 @@ static void head_take(const struct db_rows *r, void *arg)
 	ch->last_id = db_i64(r, 2);
 	ch->last_seq = db_i64(r, 3);
 	ch->history = (enum channel_history)db_i64(r, 4);
+	ch->member_count = db_i64(r, 5);
+	ch->large = db_i64(r, 6) != 0;
 }
 
 static int by_id(const void *x, const void *y)
@@ -213,8 +217,12 @@ static const struct sql SQL_JOINS = {
 	"$5 + i, '\"role\":\"member\",\"voice\":false' FROM s WHERE i > $6",
 	NULL,
 };
+/* As the append queue writes it, by nobody. */
+static const struct sql SQL_LARGE = { "INSERT INTO changes (channel_id, rev, kind, at, actor_id, data) VALUES ($1, $2, "
+									  "'channel', $3, 0, '\"large\":true')",
+									  NULL };
 static const struct sql SQL_HEAD = {
-	"UPDATE heads SET rev = $2, rev_at = $3, member_count = member_count + $4 WHERE channel_id = $1", NULL
+	"UPDATE heads SET rev = $2, rev_at = $3, member_count = member_count + $4, large = $5 WHERE channel_id = $1", NULL
 };
 static const struct sql SQL_MOVED = { "INSERT INTO moves (channel_id, rev) VALUES ($1, $2)", NULL };
 
@@ -235,6 +243,11 @@ static enum err members_write(struct db_conn *c, const struct bulk_people *p, co
 				   NULL);
 }
 
+static bool becomes_large(const struct bulk_people *p, const struct bulk_channel *ch)
+{
+	return ch->id != 0 && p->large_from && ch->member_count + p->count >= p->large_from;
+}
+
 enum err bulk_join(struct db_conn *c, const struct bulk_people *p, const struct bulk_channel *ch)
 {
 	int64_t before = ch->rev - ch->made, rev = before + p->count, joined = are_members(p, ch) ? p->count : 0;
@@ -244,7 +257,12 @@ enum err bulk_join(struct db_conn *c, const struct bulk_people *p, const struct 
 					DB_ARGS(DB_I64(p->count), DB_I64(before), DB_I64(ch->id), DB_I64(ch->at), DB_I64(p->base),
 							DB_I64(ch->made)),
 					NULL);
-	if (!e) e = db_exec(c, &SQL_HEAD, DB_ARGS(DB_I64(ch->id), DB_I64(rev), DB_I64(ch->at), DB_I64(joined)), NULL);
+	bool large = ch->large || becomes_large(p, ch);
+	if (!e && large && !ch->large)
+		e = db_exec(c, &SQL_LARGE, DB_ARGS(DB_I64(ch->id), DB_I64(++rev), DB_I64(ch->at)), NULL);
+	if (!e)
+		e = db_exec(c, &SQL_HEAD, DB_ARGS(DB_I64(ch->id), DB_I64(rev), DB_I64(ch->at), DB_I64(joined), DB_BOOL(large)),
+					NULL);
 	if (!e && db_conn_kind(c) == DB_POSTGRES) e = db_exec(c, &SQL_MOVED, DB_ARGS(DB_I64(ch->id), DB_I64(rev)), NULL);
 	return e ? e : moves_tell_channel(c, ch->id);
 }

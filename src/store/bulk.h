@@ -18,6 +18,7 @@ struct bulk_people {
 	struct str password_hash; /* of all of them; STR_NONE: none */
 	enum user_role role;      /* the very first account is an owner all the same */
 	int64_t now_ms;
+	int64_t large_from;      /* with so many members a channel becomes large; 0: none does by this */
 	struct str name_hashes;  /* 32 bytes each */
 	struct str token_hashes; /* 32 bytes each: of an API token with all scopes; empty: none */
 	struct str token_ids;    /* 26 bytes each: ULIDs */
@@ -26,7 +27,8 @@ struct bulk_people {
 struct bulk_channel {
 	int64_t id;
 	bool made; /* in this transaction, by the first of them, who owns it and takes no rev by joining */
-	int64_t rev, at, last_id, last_seq;
+	int64_t rev, at, last_id, last_seq, member_count;
+	bool large;
 	enum channel_history history;
 };
 

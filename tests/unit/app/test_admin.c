@@ -107,6 +107,30 @@ static void named_channels_are_made_or_joined(struct both *b, struct db_conn *c)
 	for (int id = 0; id <= 3; id++) dense(b, c, id);
 }
 
+/* They join with a rev each all the same, in one go; who comes later does not. */
+static void many_make_a_channel_large(struct both *b, struct db_conn *c)
+{
+	struct got g = { 0 };
+	struct problem problem;
+	struct admin_people p = ask(&g, 3, "p", NULL);
+	p.large_from = 5;
+	both_must(make(b, c, &g, &p, &problem));
+	assert_int_equal(both_number(b, c, "SELECT rev + 1000 * large FROM heads WHERE channel_id = 1"), 3);
+	p.prefix = STR("q"), p.count = 2;
+	both_must(make(b, c, &g, &p, &problem));
+	assert_int_equal(both_number(b, c, "SELECT rev + 1000 * large FROM heads WHERE channel_id = 1"), 1006);
+	assert_int_equal(both_number(b, c,
+								 "SELECT count(*) FROM changes WHERE channel_id = 1 AND rev = 6 AND kind = "
+								 "'channel' AND actor_id = 0 AND data = '\"large\":true'"),
+					 1);
+	p.prefix = STR("r");
+	both_must(make(b, c, &g, &p, &problem));
+	assert_int_equal(both_number(b, c, "SELECT rev + 1000 * large FROM heads WHERE channel_id = 1"), 1008);
+	assert_int_equal(both_number(b, c, "SELECT large FROM heads WHERE channel_id = 0"), 0);
+	dense(b, c, 1);
+	vec_release(&g.lines);
+}
+
 static void the_hub_reads_their_lists(struct both *b, struct db_conn *c)
 {
 	struct sync_list list = { .user_id = 2 };
@@ -246,6 +270,7 @@ int main(void)
 	static const struct both_case cases[] = {
 		BOTH_FRESH(the_first_is_owner_and_all_are_in_general),
 		BOTH_FRESH(named_channels_are_made_or_joined),
+		BOTH_FRESH(many_make_a_channel_large),
 		BOTH_FRESH(the_hub_reads_their_lists),
 		BOTH_FRESH(their_tokens_sign_in),
 		BOTH_FRESH(all_or_none),
