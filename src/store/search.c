@@ -13,11 +13,12 @@
 #include "store/rows.h"
 #include "store/search_private.h"
 
-#define SPANS_FIRST 16 /* of the first round; four times as many in each that follows, */
-#define SPANS_MOST 512 /* up to so many */
+#define SPANS_FIRST 16 /* of the first round; four times as many in each that follows, up to SPANS_MOST */
 #define HITS_FIRST 16  /* read of a segment's hits in a round, likewise; of what is not indexed eight times as many */
 #define HITS_MOST 128
-#define ROWS_MOST 4096 /* bodies of one round: in Postgres they come all at once */
+#define ROWS_FIRST 256   /* bodies of one round, which are in memory together; twice as many in the next, */
+#define ROWS_MOST 1024   /* up to so many */
+#define LOOK_BYTES 16384 /* of bodies between two looks at the clock while they are matched */
 
 /* [[channel, from, to], ...] */
 #define BODY_COLUMNS "t.message_id, t.author_id, t.created_at, t.deleted_at, t.body"
@@ -107,12 +108,18 @@ static enum err understand(struct searching *s)
 
 /* ---- a round */
 
+struct candidate { /* read, and not yet matched */
+	struct found f;
+	size_t at, n; /* in the round's text */
+};
 struct round {
 	struct span **picked;
-	size_t n, n_spans, n_hits; /* how many may be taken */
-	struct span **asked;       /* of each range of bodies that is read */
+	size_t n, n_spans, n_hits, n_rows; /* how many may be taken */
+	struct span **asked;               /* of each range of bodies that is read */
 	size_t n_asked, rows;
 	struct buf list;
+	VEC(struct candidate) bodies;
+	struct buf text; /* of all of them */
 };
 
 static int by_above(const void *a, const void *b)
@@ -167,7 +174,6 @@ static void want(struct round *r, struct span *x, int64_t from, int64_t to)
 					 (long long)from, (long long)to);
 	buf_add(&r->list, text, (size_t)n);
 	r->asked[r->n_asked++] = x;
-	r->rows += (size_t)(to - from + 1);
 }
 
 /* The youngest hits of a segment. Neighbours are one range. */
@@ -175,7 +181,7 @@ static void want_hits(struct round *r, struct span *x)
 {
 	int64_t from = 0, to = -1;
 	size_t n = 0;
-	while (n < r->n_hits) {
+	while (n < r->n_hits && r->rows < r->n_rows) {
 		int place = places_take(&x->hits);
 		int64_t id = x->segment + place;
 		if (place < 0 || id < x->lo) {
@@ -183,7 +189,7 @@ static void want_hits(struct round *r, struct span *x)
 			break;
 		}
 		if (id > x->next) continue;
-		n++;
+		n++, r->rows++;
 		if (to >= 0 && id == from - 1) {
 			from = id;
 			continue;
@@ -197,12 +203,15 @@ static void want_hits(struct round *r, struct span *x)
 
 static void want_all(struct round *r, struct span *x)
 {
-	int64_t most = (int64_t)r->n_hits * 8, from = x->next - most + 1;
+	size_t left = r->n_rows - r->rows, most = r->n_hits * 8 < left ? r->n_hits * 8 : left;
+	int64_t from = x->next - (int64_t)most + 1;
 	if (from <= x->lo) from = x->lo, x->over = true;
 	want(r, x, from, x->next);
+	r->rows += (size_t)(x->next - from + 1);
 	x->next = from - 1;
 }
 
+/* Only kept: the statement ends before anything is matched, for its own time runs meanwhile. */
 static void take_body(struct searching *s, struct round *r, const struct db_rows *rows)
 {
 	struct span *x = r->asked[db_i64(rows, 0)];
@@ -212,13 +221,16 @@ static void take_body(struct searching *s, struct round *r, const struct db_rows
 	if (!db_is_null(rows, 4) || f.at < s->from_ms || !found_after(&f, &s->upto)) return;
 	if (s->author_id && db_i64(rows, 2) != s->author_id) return;
 	struct str body = db_str(rows, 5);
-	fold_text(&s->fold, body);
-	if (query_matches(s->ask->query, &s->fold, body)) vec_push(&s->found, f);
+	vec_push(&r->bodies, ((struct candidate){ f, r->text.n, body.n }));
+	buf_add_str(&r->text, body);
+	buf_add_byte(&r->text, 0);
 }
 
 static enum err read_bodies(struct searching *s, struct round *r)
 {
 	struct db_rows rows;
+	vec_clear(&r->bodies);
+	r->text.n = 0;
 	if (!r->n_asked) return OK;
 	buf_add_byte(&r->list, ']');
 	enum err e = db_query(s->c, &SQL_BODIES, DB_ARGS(DB_TEXT(buf_str(&r->list))), &rows);
@@ -227,14 +239,58 @@ static enum err read_bodies(struct searching *s, struct round *r)
 	return db_end(&rows);
 }
 
-static enum err run_round(struct searching *s, struct round *r)
+static int by_candidate(const void *a, const void *b)
+{
+	return by_time(&((const struct candidate *)a)->f, &((const struct candidate *)b)->f);
+}
+
+static bool is_late(const struct searching *s)
+{
+	return clock_monotonic_ns(&clock_real) > s->end_ns;
+}
+
+/* How young what is still to be read may be; -1: nothing is. */
+static int64_t youngest_left(const struct searching *s)
+{
+	int64_t at = -1;
+	for (size_t i = 0; i < s->spans.n; i++) {
+		const struct span *x = &s->spans.p[i];
+		if (!x->over && x->next >= x->lo && x->above >= s->from_ms && x->above > at) at = x->above;
+	}
+	return at;
+}
+
+/* From the youngest down, so that where it ends a cursor can go on: *reached is of the first that was left. It does not
+ * end before it has come further than the cursor with which it began. */
+static void match(struct searching *s, struct round *r, int64_t *reached)
+{
+	size_t since = 0;
+	bool moved = youngest_left(s) < s->upto.at;
+	if (r->bodies.n) qsort(r->bodies.p, r->bodies.n, sizeof *r->bodies.p, by_candidate);
+	for (size_t i = 0; i < r->bodies.n; i++) {
+		const struct candidate *x = &r->bodies.p[i];
+		struct str body = { r->text.p + x->at, x->n };
+		if (since >= LOOK_BYTES && moved && x->f.at < s->upto.at) {
+			since = 0;
+			if (is_late(s)) {
+				*reached = x->f.at;
+				return;
+			}
+		}
+		since += body.n;
+		fold_text(&s->fold, body);
+		if (query_matches(s->ask->query, &s->fold, body)) vec_push(&s->found, x->f);
+	}
+}
+
+static enum err run_round(struct searching *s, struct round *r, int64_t *reached)
 {
 	enum err e = look(s, r);
 	if (e) return e;
 	r->list.n = 0;
 	buf_add_byte(&r->list, '[');
 	r->n_asked = r->rows = 0;
-	for (size_t i = 0; i < r->n && r->rows < ROWS_MOST; i++) {
+	for (size_t i = 0; i < r->n && r->rows < r->n_rows; i++) {
 		struct span *x = r->picked[i];
 		if (x->segment)
 			want_hits(r, x);
@@ -242,8 +298,10 @@ static enum err run_round(struct searching *s, struct round *r)
 			want_all(r, x);
 	}
 	e = read_bodies(s, r);
+	if (!e) match(s, r, reached);
 	r->n_spans = r->n_spans * 4 < SPANS_MOST ? r->n_spans * 4 : SPANS_MOST;
 	r->n_hits = r->n_hits * 2 < HITS_MOST ? r->n_hits * 2 : HITS_MOST;
+	r->n_rows = r->n_rows * 2 < ROWS_MOST ? r->n_rows * 2 : ROWS_MOST;
 	return e;
 }
 
@@ -251,20 +309,23 @@ static enum err run_round(struct searching *s, struct round *r)
  * and before. */
 static enum err run(struct searching *s, int64_t *reached)
 {
-	int64_t end = clock_monotonic_ns(&clock_real) + s->ask->for_ms * 1000000;
-	struct round r = { .n_spans = SPANS_FIRST, .n_hits = HITS_FIRST };
+	struct round r = { .n_spans = SPANS_FIRST, .n_hits = HITS_FIRST, .n_rows = ROWS_FIRST };
 	enum err e = OK;
 	r.picked = arena_array(s->a, struct span *, s->spans.n + 1);
-	r.asked = arena_array(s->a, struct span *, ROWS_MOST + 8 * HITS_MOST);
+	r.asked = arena_array(s->a, struct span *, ROWS_MOST);
 	buf_init(&r.list);
+	buf_init(&r.text);
 	*reached = -1;
 	for (pick(s, &r); !e && r.n; pick(s, &r)) {
-		if (*reached >= 0) break;
-		e = run_round(s, &r);
-		if (clock_monotonic_ns(&clock_real) > end) *reached = 0;
+		e = run_round(s, &r, reached);
+		int64_t left = youngest_left(s);
+		if (*reached < 0 && !(is_late(s) && left < s->upto.at)) continue;
+		if (left > *reached) *reached = left;
+		break;
 	}
-	if (*reached >= 0) *reached = r.n ? r.picked[0]->above : -1;
 	buf_release(&r.list);
+	buf_release(&r.text);
+	vec_release(&r.bodies);
 	return e;
 }
 
@@ -338,6 +399,7 @@ enum err search_read(struct db_conn *c, struct arena *a, const struct actor *who
 					 struct search_page *out)
 {
 	struct searching s = { .c = c, .a = a, .who = who, .ask = ask };
+	s.end_ns = clock_monotonic_ns(&clock_real) + ask->for_ms * 1000000;
 	*out = (struct search_page){ .next = STR_NONE };
 	enum err e = db_begin_snapshot(c);
 	if (e) return e;

@@ -7,6 +7,7 @@
 #include "store/search.h"
 
 #define SEARCH_RANGES 12 /* of grams that are looked up in a segment */
+#define SPANS_MOST 512   /* of a round */
 
 /* A stretch of a channel: a segment of the index, or what lies between two. Read from its upper end down. */
 struct span {
@@ -42,6 +43,7 @@ struct searching {
 		size_t n, cap;
 	} found;
 	struct fold fold;
+	int64_t end_ns; /* when its time is over */
 	int64_t scanned;
 };
 /* Newest first: is x told after y? */

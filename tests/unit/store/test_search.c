@@ -367,6 +367,47 @@ static void a_page_that_took_too_long_goes_on(struct both *b, struct db_conn *c)
 	query_release(&q);
 }
 
+#define LONG 8192
+
+/* Bodies that take long: its time is looked at between them, not only between rounds. What was matched is never lost
+ * nor told twice. */
+static void time_is_over_between_two_bodies(struct both *b, struct db_conn *c)
+{
+	const int64_t id = room(b, c, 0), n = 70;
+	const struct actor who = { .user_id = ANN, .role = USER_MEMBER };
+	const char *why;
+	struct query q;
+	char *body = arena_zalloc(&b->arena, LONG + 1);
+	memset(body, 'a', LONG);
+	for (int64_t i = 1; i <= n; i++) {
+		body[LONG - 1] = i % 10 ? 'a' : 'b';
+		say(c, id, i, ANN, body);
+	}
+	query_init(&q);
+	both_must(query_parse(&q, &b->arena, (struct str){ body + LONG - 60, 60 }, &why));
+	for (int indexed = 0; indexed < 2; indexed++) {
+		struct str cursor = STR_NONE;
+		int64_t next = n, pages = 0, reached = INT64_MAX;
+		do {
+			struct search_ask ask = { &q, id, cursor, 10, 0 };
+			struct search_page page;
+			both_must(search_read(c, &b->arena, &who, &ask, &page));
+			for (size_t i = 0; i < page.n; i++, next -= 10) assert_int_equal(page.items[i].message.message_id, next);
+			cursor = page.next;
+			struct str rest = cursor, part;
+			int64_t at = 0;
+			if (cursor.p) assert_true(str_split(&rest, '-', &part) && str_i64(part, 1, INT64_MAX, &at));
+			if (!pages++) assert_true(at >= T0 + (n - 4) * 1000); /* two bodies of 70 */
+			assert_true(at < reached);
+			reached = at;
+		} while (cursor.p);
+		assert_int_equal(next, 0);
+		assert_true(pages > 30 && pages <= n);
+		if (!indexed) index_all(b, c);
+	}
+	query_release(&q);
+}
+
 static void snippets_show_where(struct both *b, struct db_conn *c)
 {
 	int64_t id = room(b, c, 0);
@@ -418,6 +459,7 @@ int main(void)
 		BOTH_FRESH(only_what_one_may_read_is_found),
 		BOTH(times_bound_it),
 		BOTH(a_page_that_took_too_long_goes_on),
+		BOTH(time_is_over_between_two_bodies),
 		BOTH(snippets_show_where),
 		BOTH(one_pod_at_a_time_makes_it),
 	};
