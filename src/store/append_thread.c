@@ -8,6 +8,7 @@
 #include "codec/codec.h"
 #include "model/mention.h"
 #include "store/append_tx.h"
+#include "store/indexed.h"
 #include "store/rows.h"
 
 static const struct sql SQL_ROOT = {
@@ -179,11 +180,7 @@ enum err thread_written(struct tx_ask *q, const struct message *m)
 /* ---- a reply goes */
 
 #define LOOK_BACK 100 /* replies, for who has written last */
-static const struct sql SQL_LAST = {
-	"SELECT message_id, created_at, author_id FROM messages WHERE channel_id = $1 AND thread_id = $2 AND message_id <> "
-	"$3 AND deleted_at IS NULL ORDER BY thread_seq + 0 DESC LIMIT $4",
-	NULL,
-};
+static const struct sql SQL_LAST = { LAST_REPLIES, NULL };
 
 static enum err read_last(struct tx_ask *q, const struct message *m)
 {

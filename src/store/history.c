@@ -5,20 +5,17 @@
 #include "base/vec.h"
 #include "store/channel.h"
 #include "store/epoch.h"
+#include "store/indexed.h"
 #include "store/log.h"
 #include "store/page.h"
 #include "store/rows.h"
 
 #define PAGE_CHANGES 100
-#define PAGE_SQL(columns, key, where, order)                                                                           \
-	"SELECT " columns " FROM messages t WHERE t.channel_id = $1 AND " key " >= $2 AND " key where " ORDER BY " key     \
-	" " order " LIMIT $5"
 #define PAGE_BOTH(key, where, order)                                                                                   \
 	{                                                                                                                  \
 		PAGE_SQL(MESSAGE_COLUMNS, key, where, order), PAGE_SQL(MESSAGE_COLUMNS_SQLITE, key, where, order)              \
 	}
 /* By $4, without replies in threads, or with them. */
-#define FLOW " AND t.seq IS NOT NULL AND $4 = 0"
 #define ALL " AND $4 = 1"
 static const struct sql SQL_DOWN[2] = { PAGE_BOTH(FLOW_ID, " < $3" FLOW, "DESC"),
 										PAGE_BOTH("t.message_id", " < $3" ALL, "DESC") };

@@ -3,6 +3,24 @@
 #ifndef LINNET_STORE_INDEXED_H
 #define LINNET_STORE_INDEXED_H
 #include "model/user.h"
+#include "store/rows.h"
+
+/* A page of messages by a key: of the channel $1, from $2 on and before or behind $3, $5 of them. messages_flow, with
+ * FLOW_ID and FLOW, by which $4 asks for no replies. */
+#define PAGE_SQL(columns, key, where, order)                                                                           \
+	"SELECT " columns " FROM messages t WHERE t.channel_id = $1 AND " key " >= $2 AND " key where " ORDER BY " key     \
+	" " order " LIMIT $5"
+#define FLOW " AND t.seq IS NOT NULL AND $4 = 0"
+
+/* messages_flow */
+#define SEQ_UPTO(channel, id)                                                                                          \
+	"coalesce((SELECT t.seq FROM messages t WHERE t.channel_id = " channel " AND " FLOW_ID " <= " id                   \
+	" AND t.seq IS NOT NULL ORDER BY " FLOW_ID " DESC LIMIT 1), 0)"
+
+/* messages_thread_last */
+#define LAST_REPLIES                                                                                                   \
+	"SELECT message_id, created_at, author_id FROM messages WHERE channel_id = $1 AND thread_id = $2 AND message_id "  \
+	"<> $3 AND deleted_at IS NULL ORDER BY thread_seq + 0 DESC LIMIT $4"
 
 /* users_owners. 3 is USER_OWNER: an index of some rows is found by what the statement says, not by a parameter. */
 #define OTHER_OWNER(user_id)                                                                                           \

@@ -3,6 +3,7 @@
 
 #include "store/channel.h"
 #include "store/epoch.h"
+#include "store/indexed.h"
 #include "store/person.h"
 #include "store/rows.h"
 
@@ -12,24 +13,22 @@ static const struct sql SQL_PATCH = {
 	"ELSE hidden_at END, user_rev = $7 WHERE channel_id = $1 AND user_id = $2 AND left_rev IS NULL",
 	NULL,
 };
-#define SEQ_UPTO(id)                                                                                                   \
-	"coalesce((SELECT t.seq FROM messages t WHERE t.channel_id = $1 AND " FLOW_ID " <= " id                            \
-	" AND t.seq IS NOT NULL ORDER BY " FLOW_ID " DESC LIMIT 1), 0)"
 /* Each move has a later time than the one before, whatever the clocks of pods say. */
 #define READ_AT "read_at = CASE WHEN $4 > read_at THEN $4 ELSE read_at + 1 END"
 static const struct sql SQL_FORWARD = {
 	"UPDATE members SET read_id = $3, read_seq = " SEQ_UPTO(
+		"$1",
 		"$3") ", " READ_AT " WHERE channel_id = $1 AND user_id = $2 "
 			  "AND left_rev IS NULL AND read_id < $3 AND $3 <= (SELECT h.last_id FROM heads h WHERE h.channel_id = $1)",
 	NULL,
 };
 static const struct sql SQL_BACK = {
 	"UPDATE members SET read_id = $3 - 1, read_seq = " SEQ_UPTO(
-		"$3 - 1") ", " READ_AT " WHERE channel_id = $1 AND "
-				  "user_id = $2 AND left_rev IS NULL AND read_id <> $3 - 1 AND $3 >= first_id AND $3 <= (SELECT "
-				  "h.last_id FROM heads h "
-				  "WHERE "
-				  "h.channel_id = $1)",
+		"$1", "$3 - 1") ", " READ_AT " WHERE channel_id = $1 AND "
+						"user_id = $2 AND left_rev IS NULL AND read_id <> $3 - 1 AND $3 >= first_id AND $3 <= (SELECT "
+						"h.last_id FROM heads h "
+						"WHERE "
+						"h.channel_id = $1)",
 	NULL,
 };
 #define PAIRS "unnest($1::bigint[], $2::bigint[], $3::bigint[]) k (channel_id, user_id, message_id)"
@@ -40,12 +39,14 @@ static const struct sql SQL_LOCK_MANY = {
 	"SELECT 1",
 };
 static const struct sql SQL_FORWARD_MANY = {
-	"UPDATE members m SET read_id = k.message_id, read_seq = coalesce((SELECT t.seq FROM messages t WHERE t.channel_id "
-	"= "
-	"m.channel_id AND " FLOW_ID " <= k.message_id AND t.seq IS NOT NULL ORDER BY " FLOW_ID " DESC LIMIT 1), 0), "
-	"read_at = greatest($4, m.read_at + 1) FROM " PAIRS " JOIN heads h ON h.channel_id = k.channel_id "
-	"WHERE m.channel_id = k.channel_id AND m.user_id = k.user_id AND m.left_rev IS NULL AND m.read_id < k.message_id "
-	"AND k.message_id <= h.last_id RETURNING m.channel_id, m.user_id, m.read_id, m.read_seq, m.read_at, " MENTION_COUNT,
+	"UPDATE members m SET read_id = k.message_id, read_seq = " SEQ_UPTO(
+		"m.channel_id", "k.message_id") ", "
+										"read_at = greatest($4, m.read_at + 1) FROM " PAIRS
+										" JOIN heads h ON h.channel_id = k.channel_id "
+										"WHERE m.channel_id = k.channel_id AND m.user_id = k.user_id AND m.left_rev IS "
+										"NULL AND m.read_id < k.message_id "
+										"AND k.message_id <= h.last_id RETURNING m.channel_id, m.user_id, m.read_id, "
+										"m.read_seq, m.read_at, " MENTION_COUNT,
 	"SELECT 1",
 };
 #define MARKER(mention_count)                                                                                          \

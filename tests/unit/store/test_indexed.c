@@ -9,17 +9,16 @@
 #include "store/rows.h"
 #include "support/both.h"
 
-/* What is explained has no parameters: a value stands in their place. */
 #define EXPLAINED(text)                                                                                                \
 	{                                                                                                                  \
 		"EXPLAIN " text, "EXPLAIN QUERY PLAN " text                                                                    \
 	}
 
-static bool names(struct db_conn *c, const struct sql *q, const char *index)
+static bool names(struct db_conn *c, const struct sql *q, struct db_args args, const char *index)
 {
 	struct db_rows rows;
 	bool found = false;
-	both_must(db_query(c, q, DB_NO_ARGS, &rows));
+	both_must(db_query(c, q, args, &rows));
 	while (db_next(&rows)) {
 		struct str line = db_str(&rows, db_conn_kind(c) == DB_POSTGRES ? 0 : 3);
 		found |= memmem(line.p, line.n, index, strlen(index)) != NULL;
@@ -33,28 +32,27 @@ static bool names(struct db_conn *c, const struct sql *q, const char *index)
 static void the_main_flow_has_an_index_of_its_own(struct both *b, struct db_conn *c)
 {
 	(void)b;
-#define FLOW_PAGE                                                                                                      \
-	"SELECT t.body FROM messages t WHERE t.channel_id = 1 AND " FLOW_ID " >= 1 AND " FLOW_ID                           \
-	" < 10 AND t.seq IS NOT NULL ORDER BY " FLOW_ID " DESC LIMIT 51"
-#define LAST                                                                                                           \
-	"SELECT author_id FROM messages WHERE channel_id = 1 AND thread_id = 2 AND message_id <> 7 AND deleted_at IS "     \
-	"NULL "
-	static const struct sql page = { "EXPLAIN " FLOW_PAGE, "EXPLAIN QUERY PLAN " FLOW_PAGE };
-	static const struct sql last = { "EXPLAIN " LAST "ORDER BY thread_seq + 0 DESC LIMIT 100",
-									 "EXPLAIN QUERY PLAN " LAST "ORDER BY thread_seq + 0 DESC LIMIT 100" };
+	static const struct sql down = EXPLAINED(PAGE_SQL("t.body", FLOW_ID, " < $3" FLOW, "DESC"));
+	static const struct sql up = EXPLAINED(PAGE_SQL("t.body", FLOW_ID, " > $3" FLOW, "ASC"));
+	static const struct sql marker = EXPLAINED("SELECT " SEQ_UPTO("$1", "$2"));
+	static const struct sql last = EXPLAINED(LAST_REPLIES);
+	const struct db_value page[] = { DB_I64(1), DB_I64(1), DB_I64(10), DB_I64(0), DB_I64(51) };
+	const struct db_args page_args = { page, countof(page) };
 	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "SET enable_seqscan = off; SET enable_sort = off"));
-	assert_true(names(c, &page, "messages_flow"));
-	assert_true(names(c, &last, "messages_thread_last"));
+	assert_true(names(c, &down, page_args, "messages_flow"));
+	assert_true(names(c, &up, page_args, "messages_flow"));
+	assert_true(names(c, &marker, DB_ARGS(DB_I64(1), DB_I64(10)), "messages_flow"));
+	assert_true(names(c, &last, DB_ARGS(DB_I64(1), DB_I64(2), DB_I64(7), DB_I64(100)), "messages_thread_last"));
 	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "RESET enable_seqscan; RESET enable_sort"));
 }
 
 static void what_is_counted_under_a_lock_has_an_index(struct both *b, struct db_conn *c)
 {
 	(void)b;
-	static const struct sql owner = EXPLAINED(OTHER_OWNER("7")), dms = EXPLAINED(DMS_MADE("7"));
+	static const struct sql owner = EXPLAINED(OTHER_OWNER("$1")), dms = EXPLAINED(DMS_MADE("$1"));
 	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "SET enable_seqscan = off"));
-	assert_true(names(c, &owner, "users_owners"));
-	assert_true(names(c, &dms, "channels_dm_maker"));
+	assert_true(names(c, &owner, DB_ARGS(DB_I64(7)), "users_owners"));
+	assert_true(names(c, &dms, DB_ARGS(DB_I64(7)), "channels_dm_maker"));
 	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "RESET enable_seqscan"));
 }
 
