@@ -71,9 +71,17 @@ bool leaf_places(struct str data, int64_t first_gram, struct gram_range range, s
 
 /* ---- writing */
 
-void leaf_maker_add(struct leaf_maker *m, uint32_t place, const struct grams *g)
+static int by_number(const void *a, const void *b)
 {
-	for (size_t i = 0; i < g->n; i++) vec_push(m, ((struct leaf_pair){ g->p[i], place }));
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+void leaf_maker_add(struct leaf_maker *m, uint32_t place, struct grams *g)
+{
+	if (g->n) qsort(g->p, g->n, sizeof *g->p, by_number);
+	for (size_t i = 0; i < g->n; i++)
+		if (!i || g->p[i] != g->p[i - 1]) vec_push(m, ((struct leaf_pair){ g->p[i], place }));
 }
 
 static int by_gram(const void *a, const void *b)

@@ -36,8 +36,8 @@ struct leaf_maker {
 	} * p;
 	size_t n, cap;
 };
-/* A message's grams; a gram that stands there twice counts once. Places ascend. */
-void leaf_maker_add(struct leaf_maker *m, uint32_t place, const struct grams *g);
+/* A message's grams, which are sorted; a gram that stands there twice counts, and takes memory, once. Places ascend. */
+void leaf_maker_add(struct leaf_maker *m, uint32_t place, struct grams *g);
 /* Gives each leaf to `take`, ascending, and forgets them. */
 void leaf_maker_end(struct leaf_maker *m, void (*take)(void *arg, int64_t first_gram, struct str data), void *arg);
 void leaf_maker_release(struct leaf_maker *m);

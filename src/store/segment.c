@@ -1,9 +1,14 @@
-/* A channel is cut at the multiples of 1,024, 256 and 64: each stretch into the largest that its last message fills, so
- * that 64 grow to 256 and these to 1,024, and where the cuts are depends on nothing but the last message's number. */
+/* A channel is cut at the multiples of 1,024, 256 and 64: each stretch into the largest that its last message fills and
+ * that has no more than SEGMENT_BYTES of bodies, so that 64 grow to 256 and these to 1,024, and where the cuts are
+ * depends on nothing but the last message's number and what the messages say. The bodies are read first and looked at
+ * when their statement has ended, for its own time runs meanwhile. */
 #include "store/segment.h"
 
 #include "base/vec.h"
 #include "db/array.h"
+
+#define SEGMENT_BYTES                                                                                                  \
+	(1024 * 1024) /* of bodies; 64 messages are one whatever they have. In the making it takes 16 times as much */
 
 static const struct sql SQL_FIND = {
 	"SELECT h.channel_id, h.last_id, greatest(coalesce(s.done_id, 0), h.min_id) FROM heads h LEFT JOIN search_channels "
@@ -20,6 +25,12 @@ static const struct sql SQL_BODIES = {
 	"SELECT message_id, author_id, created_at, body_rev, deleted_at, body FROM messages WHERE channel_id = $1 AND "
 	"message_id BETWEEN $2 AND $3 ORDER BY message_id",
 	NULL,
+};
+static const struct sql SQL_BYTES = {
+	"SELECT CAST(coalesce(sum(octet_length(body)), 0) AS BIGINT) FROM messages WHERE channel_id = $1 AND message_id "
+	"BETWEEN $2 AND $3",
+	"SELECT coalesce(sum(length(CAST(body AS BLOB))), 0) FROM messages WHERE channel_id = $1 AND message_id BETWEEN $2 "
+	"AND $3",
 };
 static const struct sql SQL_SAME = {
 	"SELECT count(*), count(deleted_at), CAST(coalesce(sum(body_rev), 0) AS BIGINT), (SELECT count(*) FROM "
@@ -83,15 +94,28 @@ struct cuts {
 	size_t n, cap;
 };
 
-/* The one that message `id` is in, once `last` is the newest; false: it has none yet. */
-static bool cut_of(int64_t id, int64_t last, struct cut *out)
+static enum err read_bytes(struct db_conn *c, int64_t channel_id, const struct cut *x, int64_t *bytes)
 {
-	for (int64_t size = SEGMENT_MOST; size >= SEGMENT_LEAST; size /= 4) {
-		int64_t before = (id - 1) / size * size;
+	struct db_rows rows;
+	enum err e = db_query(c, &SQL_BYTES, DB_ARGS(DB_I64(channel_id), DB_I64(x->lo), DB_I64(x->hi)), &rows);
+	if (e) return e;
+	while (db_next(&rows)) *bytes = db_i64(&rows, 0);
+	return db_end(&rows);
+}
+
+/* The one that message `id` is in; *found false: it has none yet. */
+static enum err find_cut(struct db_conn *c, const struct segment_work *w, int64_t id, struct cut *out, bool *found)
+{
+	enum err e = OK;
+	*found = false;
+	for (int64_t size = SEGMENT_MOST; !e && !*found && size >= SEGMENT_LEAST; size /= 4) {
+		int64_t before = (id - 1) / size * size, bytes = 0;
 		*out = (struct cut){ before + 1, before + size };
-		if (out->hi <= last) return true;
+		if (out->hi > w->last_id) continue;
+		if (size > SEGMENT_LEAST) e = read_bytes(c, w->channel_id, out, &bytes);
+		*found = !e && bytes <= SEGMENT_BYTES;
 	}
-	return false;
+	return e;
 }
 
 static enum err read_known(struct db_conn *c, const struct segment_work *w, struct cuts *out)
@@ -118,6 +142,10 @@ static bool is_known(const struct cuts *known, const struct cut *x)
 
 /* ---- making */
 
+struct making_body {
+	int64_t message_id, author_id;
+	size_t at, n; /* in the text */
+};
 struct making {
 	struct segment *s;
 	struct arena *a;
@@ -125,6 +153,8 @@ struct making {
 	struct fold fold;
 	struct grams grams;
 	VEC(struct segment_leaf) leaves;
+	VEC(struct making_body) bodies;
+	struct buf text; /* of all of them */
 };
 
 static void take_row(struct making *k, const struct db_rows *r)
@@ -139,11 +169,19 @@ static void take_row(struct making *k, const struct db_rows *r)
 		s->deleted++;
 		return;
 	}
-	fold_text(&k->fold, db_str(r, 5));
+	struct str body = db_str(r, 5);
+	vec_push(&k->bodies, ((struct making_body){ db_i64(r, 0), db_i64(r, 1), k->text.n, body.n }));
+	buf_add_str(&k->text, body);
+	buf_add_byte(&k->text, 0);
+}
+
+static void take_grams(struct making *k, const struct making_body *x)
+{
+	fold_text(&k->fold, (struct str){ k->text.p + x->at, x->n });
 	k->grams.n = 0;
 	grams_add(&k->grams, &k->fold);
-	vec_push(&k->grams, gram_author(db_i64(r, 1)));
-	leaf_maker_add(&k->maker, (uint32_t)(db_i64(r, 0) - s->lo), &k->grams);
+	vec_push(&k->grams, gram_author(x->author_id));
+	leaf_maker_add(&k->maker, (uint32_t)(x->message_id - k->s->lo), &k->grams);
 }
 
 static void take_leaf(void *arg, int64_t first_gram, struct str data)
@@ -156,11 +194,14 @@ static enum err make(struct db_conn *c, struct making *k)
 {
 	struct segment *s = k->s;
 	struct db_rows rows;
+	vec_clear(&k->bodies);
+	k->text.n = 0;
 	enum err e = db_query(c, &SQL_BODIES, DB_ARGS(DB_I64(s->channel_id), DB_I64(s->lo), DB_I64(s->hi)), &rows);
 	if (e) return e;
 	while (db_next(&rows)) take_row(k, &rows);
 	e = db_end(&rows);
 	if (e) return e;
+	for (size_t i = 0; i < k->bodies.n; i++) take_grams(k, &k->bodies.p[i]);
 	vec_clear(&k->leaves);
 	leaf_maker_end(&k->maker, take_leaf, k);
 	s->n_leaves = k->leaves.n;
@@ -175,8 +216,11 @@ static enum err make_all(struct db_conn *c, struct making *k, const struct segme
 	struct segment *out = k->s;
 	struct cut x;
 	int64_t done = w->done_id;
+	bool found;
 	enum err e = OK;
-	while (!e && *n < most && messages > 0 && cut_of(done + 1, w->last_id, &x)) {
+	while (!e && *n < most && messages > 0) {
+		e = find_cut(c, w, done + 1, &x, &found);
+		if (e || !found) break;
 		bool known_here = is_known(known, &x);
 		if (known_here && *n && out[*n - 1].known) {
 			done = out[*n - 1].done_after = x.hi; /* one step over many */
@@ -205,6 +249,7 @@ enum err segment_make(struct db_conn *c, struct arena *a, const struct segment_w
 					  struct segment *out, size_t most, size_t *n)
 {
 	struct making k = { .s = out, .a = a };
+	buf_init(&k.text);
 	struct cuts known = { 0 };
 	size_t from = *n;
 	int64_t done = w->done_id;
@@ -216,6 +261,8 @@ enum err segment_make(struct db_conn *c, struct arena *a, const struct segment_w
 	fold_release(&k.fold);
 	grams_release(&k.grams);
 	vec_release(&k.leaves);
+	vec_release(&k.bodies);
+	buf_release(&k.text);
 	vec_release(&known);
 	return e;
 }

@@ -59,7 +59,9 @@ static void what_was_put_in_is_found(void **state)
 			vec_push(&g, -k);
 			vec_push(&g, k << 40); /* twice is once */
 		}
+		size_t before = m.n;
 		leaf_maker_add(&m, i, &g);
+		assert_int_equal(m.n - before, g.n / 3 * 2); /* nor is twice kept */
 	}
 	leaf_maker_end(&m, keep, &s);
 	assert_true(s.n > 3);

@@ -7,6 +7,7 @@
 #define ANN 1
 #define BOB 2
 #define T0 INT64_C(1700000000000)
+#define LONG 8192 /* bytes of a body */
 
 static int64_t next_channel = 100;
 
@@ -221,6 +222,31 @@ static void segments_grow_and_all_is_found_by_them(struct both *b, struct db_con
 	assert_int_equal(index_all(b, c), 0);
 }
 
+/* What a segment takes in the making is bounded by what its messages say, not by how many they are. */
+static void long_messages_make_short_segments(struct both *b, struct db_conn *c)
+{
+	const int64_t id = room(b, c, 0);
+	char *body = arena_zalloc(&b->arena, LONG + 1);
+	struct str q;
+	memset(body, 'z', LONG);
+	both_must(db_begin(c));
+	for (int64_t i = 1; i <= 256; i++) say(c, id, i, ANN, i <= 64 || i > 136 ? body : "short");
+	both_must(db_commit(c));
+	index_all(b, c);
+	q = arena_printf(&b->arena, "SELECT count(*) FROM search_segments WHERE channel_id = %lld AND hi = lo + 63",
+					 (long long)id);
+	assert_int_equal(both_number(b, c, q.p), 4);
+	assert_int_equal(count(b, c, ANN, "zzzzz", id), 100);
+	assert_int_equal(count(b, c, ANN, "short", id), 72);
+	assert_int_equal(index_all(b, c), 0);
+	sql(b, c, "UPDATE messages SET body = 'another' WHERE channel_id = %lld AND message_id <= 128", (long long)id);
+	assert_int_equal(index_all(b, c), 1); /* they fit together now */
+	q = arena_printf(&b->arena, "SELECT hi FROM search_segments WHERE channel_id = %lld AND lo = 1", (long long)id);
+	assert_int_equal(both_number(b, c, q.p), 256);
+	assert_int_equal(count(b, c, ANN, "another", id), 100);
+	assert_int_equal(count(b, c, ANN, "zzzzz", id), 100);
+}
+
 static int64_t leaves(struct both *b, struct db_conn *c, int64_t id, int64_t lo)
 {
 	return both_number(b, c,
@@ -367,8 +393,6 @@ static void a_page_that_took_too_long_goes_on(struct both *b, struct db_conn *c)
 	query_release(&q);
 }
 
-#define LONG 8192
-
 /* Bodies that take long: its time is looked at between them, not only between rounds. What was matched is never lost
  * nor told twice. */
 static void time_is_over_between_two_bodies(struct both *b, struct db_conn *c)
@@ -454,6 +478,7 @@ int main(void)
 		BOTH(words_parts_and_scripts_are_found),
 		BOTH_FRESH(pages_go_back_in_time_without_a_gap),
 		BOTH(segments_grow_and_all_is_found_by_them),
+		BOTH(long_messages_make_short_segments),
 		BOTH(what_is_erased_or_changed_takes_its_segment_along),
 		BOTH(a_segment_of_what_was_is_not_stored),
 		BOTH_FRESH(only_what_one_may_read_is_found),
