@@ -40,7 +40,13 @@ static const struct sql SQL_SAME = {
 };
 static const struct sql SQL_LOCK = { "SELECT pg_advisory_xact_lock(7310591, ($1::bigint % 2147483647)::int)::text",
 									 "SELECT $1" };
-static const struct sql SQL_NO_WAIT = { "SET LOCAL synchronous_commit TO off", "SELECT 1" };
+/* What a crash takes back is made again. And whoever edits waits for SQL_LOCK with heads locked: a process that has
+ * stopped, or is behind a cut cable, loses it as soon as appends lose theirs. */
+static const struct sql SQL_SHORT = {
+	"SELECT set_config('synchronous_commit', 'off', true), set_config('idle_in_transaction_session_timeout', '5000', "
+	"true), set_config('tcp_user_timeout', '5000', true)",
+	"SELECT 1",
+};
 static const struct sql SQL_CLEAR_LEAVES = { "DELETE FROM search_leaves WHERE channel_id = $1 AND lo BETWEEN $2 AND $3",
 											 NULL };
 static const struct sql SQL_CLEAR = { "DELETE FROM search_segments WHERE channel_id = $1 AND lo BETWEEN $2 AND $3",
@@ -335,7 +341,7 @@ static enum err put(struct db_conn *c, const struct segment *s, bool *stored)
 
 static enum err put_locked(struct db_conn *c, const struct segment *s, bool *stored)
 {
-	enum err e = db_exec(c, &SQL_NO_WAIT, DB_NO_ARGS, NULL); /* what a crash takes back is made again */
+	enum err e = db_exec(c, &SQL_SHORT, DB_NO_ARGS, NULL);
 	if (!e) e = db_exec(c, &SQL_LOCK, DB_ARGS(DB_I64(s->channel_id)), NULL);
 	return e ? e : put(c, s, stored);
 }

@@ -318,6 +318,28 @@ static void a_segment_of_what_was_is_not_stored(struct both *b, struct db_conn *
 	assert_int_equal(count(b, c, ANN, "secret", id), 1);
 }
 
+/* Who edits waits for the lock under which a segment is stored, with heads locked. So whoever holds it and is heard of
+ * no more is dropped as soon as an append is, and not after the minute that other connections have. */
+static void storing_gives_way_in_seconds(struct both *b, struct db_conn *c)
+{
+	const int64_t id = room(b, c, 0);
+	if (db_conn_kind(c) == DB_SQLITE) return;
+	sql(b, c,
+		"CREATE TABLE told (v TEXT);CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO "
+		"told VALUES (current_setting('idle_in_transaction_session_timeout')); RETURN NULL; END $$;CREATE TRIGGER "
+		"tell AFTER INSERT ON search_segments FOR EACH ROW EXECUTE FUNCTION tell()");
+	say_many(b, c, id, 1, 64);
+	assert_true(index_all(b, c) > 0);
+	sql(b, c, "DROP TRIGGER tell ON search_segments;DROP FUNCTION tell");
+	assert_true(both_number(b, c, "SELECT count(*) FROM told") > 0);
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM told WHERE v <> '5s'"), 0);
+	assert_int_equal(both_number(b, c,
+								 "SELECT count(*) FROM pg_settings WHERE name = "
+								 "'idle_in_transaction_session_timeout' AND setting = '60000'"),
+					 1); /* for that transaction only */
+	sql(b, c, "DROP TABLE told");
+}
+
 static void only_what_one_may_read_is_found(struct both *b, struct db_conn *c)
 {
 	int64_t open = room(b, c, 0), joined = room(b, c, 1), gone = room(b, c, 0);
@@ -481,6 +503,7 @@ int main(void)
 		BOTH(long_messages_make_short_segments),
 		BOTH(what_is_erased_or_changed_takes_its_segment_along),
 		BOTH(a_segment_of_what_was_is_not_stored),
+		BOTH(storing_gives_way_in_seconds),
 		BOTH_FRESH(only_what_one_may_read_is_found),
 		BOTH(times_bound_it),
 		BOTH(a_page_that_took_too_long_goes_on),
