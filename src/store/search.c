@@ -160,7 +160,7 @@ static void pick(struct searching *s, struct round *r)
 
 static enum err look(struct searching *s, struct round *r)
 {
-	struct span **unknown = arena_array(s->a, struct span *, r->n + 1);
+	struct span *unknown[SPANS_MOST];
 	size_t n = 0;
 	for (size_t i = 0; i < r->n; i++)
 		if (r->picked[i]->segment && !r->picked[i]->looked) unknown[n++] = r->picked[i];

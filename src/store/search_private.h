@@ -38,6 +38,7 @@ struct searching {
 	struct span_list spans;
 	struct gram_range ranges[SEARCH_RANGES];
 	size_t n_ranges;
+	struct places *got; /* of a round, for each of its spans and ranges; used again */
 	struct {
 		struct found *p;
 		size_t n, cap;
@@ -56,7 +57,7 @@ static inline bool found_after(const struct found *x, const struct found *y)
 
 /* ---- search_spans.c */
 enum err spans_open(struct searching *s); /* what there is to be read, cut down to what was asked for */
-/* For each of picked[]: which of its messages may match, by the index. */
+/* For each of picked[], SPANS_MOST of them at most: which of its messages may match, by the index. */
 enum err spans_look(struct searching *s, struct span *const *picked, size_t n);
 
 /* ---- search_snippet.c */

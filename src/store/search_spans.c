@@ -1,5 +1,6 @@
 /* Where to look: the channels that one may read, cut into segments of the index and what lies between them. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/channel.h"
 #include "store/search_private.h"
@@ -269,7 +270,9 @@ enum err spans_look(struct searching *s, struct span *const *picked, size_t n)
 	struct db_rows rows;
 	struct buf b;
 	struct db_value v;
-	struct places *got = arena_array(s->a, struct places, n * s->n_ranges + 1);
+	if (!s->got) s->got = arena_array(s->a, struct places, SPANS_MOST * s->n_ranges + 1);
+	memset(s->got, 0, n * s->n_ranges * sizeof *s->got);
+	struct places *got = s->got;
 	list_begin(&b);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < s->n_ranges; k++)

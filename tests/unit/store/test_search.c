@@ -480,6 +480,34 @@ static void snippets_show_where(struct both *b, struct db_conn *c)
 	assert_int_equal(x->page.items[0].n_snippet, 1);
 }
 
+/* A word that is nowhere, over many segments and so many rounds: they share their memory. */
+static void many_rounds_take_no_more_than_one(struct both *b, struct db_conn *c)
+{
+	const int64_t id = room(b, c, 0);
+	const int n = 4000;
+	struct arena a;
+	struct query q;
+	struct search_page page;
+	const struct actor who = { .user_id = ANN, .role = USER_MEMBER };
+	const struct search_ask ask = { &q, id, STR_NONE, 10, 20000 };
+	const char *why;
+	sql(b, c,
+		"INSERT INTO search_segments (channel_id, lo, hi, first_at, last_at) WITH RECURSIVE k (i) AS (SELECT 0 UNION "
+		"ALL SELECT i + 1 FROM k WHERE i < %d) SELECT %lld, i * 64 + 1, i * 64 + 64, 1000 + i, 1000 + i FROM k;UPDATE "
+		"heads SET last_id = %d, last_seq = %d, rev = %d, last_at = 9000 WHERE channel_id = %lld",
+		n - 1, (long long)id, n * 64, n * 64, n * 64, (long long)id);
+	arena_init(&a);
+	query_init(&q);
+	both_must(query_parse(&q, &a, STR("nowhere to be found"), &why));
+	both_must(search_read(c, &a, &who, &ask, &page));
+	assert_true(page.n == 0 && !page.next.p);
+	assert_true(a.used < 1024 * 1024); /* each round of its own: eight times as much */
+	query_release(&q);
+	arena_release(&a);
+	sql(b, c, "DELETE FROM search_segments WHERE channel_id = %lld", (long long)id);
+	sql(b, c, "UPDATE heads SET deleted_at = 7 WHERE channel_id = %lld", (long long)id);
+}
+
 static void one_pod_at_a_time_makes_it(struct both *b, struct db_conn *c)
 {
 	bool mine;
@@ -509,6 +537,7 @@ int main(void)
 		BOTH(a_page_that_took_too_long_goes_on),
 		BOTH(time_is_over_between_two_bodies),
 		BOTH(snippets_show_where),
+		BOTH(many_rounds_take_no_more_than_one),
 		BOTH(one_pod_at_a_time_makes_it),
 	};
 	return both_main(cases, countof(cases));
