@@ -5,12 +5,9 @@
 #include "base/fault.h"
 #include "base/id.h"
 #include "base/random.h"
-#include "store/account.h"
 #include "store/append_react.h"
 #include "store/epoch.h"
 #include "store/rows.h"
-
-#define SERVER ((int64_t)-1) /* the actor of a change that is by nobody */
 
 /* ---- what can be asked for */
 
@@ -27,8 +24,7 @@ static const struct kind {
 	[CHANGE_ROLE] = { write_role, true },        [CHANGE_BAN] = { write_ban, true },
 	[CHANGE_TOPIC] = { write_topic, false },     [CHANGE_CHANNEL] = { write_channel, false },
 	[CHANGE_DELETED] = { write_deleted, false }, [CHANGE_USER] = { write_person, true },
-	[CHANGE_RETAIN] = { write_retain, false },
-	[CHANGE_SERVER] = { write_server, false },
+	[CHANGE_RETAIN] = { write_retain, false },   [CHANGE_SERVER] = { write_server, false },
 };
 
 /* ---- heads */
@@ -321,69 +317,6 @@ static enum err change_run(struct append_tx *tx, struct change *c, const struct 
 	return OK;
 }
 
-static bool is_verdict(enum err e)
-{
-	return e == ERR_UNAUTHENTICATED || e == ERR_SESSION_REVOKED;
-}
-
-static enum err read_sessions(struct append_tx *tx, const struct credential *const *creds, const size_t *of, size_t n)
-{
-	struct actor *actors = arena_array(tx->a, struct actor, n + 1);
-	enum err *verdicts = arena_array(tx->a, enum err, n + 1), e = OK;
-	if (n > 1 && db_conn_kind(tx->c) == DB_POSTGRES)
-		e = session_actors(tx->c, tx->a, creds, n, tx->now_ms, actors, verdicts);
-	else
-		for (size_t i = 0; i < n && !e; i++) {
-			verdicts[i] = session_actor(tx->c, creds[i], tx->now_ms, &actors[i]);
-			if (verdicts[i] && !is_verdict(verdicts[i])) e = verdicts[i];
-		}
-	for (size_t i = 0; i < n && !e; i++) tx->actors[of[i]] = actors[i], tx->b->changes[of[i]]->err = verdicts[i];
-	return e;
-}
-
-static const struct sql SQL_ROLE_OF = { "SELECT role FROM users WHERE user_id = $1", NULL };
-
-static void role_take(const struct db_rows *r, void *arg)
-{
-	*(enum user_role *)arg = (enum user_role)db_i64(r, 0);
-}
-
-/* Without a session, as whoever they are by now. */
-static enum err read_user(struct append_tx *tx, int64_t user_id, struct actor *out)
-{
-	*out = (struct actor){ .user_id = user_id, .role = USER_GUEST, .scopes = SCOPE_ALL };
-	enum err e = db_one(tx->c, &SQL_ROLE_OF, DB_ARGS(DB_I64(user_id)), role_take, &out->role);
-	return e == ERR_NOT_FOUND ? OK : e;
-}
-
-static enum err read_actors(struct append_tx *tx)
-{
-	enum err e = OK;
-	const struct credential **creds = arena_array(tx->a, const struct credential *, tx->b->n);
-	size_t *of = arena_array(tx->a, size_t, tx->b->n), n = 0;
-	tx->actors = arena_array(tx->a, struct actor, tx->b->n);
-	for (size_t i = 0; i < tx->b->n; i++) {
-		struct change *c = tx->b->changes[i];
-		struct tx_channel *ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
-		c->err = OK, c->fields = c->before = c->also = NULL, c->repeated = c->bare = c->quiet = false, c->left_rev = 0;
-		if (ch && ch->skipped) {
-			c->err = ERR_SKIPPED;
-			continue;
-		}
-		if (c->as_user) {
-			e = read_user(tx, c->as_user, &tx->actors[i]);
-			if (e) return e;
-			continue;
-		}
-		if (c->by_server) {
-			tx->actors[i].user_id = SERVER;
-			continue;
-		}
-		creds[n] = &c->credential, of[n++] = i;
-	}
-	return read_sessions(tx, creds, of, n);
-}
-
 static enum err write_heads(struct append_tx *tx)
 {
 	enum err e = OK;
@@ -432,7 +365,7 @@ enum err append_tx_run(struct append_tx *tx)
 		return ERR_EPOCH_CHANGED;
 	}
 	if (!e) e = read_clock(tx);
-	if (!e) e = read_actors(tx);
+	if (!e) e = tx_actors_read(tx);
 	if (e) return e;
 	e = gather_people(tx);
 	if (!e) e = people_lock(tx);

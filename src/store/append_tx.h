@@ -42,6 +42,9 @@ struct append_tx {
 enum err append_tx_run(struct append_tx *tx);
 void append_tx_release(struct append_tx *tx);
 
+/* Fills tx->actors. Whose session has ended has the verdict in c->err, and no user_id. append_actor.c */
+enum err tx_actors_read(struct append_tx *tx);
+
 /* ---- for those who write one kind of change. They return the database's error; a verdict goes into c->err, before
  * anything is written. */
 struct tx_ask {

@@ -178,7 +178,8 @@ static void roles(void **state)
 	struct ask *q = about(g, 2, CHANGE_ROLE, ch, 3);
 	q->change.role = CHANNEL_OP;
 	must(ask_do(q));
-	assert_true(says(q, "\"change\":\"role\",\"actor_id\":2,\"user_id\":3,\"role\":\"op\",\"voice\":false,\"muted_until\":null}"));
+	assert_true(says(
+		q, "\"change\":\"role\",\"actor_id\":2,\"user_id\":3,\"role\":\"op\",\"voice\":false,\"muted_until\":null}"));
 	assert_int_equal(q->change.user_rev, user_rev(g, 3));
 	ask_free(q);
 	q = about(g, 2, CHANGE_ROLE, ch, 3);
