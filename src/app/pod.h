@@ -32,13 +32,14 @@ struct pod {
 	struct append *append;
 	struct markers *markers; /* app/marker.h */
 	struct hub *hub;
+	struct shares *searchers; /* app/share.h: of the lane `slow` */
 	struct reactor **reactors;
 	size_t n_reactors;
 	bool local; /* listens on loopback only and has no PUBLIC_URL (security: First run) */
 	uint8_t jwt_key[64], jwt_key_previous[64];
 	size_t jwt_key_n, jwt_key_previous_n;
 	_Atomic int64_t searches, searches_cut, search_scanned; /* counted on their lane */
-	_Atomic bool ready; /* serving: not starting, not draining */
+	_Atomic bool ready;                                     /* serving: not starting, not draining */
 	_Atomic bool draining;
 	int64_t started_ms;
 };

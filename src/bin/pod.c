@@ -9,6 +9,7 @@
 #include "app/purge.h"
 #include "app/register.h"
 #include "app/retention.h"
+#include "app/share.h"
 #include "app/sweeper.h"
 #include "base/cpus.h"
 #include "base/log.h"
@@ -76,6 +77,7 @@ static void open_lanes(struct process *p)
 	pod->read = make_lane(p, "read", (int)c->read_threads, 0, db_read);
 	pod->sync = make_lane(p, "sync", (int)c->sync_threads, 0, db_read);
 	pod->cpu = make_lane(p, "cpu", cpus_granted(""), 0, NULL);
+	pod->searchers = shares_create();
 	pod->slow = make_lane(p, "slow", (int)c->slow_threads, 0, db_read);
 	p->append_lane = sqlite ? pod->write : make_lane(p, "append", 1, 0, db_append);
 	log_event(LOG_INFO, "process.lanes_opened",
@@ -425,6 +427,7 @@ static void close_reactors(struct process *p)
 	for (size_t i = 0; p->running && i < pod->n_reactors; i++) reactor_join(pod->reactors[i]);
 	if (pod->hub) hub_ask_no_more(pod->hub);
 	for (size_t i = 0; i < p->n_lanes; i++) lane_destroy(p->lanes[i]);
+	if (pod->searchers) shares_destroy(pod->searchers);
 	if (pod->markers) markers_destroy(pod->markers);
 	if (p->pulse) pulse_destroy(p->pulse);
 	if (p->sweeper) sweeper_stop(p->sweeper);

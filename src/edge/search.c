@@ -1,6 +1,7 @@
 /* The query is kept as text until the lane has the job: its words' memory is taken and given back there. */
 #include "edge/search.h"
 
+#include "app/share.h"
 #include "codec/codec.h"
 #include "edge/me.h"
 #include "store/search.h"
@@ -83,6 +84,22 @@ static void count(struct pod *pod, const struct search_page *p, size_t limit)
 	if (p->next.p && p->n < limit) atomic_fetch_add(&pod->searches_cut, 1);
 }
 
+/* One person's searches never have the lane to themselves for long. */
+static enum err read_in_turn(struct request *q, struct db_conn *c, const struct search_ask *ask,
+							 struct search_page *page)
+{
+	struct shares *shares = q->pod->searchers;
+	int64_t began_ms = clock_monotonic_ns(&clock_real) / 1000000, retry_ms;
+	if (!shares_take(shares, q->actor.user_id, began_ms, ask->for_ms, &retry_ms)) {
+		q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+		return ERR_RATE_LIMITED;
+	}
+	enum err e = search_read(c, &q->arena, &q->actor, ask, page);
+	int64_t took_ms = clock_monotonic_ns(&clock_real) / 1000000 - began_ms;
+	shares_give(shares, q->actor.user_id, ask->for_ms - took_ms);
+	return e;
+}
+
 enum err search_run(struct request *q, struct db_conn *c)
 {
 	const struct search_call *call = q->in;
@@ -96,7 +113,7 @@ enum err search_run(struct request *q, struct db_conn *c)
 										.cursor = call->page.cursor,
 										.limit = (size_t)call->page.limit,
 										.for_ms = q->pod->config->search_ms };
-		e = search_read(c, &q->arena, &q->actor, &ask, &page);
+		e = read_in_turn(q, c, &ask, &page);
 		if (!e) {
 			count(q->pod, &page, ask.limit);
 			reply(q, &page);

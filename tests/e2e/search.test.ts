@@ -40,7 +40,7 @@ describe.each(backends)('search on $name', ({ start }) => {
   let made = 0;
 
   beforeAll(async () => {
-    server = await start({ LINNET_SEARCH_INDEX_MS: '50' });
+    server = await start({ LINNET_SEARCH_INDEX_MS: '50', LINNET_SEARCH_MS: '10000' });
     ann = await person(server.api(), 'ann');
     bob = await person(server.api(), 'bob');
     eve = await person(server.api(), 'eve');
@@ -210,7 +210,12 @@ describe.each(backends)('search on $name', ({ start }) => {
 });
 
 describe('two pods', () => {
-  const env = { LINNET_SEARCH_INDEX_MS: '50', LINNET_SEARCH_LEASE_MS: '1000', LINNET_RATE_SEARCH: '1/h:100' };
+  const env = {
+    LINNET_SEARCH_INDEX_MS: '50',
+    LINNET_SEARCH_LEASE_MS: '1000',
+    LINNET_SEARCH_MS: '10000',
+    LINNET_RATE_SEARCH: '1/h:100',
+  };
   let pods: [Server, Server];
   let ann: Person;
   let there: Api;
