@@ -138,11 +138,11 @@ static const struct held *root_of(const struct shelf *s, const struct letter *e)
 	return NULL;
 }
 
-static void letter_send(struct client *k, int slot, struct letter *e)
+static void letter_send(struct client *k, int slot, struct letter *e, const struct held *root)
 {
 	struct request r = { .kind = CHANGE_MESSAGE, .channel_id = channel_at(slot), .number = e->nonce };
-	if (e->root) {
-		r.thread_id = root_of(&k->shelves[slot], e)->message_id;
+	if (root) {
+		r.thread_id = root->message_id;
 		r.in_channel = e->nonce % 3 == 0;
 		r.epoch = k->shelves[slot].epoch;
 	}
@@ -180,8 +180,8 @@ static void send_some(struct client *k, int slot)
 	for (size_t i = 0; i < s->outbox.n && (int)i < k->pipeline; i++) {
 		struct letter *e = &s->outbox.p[i];
 		bool due = e->waiting ? now - e->sent_ns > ANSWER_NS : now >= e->again_ns;
-		if (due && e->root && !root_of(s, e)) continue; /* is being loaded, or will be given up */
-		if (due) letter_send(k, slot, e);
+		const struct held *root = due && e->root ? root_of(s, e) : NULL;
+		if (due && (root || !e->root)) letter_send(k, slot, e, root); /* else it is being loaded, or will be given up */
 	}
 }
 
