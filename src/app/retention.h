@@ -1,6 +1,6 @@
-/* Keeps what is older than LINNET_RETENTION_DAYS from growing: now and then it looks for channels whose beginning is too
- * old, raises what they keep through the append, and deletes the rows below in slices (store/retention.h). Every process
- * has one; the database lets one delete at a time. reactor */
+/* Keeps what is older than LINNET_RETENTION_DAYS from growing: now and then it looks for channels whose beginning is
+ * too old, raises what they keep through the append, and deletes the rows below in slices (store/retention.h). Every
+ * process has one; the database lets one delete at a time. reactor */
 #ifndef LINNET_APP_RETENTION_H
 #define LINNET_APP_RETENTION_H
 #include "app/append.h"
@@ -17,6 +17,6 @@ struct retention_options {
 };
 struct retention *retention_create(const struct retention_options *o);
 void retention_close(struct retention *t); /* any thread: it submits no more; before append_destroy() */
-void retention_stop(struct retention *t); /* append and lane have ended, its reactor has stopped and is still there */
+void retention_stop(struct retention *t);  /* append and lane have ended, its reactor has stopped and is still there */
 void retention_destroy(struct retention *t);
 #endif

@@ -8,6 +8,6 @@
 bool file_copy(const char *from, const char *to); /* a new file, 0600, on disk; removed if it fails */
 bool file_sync(const char *path);
 bool dir_sync(const char *path);
-bool file_rename(const char *from, const char *to); /* a file or directory; on disk. Never over another */
+bool file_rename(const char *from, const char *to);  /* a file or directory; on disk. Never over another */
 bool file_replace(const char *from, const char *to); /* a file, over whatever is there; on disk */
 #endif

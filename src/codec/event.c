@@ -36,7 +36,8 @@ static void put_frame(struct json_out *o, const struct event_fields *f)
 		json_key(o, "message"), codec_message(o, f->message);
 	else if (f->message_id && f->changed_rev)
 		json_field_i64(o, "changed_rev", f->changed_rev);
-	if (f->kind == CHANGE_MESSAGE && f->message && f->message->thread_id) codec_root(o, f->message->thread_id, &f->message->thread);
+	if (f->kind == CHANGE_MESSAGE && f->message && f->message->thread_id)
+		codec_root(o, f->message->thread_id, &f->message->thread);
 	if (f->user) json_key(o, "user"), codec_user(o, f->user);
 	put_data(o, f->data);
 	json_close(o, '}');

@@ -15,6 +15,7 @@ enum err migrate_up(struct db_conn *c, const struct migration *list, size_t n, i
 /* The contracting ones as well (their name begins with "contract_"): on an operator's word, once no older binary runs.
  */
 enum err migrate_contract(struct db_conn *c, const struct migration *list, size_t n, int *applied);
-/* How many of the list are not applied (contracting ones apart), and how many were that it does not know. Reads only. */
+/* How many of the list are not applied (contracting ones apart), and how many were that it does not know. Reads only.
+ */
 enum err migrate_state(struct db_conn *c, const struct migration *list, size_t n, int *missing, int *unknown);
 #endif

@@ -5,9 +5,9 @@
  *
  * - AUTH: none: no session is looked for; session: its row is read as the first statement of the job
  * - SCOPE: read, write, manage, admin, own (under /auth: never by a token)
- * - LANE: read, write, slow (searches), cpu (for hashing passwords: `run` gets no connection; a session is checked on the read lane
- *   first), inline (run on the reactor, no connection), start (take is the whole: it calls request_finish later, unless
- *   it returns an error)
+ * - LANE: read, write, slow (searches), cpu (for hashing passwords: `run` gets no connection; a session is checked on
+ * the read lane first), inline (run on the reactor, no connection), start (take is the whole: it calls request_finish
+ * later, unless it returns an error)
  * - BODY: none (what comes is thrown away), json, json_may (or nothing at all), form (JSON or
  *   application/x-www-form-urlencoded)
  * - RATE: requests, login, register, messages, search, none

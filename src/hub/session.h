@@ -77,10 +77,10 @@ struct session {
 	uint32_t device;         /* its number among the devices of the pod */
 	uint64_t history, epoch; /* in which it was opened */
 	uint32_t next_gen;
-	int64_t user_rev; /* it was told everything up to it, */
-	int64_t list_rev; /* by lists up to this one */
+	int64_t user_rev;   /* it was told everything up to it, */
+	int64_t list_rev;   /* by lists up to this one */
 	int64_t list_least; /* the one that is asked for, or told, is too old if it is below: they left a channel since */
-	int64_t rows_rev; /* its ready had all that was listed, up to this one */
+	int64_t rows_rev;   /* its ready had all that was listed, up to this one */
 	int64_t drain_at_ms;
 	int64_t replay_left;       /* events that its hello may still replay */
 	struct hello *hello;       /* until ready */
@@ -119,9 +119,9 @@ void session_gone(struct session *s, int64_t channel_id);                     /*
 void session_stream_ended(struct session *s, const struct event *e); /* was given the last event of its stream */
 /* Its membership ended at this rev, of which the stream does not tell: nothing beyond it is given. */
 void session_stream_ends(struct sub *sub, int64_t rev);
-void session_park(struct session *s);                                /* past the soft limit: keeps positions only */
-void session_detach(struct session *s);                              /* from all channels; keeps the positions */
-void session_refresh(struct session *s);                             /* its list is read again */
+void session_park(struct session *s);    /* past the soft limit: keeps positions only */
+void session_detach(struct session *s);  /* from all channels; keeps the positions */
+void session_refresh(struct session *s); /* its list is read again */
 void session_forget_hello(struct session *s);
 void session_reattach(struct sub *sub); /* from its position, membership included */
 void session_unbusy(struct session *s);

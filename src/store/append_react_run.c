@@ -333,7 +333,8 @@ static enum err run_turns(struct run *r)
 		struct tx_ask q;
 		tx_ask_begin(&q, r->tx, r->changes[i], &r->actors[i], &t->me);
 		q.permit.blocked = t->blocked;
-		q.permit.message = p->there && t->me.member && p->message_id >= t->me.first_id && p->message_id > q.ch->row.min_id;
+		q.permit.message =
+			p->there && t->me.member && p->message_id >= t->me.first_id && p->message_id > q.ch->row.min_id;
 		q.permit.own_message = p->author_id == r->actors[i].user_id;
 		q.permit.message_deleted = p->deleted;
 		if (!tx_other_epoch(&q) && react_permitted(&q)) e = take_turn(r, &q, t);

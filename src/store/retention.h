@@ -13,7 +13,8 @@
 struct retention_due { /* up to which rev everything is old enough */
 	int64_t channel_id, rev;
 };
-/* The next channels behind `after` whose oldest row is a day older than `upto_ms`: each is raised once a day at most. */
+/* The next channels behind `after` whose oldest row is a day older than `upto_ms`: each is raised once a day at most.
+ */
 enum err retention_find(struct db_conn *c, int64_t upto_ms, int64_t after, struct retention_due *out, size_t most,
 						size_t *n);
 /* *more: there may be another slice. One process at a time: nothing is done while another is at it. */

@@ -25,9 +25,11 @@ enum scope {
 /* Rows of another table that name a message; what retention has taken may be named for a while. */
 #define BELONGS(table, key)                                                                                            \
 	"SELECT 'message ' || " N("t." key) " || ' is named by " table ", and is not there' FROM " table                   \
-	" t WHERE t.channel_id = $1 AND t." key " > $2 AND t." key " <= $3 AND t." key " > (SELECT h.min_id FROM heads h " \
-	"WHERE h.channel_id = $1) AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.channel_id = t.channel_id AND "         \
-	"m.message_id = t." key ")"
+										" t WHERE t.channel_id = $1 AND t." key " > $2 AND t." key " <= $3 AND t." key \
+										" > (SELECT h.min_id FROM heads h "                                            \
+										"WHERE h.channel_id = $1) AND NOT EXISTS (SELECT 1 FROM messages m WHERE "     \
+										"m.channel_id = t.channel_id AND "                                             \
+										"m.message_id = t." key ")"
 /* Each channel of a table is found by one step through its key. */
 #define STRAY(table)                                                                                                   \
 	"WITH RECURSIVE s (id) AS (SELECT min(channel_id) FROM " table                                                     \

@@ -1,6 +1,6 @@
-/* Who may do what in a channel, to be read: a row for each act, kind of channel and state, a letter for each standing of
- * who asks. Outside it: a member of the server, a guest, an admin. In it: a guest, a plain member, one with voice, an
- * operator, an owner, and an admin of the server who is a plain member.
+/* Who may do what in a channel, to be read: a row for each act, kind of channel and state, a letter for each standing
+ * of who asks. Outside it: a member of the server, a guest, an admin. In it: a guest, a plain member, one with voice,
+ * an operator, an owner, and an admin of the server who is a plain member.
  *
  *   y yes   u yes, and the audit keeps it   n yes, but nothing changes
  *   - not_allowed   o not_member   h not_found   l rate_limited   c conflict */
