@@ -1,5 +1,5 @@
-/* The load generator: `load fanout|idle|sends|comeback|heads|search|cold|storm|channels OPTIONS`, each printing one
- * line of JSON a result. Traffic goes to 127.0.0.1 only; every loop is bounded in count and time. */
+/* The load generator: `load fanout|idle|sends|comeback|heads|search|cold|storm|channels|history OPTIONS`, each printing
+ * one line of JSON a result. Traffic goes to 127.0.0.1 only; every loop is bounded in count and time. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "comeback.h"
 #include "fanout.h"
 #include "heads.h"
+#include "history.h"
 #include "idle.h"
 #include "options.h"
 #include "searches.h"
@@ -23,7 +24,8 @@ int main(int argc, char **argv)
 		void (*run)(const struct options *o);
 	} commands[] = { { "fanout", fanout_run },     { "idle", idle_run },   { "sends", sends_run },
 					 { "comeback", comeback_run }, { "heads", heads_run }, { "channels", channels_run },
-					 { "search", searches_run },   { "cold", cold_run },   { "storm", storm_run } };
+					 { "search", searches_run },   { "cold", cold_run },   { "storm", storm_run },
+					 { "history", history_run } };
 	struct options o;
 	signal(SIGPIPE, SIG_IGN);
 	log_setup(LOG_WARN, "load", "");
@@ -34,7 +36,7 @@ int main(int argc, char **argv)
 		commands[i].run(&o);
 		return 0;
 	}
-	printf("load fanout|idle|sends|comeback|heads|search|cold|storm|channels OPTIONS\n");
+	printf("load fanout|idle|sends|comeback|heads|search|cold|storm|channels|history OPTIONS\n");
 	options_help();
 	return argc > 1 && !strcmp(argv[1], "--help") ? 0 : 2;
 }

@@ -182,6 +182,30 @@ static void search_report(void)
 	search_part("postgres", &titled);
 }
 
+/* ---- history */
+static void history_line(const char *part, const char *kind, bool *titled)
+{
+	struct key k = { "history", part, kind, 0, 0, 0 };
+	int rounds;
+	double p99 = median(&k, "p99_ms", &rounds);
+	if (!rounds) return;
+	if (!*titled)
+		printf("\nPages of 50 messages over HTTP, one at a time\n%-9s %-10s %7s %9s %10s %9s %9s %9s\n", "", "",
+			   "rounds", "pages", "bytes", "p50 ms", "p99 ms", "most ms");
+	*titled = true;
+	printf("%-9s %-10s %7d %9.0f %10.0f %9.1f %9.1f %9.1f\n", part, kind, rounds, median(&k, "queries", NULL),
+		   median(&k, "page_bytes", NULL), median(&k, "p50_ms", NULL), p99, median(&k, "most_ms", NULL));
+}
+
+static void history_report(void)
+{
+	static const char *const parts[] = { "sqlite", "postgres" }, *const kinds[] = { "newest", "around", "before",
+																					"time" };
+	bool titled = false;
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < 4; k++) history_line(parts[i], kinds[k], &titled);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) fail("report FILE...");
@@ -192,6 +216,7 @@ int main(int argc, char **argv)
 	idle_report();
 	cluster_report();
 	search_report();
+	history_report();
 	for (size_t i = 0; i < results.n; i++) json_decref(results.rows[i]);
 	return 0;
 }

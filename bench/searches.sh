@@ -55,6 +55,7 @@ bench_search()
 		fi
 		serve_start "$dir"
 		load "$out" search --port "$port" --tokens "$dir/tokens" --queries $queries --label $database
+		load "$out" history --port "$port" --tokens "$dir/tokens" --queries $((5 * queries)) --label $database
 		server_stop
 		unset DATABASE_URL
 	done
