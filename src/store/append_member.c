@@ -1,6 +1,7 @@
 /* Who is in a channel: join, add, leave, kick, role. A row of somebody who has left stays, so that the person's list
  * can say so; whoever comes back finds it. */
 #include "store/append_tx.h"
+#include "store/indexed.h"
 #include "store/invite.h"
 
 static const struct sql SQL_JOIN = {
@@ -30,9 +31,7 @@ static const struct sql SQL_COUNT = {
 	"m.channel_id > 0 AND m.left_rev IS NULL AND h.kind <> $2 AND h.deleted_at IS NULL",
 	NULL,
 };
-static const struct sql SQL_OTHER_OWNER = {
-	"SELECT 1 FROM members WHERE channel_id = $1 AND user_id <> $2 AND role = 2 AND left_rev IS NULL LIMIT 1", NULL
-};
+static const struct sql SQL_OTHER_OWNER = { OTHER_CHANNEL_OWNER("$1", "$2"), NULL };
 
 static enum err there_is(struct tx_ask *q, const struct sql *sql, struct db_args args, bool *out)
 {

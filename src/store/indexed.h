@@ -2,6 +2,7 @@
  * They stand here so that a test explains the very words that run (tests/unit/store/test_indexed.c). */
 #ifndef LINNET_STORE_INDEXED_H
 #define LINNET_STORE_INDEXED_H
+#include "model/channel.h"
 #include "model/user.h"
 #include "store/rows.h"
 
@@ -27,6 +28,12 @@
 	"SELECT 1 FROM users WHERE role = 3 AND user_id <> " user_id                                                       \
 	" AND deleted_at IS NULL AND deactivated_at IS NULL AND bot = 0 LIMIT 1"
 _Static_assert(USER_OWNER == 3, "as users_owners has it");
+
+/* members_owners, by `+ 0` and not by the table's own key. 2 is CHANNEL_OWNER. */
+#define OTHER_CHANNEL_OWNER(channel, user_id)                                                                          \
+	"SELECT 1 FROM members WHERE channel_id + 0 = " channel " AND user_id <> " user_id                                 \
+	" AND role = 2 AND left_rev IS NULL LIMIT 1"
+_Static_assert(CHANNEL_OWNER == 2, "as members_owners has it");
 
 /* channels_dm_maker */
 #define DMS_MADE(user_id) "SELECT count(*) FROM channels WHERE created_by = " user_id " AND dm_key IS NOT NULL"
