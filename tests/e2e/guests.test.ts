@@ -1,0 +1,114 @@
+// Guests see their channels and the people in them, and nothing else.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Person, person } from './lib/api.ts';
+import { attach, connect, settle } from './lib/socket.ts';
+import { type Stage, stages } from './lib/stage.ts';
+import type { Channel, List, MessagePage, User } from './lib/types.ts';
+
+describe.each(stages)('guests on $name', ({ open }) => {
+  let stage: Stage;
+  let root: Person; // owns the server
+  let ann: Person; // shares a channel with the guest
+  let eve: Person; // shares none
+  let gus: Person; // the guest
+  let lounge: number;
+  let other: number; // a public channel without the guest
+
+  beforeAll(async () => {
+    stage = await open();
+    root = await person(stage.here.api(), 'root');
+    ann = await person(stage.here.api(), 'ann');
+    eve = await person(stage.there.api(), 'eve');
+    gus = await person(stage.there.api(), 'gus');
+    lounge = (await ann.api.channel('lounge')).id;
+    other = (await eve.api.channel('elsewhere')).id;
+    await gus.api.ok('channel_join', { path: { id: lounge } }, 200);
+    const general = (await root.api.ok<List<Channel>>('channel_browse', { query: { q: 'general' } }))
+      .items[0] as Channel;
+    await gus.api.ok('channel_leave', { path: { id: general.id } }, 204);
+    const id = gus.user.id;
+    await stage.sql(`UPDATE users SET role = 0 WHERE user_id = ${id}`);
+    await stage.sql(`DELETE FROM members WHERE channel_id = 0 AND user_id = ${id}`);
+    await stage.sql('UPDATE heads SET member_count = member_count - 1 WHERE channel_id = 0');
+  });
+  afterEach(settle);
+  afterAll(() => stage?.stop());
+
+  test('they read, write and react where they are', async () => {
+    const g = await attach(stage.there, { token: gus.signed.access_token }, lounge);
+    const again = await connect(stage.there, { token: gus.signed.access_token });
+    expect(again.ready.channels.map((c) => c.id)).toEqual([lounge]);
+    const theirs = await ann.api.send(lounge, 'welcome');
+    await g.reach(lounge, theirs.rev);
+    const mine = await gus.api.send(lounge, 'thank you', { reply_to: theirs.message_id });
+    await gus.api.ok('reaction_put', { path: { id: lounge, message_id: theirs.message_id, emoji: '👍' } });
+    await gus.api.ok('message_patch', { path: { id: lounge, message_id: mine.message_id }, body: { body: 'thanks' } });
+    const page = await gus.api.ok<MessagePage>('message_list', { path: { id: lounge } });
+    expect(page.items.map((m) => m.body)).toEqual(['welcome', 'thanks']);
+    expect((await gus.api.ok<List<Channel>>('channel_list')).items.map((c) => c.id)).toEqual([lounge]);
+    await gus.api.refused(403, 'not_allowed', 'pin_put', { path: { id: lounge, message_id: theirs.message_id } });
+    await gus.api.refused(403, 'not_allowed', 'channel_patch', { path: { id: lounge }, body: { topic: 'mine' } });
+  });
+
+  test('they neither browse, join nor make channels, and channel 0 is not there', async () => {
+    await gus.api.refused(403, 'not_allowed', 'channel_browse');
+    await gus.api.refused(403, 'not_allowed', 'channel_create', { body: { name: 'of-a-guest' } });
+    for (const id of [other, 0, 987_654]) {
+      for (const op of [
+        'channel_get',
+        'channel_join',
+        'message_list',
+        'member_list',
+        'change_list',
+        'pin_list',
+        'ban_list',
+      ])
+        await gus.api.refused(404, 'not_found', op, {
+          path: { id },
+          ...(op === 'change_list' ? { query: { since_rev: 0 } } : {}),
+        });
+      const body = { nonce: 'a3c1b1b0-0000-4000-8000-000000000001', body: 'x' };
+      await gus.api.refused(404, 'not_found', 'message_create', { path: { id }, body });
+      await gus.api.refused(404, 'not_found', 'channel_delete', { path: { id } });
+      await gus.api.refused(404, 'not_found', 'user_list', { query: { channel_id: id } });
+    }
+  });
+
+  test('they know the people of their channels only', async () => {
+    const names = async (query: object): Promise<string[]> =>
+      (await gus.api.ok<List<User>>('user_list', { query: { ...query } })).items.map((u) => u.username);
+    expect(await names({})).toEqual(['ann', 'gus']);
+    expect(await names({ q: 'e' })).toEqual([]);
+    expect(await names({ ids: `${eve.user.id},${ann.user.id},${root.user.id}` })).toEqual(['ann']);
+    await gus.api.ok('user_get', { path: { id: ann.user.id } }, 200);
+    for (const p of [eve, root]) await gus.api.refused(404, 'not_found', 'user_get', { path: { id: p.user.id } });
+    const g = await attach(stage.there, { token: gus.signed.access_token }, lounge);
+    const seen = await g.request({ op: 'watch', user_ids: [ann.user.id, eve.user.id, root.user.id] });
+    expect(Object.keys(seen.states as object)).toEqual([String(ann.user.id)]);
+  });
+
+  test('their direct messages are with people of their channels', async () => {
+    const refused = (ids: number[]): Promise<unknown> =>
+      gus.api.refused(404, 'not_found', 'dm_create', { body: { user_ids: ids } });
+    await refused([eve.user.id]);
+    await refused([ann.user.id, eve.user.id]); // all of them
+    await refused([987_654]); // the same as for nobody
+    const made = await gus.api.ok<Channel>('dm_create', { body: { user_ids: [ann.user.id] } }, 201);
+    await gus.api.send(made.id, 'between us');
+    await gus.api.ok<Channel>('dm_create', { body: { user_ids: [] } }, 201); // notes to oneself
+    // Who writes to a guest is somebody they know from then on.
+    const from = await eve.api.ok<Channel>('dm_create', { body: { user_ids: [gus.user.id] } }, 201);
+    await eve.api.send(from.id, 'hello');
+    await gus.api.send(from.id, 'who are you?');
+    await gus.api.ok('user_get', { path: { id: eve.user.id } }, 200);
+  });
+
+  test('what was deleted is no channel in common', async () => {
+    const { id } = await root.api.channel('short-lived');
+    await root.api.ok('member_put', { path: { id, user_id: gus.user.id }, body: {} }, 204);
+    await gus.api.ok('user_get', { path: { id: root.user.id } }, 200);
+    await root.api.ok('channel_delete', { path: { id } }, 204);
+    await gus.api.refused(404, 'not_found', 'user_get', { path: { id: root.user.id } });
+    await gus.api.refused(404, 'not_found', 'dm_create', { body: { user_ids: [root.user.id] } });
+  });
+});
