@@ -419,6 +419,15 @@ void client_command(struct client *k, enum change_kind kind, int64_t channel_id,
 	link_request(k->link, &r);
 }
 
+bool client_moderate(struct client *k, struct request *r)
+{
+	if (!k->ready) return false;
+	r->number = ++k->world->next_nonce;
+	snprintf(r->text, sizeof r->text, "x%lld", (long long)r->number);
+	link_request(k->link, r);
+	return true;
+}
+
 void client_edit(struct client *k, int64_t channel_id, bool removes)
 {
 	struct shelf *s = &k->shelves[channel_slot(channel_id)];

@@ -74,6 +74,7 @@ int64_t client_user(const struct client *k);
 void client_say(struct client *k, int64_t channel_id);
 void client_command(struct client *k, enum change_kind kind, int64_t channel_id,
 					int64_t user_id);                                /* of members, topic */
+bool client_moderate(struct client *k, struct request *r);           /* numbers it; false: it is not connected */
 void client_edit(struct client *k, int64_t channel_id, bool remove); /* one of one's own messages */
 void client_pin(struct client *k, int64_t channel_id, bool on);
 void client_react(struct client *k, int64_t channel_id, bool on); /* to any */

@@ -169,7 +169,7 @@ void sim_db_retain(struct sim_db *d, int64_t channel_id, int64_t keep)
 		"UPDATE heads SET rev = rev + 1, rev_at = max(rev_at, %lld), min_rev = rev - %lld, min_rev_at = coalesce("
 		"(SELECT m.created_at FROM messages m WHERE m.channel_id = heads.channel_id AND m.rev = heads.rev - %lld), "
 		"(SELECT c.at FROM changes c WHERE c.channel_id = heads.channel_id AND c.rev = heads.rev - %lld)) "
-		"WHERE channel_id = %lld AND rev - %lld > min_rev;"
+		"WHERE channel_id = %lld AND rev - %lld > min_rev AND deleted_at IS NULL;"
 		"INSERT INTO changes (channel_id, rev, kind, at, actor_id, data) "
 		"SELECT h.channel_id, h.rev, 'retain', h.rev_at, 0, '\"min_rev\":' || h.min_rev FROM heads h "
 		"WHERE h.channel_id = %lld AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.channel_id = h.channel_id AND "

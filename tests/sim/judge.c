@@ -10,8 +10,8 @@
 
 struct row { /* of the log */
 	int64_t rev, at, user_id, message_id, author_id, nonce, changed_rev, thread_id, thread_seq;
-	bool is_message, reacts, deleted, pinned;
-	char text[BODY_TEXT * 2]; /* a message's body, or a change's data */
+	bool is_message, kicks, ends, bans, reacts, deleted, pinned; /* ends: the channel, for all */
+	char text[BODY_TEXT * 2];                                    /* a message's body, or a change's data */
 	char reactions[REACTIONS_TEXT];
 	char thread[THREAD_TEXT]; /* that it shows */
 };
@@ -65,7 +65,12 @@ static const struct sql SQL_HEADS = { "SELECT channel_id, rev, min_rev, rev_at F
 static const struct sql SQL_SPANS = {
 	"SELECT channel_id, user_id, joined_rev, left_rev, left_at, quiet FROM sim_spans ORDER BY n", NULL
 };
-static const struct sql SQL_MEMBERS = { "SELECT channel_id, user_id FROM members WHERE left_rev IS NULL", NULL };
+static const struct sql SQL_MEMBERS = {
+	"SELECT m.channel_id, m.user_id FROM members m JOIN heads h ON h.channel_id = m.channel_id WHERE m.left_rev IS "
+	"NULL "
+	"AND h.deleted_at IS NULL",
+	NULL,
+};
 
 static struct db_rows begin(struct judge *j, const struct sql *q)
 {
@@ -91,6 +96,9 @@ static void row_take(const struct db_rows *r, struct row *row)
 	row->is_message = db_i64(r, 8) != 0;
 	const struct str text = str_upto(db_str(r, 10), sizeof row->text - 1);
 	if (text.n) memcpy(row->text, text.p, text.n);
+	row->kicks = str_eq(db_str(r, 9), STR("kick"));
+	row->ends = str_eq(db_str(r, 9), STR("deleted"));
+	row->bans = str_eq(db_str(r, 9), STR("ban"));
 	row->reacts = str_eq(db_str(r, 9), STR("reaction"));
 	row->deleted = !db_is_null(r, 11);
 	row->pinned = !db_is_null(r, 13);
@@ -129,6 +137,17 @@ static void span_take(struct lineage *l, const struct db_rows *r)
 	open->left_at = db_i64(r, 4);
 }
 
+/* Who was there when the channel ended was told so, and no more. */
+static void spans_end(struct lineage *l)
+{
+	for (size_t i = 0; i < l->spans.n; i++) {
+		struct span *s = &l->spans.p[i];
+		size_t n = l->log[s->slot].rows.n;
+		const struct row *last = n ? &l->log[s->slot].rows.p[n - 1] : NULL;
+		if (last && last->ends && s->to == INT64_MAX) s->last = s->to = last->rev;
+	}
+}
+
 static struct lineage *read_lineage(struct judge *j)
 {
 	struct lineage *l = mem_new(struct lineage);
@@ -149,6 +168,7 @@ static struct lineage *read_lineage(struct judge *j)
 	rows = begin(j, &SQL_SPANS);
 	while (db_next(&rows)) span_take(l, &rows);
 	end(j, &rows);
+	spans_end(l);
 	j->world->db->looking = true;
 	if (epoch_read(j->world->db->look, &l->epoch)) abort();
 	j->world->db->looking = false;
@@ -375,6 +395,7 @@ static void judge_once(struct judge *j, const struct lineage *l, int slot)
 		int64_t number = number_of(r);
 		/* the nonces of messages that retention has deleted are to outlive them; that is not built */
 		if (r->is_message && r->rev <= l->log[slot].min_rev) continue;
+		if (i && r->kicks && r[-1].bans && r[-1].user_id == r->user_id) continue; /* one act, two revs */
 		if (number > 0 && (size_t)number < n && ++times[number] == 2)
 			fault(j->world, "written twice: %lld number %lld", (long long)channel_at(slot), (long long)number);
 	}
@@ -534,6 +555,7 @@ void judge_end(struct judge *j)
 	judge_given(j->world);
 	const struct client *k = judge_named(j->world);
 	if (k) fault(j->world, "not converged: c%d has an older name of its own", k->index);
+	judge_rules(j->world);
 	for (int slot = 0; slot < CHANNELS; slot++) {
 		judge_log(j, l, slot);
 		judge_once(j, l, slot);

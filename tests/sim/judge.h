@@ -11,6 +11,7 @@ struct sim_pod;
 struct judge;
 struct judge *judge_create(struct world *w); /* after sim_db_begin */
 void judge_free(struct judge *j);
+void judge_rules(struct world *w);                 /* rules.c */
 void judge_given(struct world *w);                 /* given.c: what is shown of reactions against who has given them */
 const struct client *judge_named(struct world *w); /* named.c: who does not know what they are called; NULL: all do */
 void judge_lineage(struct judge *j);               /* the database's log as it is now */

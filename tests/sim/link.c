@@ -363,6 +363,9 @@ static void ask(struct link *l, const struct request *r)
 	session_id_of(client_user(l->client), c->credential.session_id);
 	c->need_scope = SCOPE_WRITE;
 	c->role = c->voice = -1;
+	c->until = r->until;
+	if (r->kind == CHANGE_ROLE) c->voice = r->voice;
+	if (r->patches) c->patch = &q->request.patch, c->text = c->text_key = STR_NONE;
 	if (r->kind == CHANGE_MESSAGE) ask_to_send(q);
 	if (r->kind == CHANGE_USER) {
 		struct person_patch *p = arena_new(&c->arena, struct person_patch);

@@ -5,6 +5,7 @@
 #include "hub/frame.h"
 #include "hub/session.h"
 #include "pod.h"
+#include "store/change.h"
 #include "world.h"
 
 enum wire_op {
@@ -59,6 +60,10 @@ struct request {
 		number; /* number: the nonce of a message; else only to tell them apart */
 	uint64_t epoch;
 	bool on, in_channel;
+	int voice; /* CHANGE_ROLE; -1: as it is */
+	struct change_until until;
+	bool patches; /* CHANGE_CHANNEL: by `patch` */
+	struct channel_patch patch;
 	char text[48];
 };
 void link_request(struct link *l, const struct request *r);

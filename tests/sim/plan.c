@@ -6,6 +6,7 @@
 #include "bus.h"
 #include "client.h"
 #include "db.h"
+#include "moderation.h"
 #include "pod.h"
 
 struct step {
@@ -26,7 +27,7 @@ struct plan {
 	struct random_seeded dice; /* of its own: the steps stay the same whatever is left out */
 	VEC(struct step) steps;
 	int64_t bursts[5];
-	size_t n_bursts;
+	size_t n_bursts, n_moderation;
 	bool hard;
 };
 
@@ -428,12 +429,13 @@ struct plan *plan_create(struct world *w, const uint64_t *mask, size_t n_mask)
 		p->steps.p[i].number = i;
 		if (!masked(i, mask, n_mask)) world_at(w, p->steps.p[i].at_ns, run_step, &p->steps.p[i]);
 	}
+	p->n_moderation = moderation_draw(w, p->steps.n, mask, n_mask);
 	return p;
 }
 
 size_t plan_size(const struct plan *p)
 {
-	return p->steps.n;
+	return p->steps.n + p->n_moderation;
 }
 
 void plan_calm(struct plan *p)
@@ -450,6 +452,7 @@ void plan_calm(struct plan *p)
 
 void plan_free(struct plan *p)
 {
+	moderation_free(p->world);
 	vec_release(&p->steps);
 	mem_free(p);
 }

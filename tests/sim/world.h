@@ -46,6 +46,7 @@ struct redis;
 struct sim_pod;
 struct client;
 struct plan;
+struct moderation;
 
 /* What the run drew at its beginning, and what came of it. */
 struct counts {
@@ -69,6 +70,7 @@ struct world {
 	int64_t next_nonce; /* messages and commands are numbered */
 	struct judge *judge;
 	struct plan *plan;
+	VEC(struct moderation *) moderation; /* moderation.h */
 	struct counts counts;
 	/* trace */
 	bool tracing;
