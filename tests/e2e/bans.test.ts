@@ -118,8 +118,13 @@ describe.each(stages)('bans on $name', ({ open }) => {
 
   test('a ban ends by itself', async () => {
     const id = await room(bob);
-    const until = new Date(Date.now() + 1500).toISOString();
-    await ban(id, bob, { until });
+    // Where the machine is slow it may be over before it is asked for.
+    let until = '';
+    for (let ms = 1500, status = 422; status !== 204; ms *= 2) {
+      until = new Date(Date.now() + ms).toISOString();
+      status = (await ann.api.call('ban_put', { path: of(id, bob), body: { until } })).status;
+      expect([204, 422]).toContain(status);
+    }
     for (;;) {
       const answer = await bob.api.call('channel_join', { path: { id } });
       if (answer.status === 200) break;
