@@ -71,13 +71,14 @@ const bodies: { [id: string]: Fields } = {
 const notMember: Outcome = [403, 'not_member'];
 const unknown: Outcome = [404, 'not_found'];
 const serverWrites: Outcome = [403, 'not_allowed'];
+const adminsOnly: Outcome = [403, 'not_allowed'];
 const stranger: { [id: string]: { public?: Outcome; hidden: Outcome; log?: Outcome } } = {
   session_delete: { hidden: unknown },
   token_delete: { hidden: unknown },
   user_get: { hidden: unknown },
-  user_patch: { hidden: unknown },
-  user_delete: { hidden: unknown },
-  user_reset: { hidden: unknown },
+  user_patch: { public: adminsOnly, hidden: adminsOnly },
+  user_delete: { public: adminsOnly, hidden: adminsOnly },
+  user_reset: { public: adminsOnly, hidden: adminsOnly },
   block_put: { hidden: unknown },
   block_delete: { hidden: unknown },
   channel_get: { public: [200], hidden: unknown, log: [200] },
