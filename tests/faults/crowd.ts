@@ -1,9 +1,9 @@
 // The people, their channels, and what they do by themselves: an open loop, whose pace does not ask whether anything is answered.
 import { readFile } from 'node:fs/promises';
 import type { Channel } from '../e2e/lib/types.ts';
-import { ask } from './ask.ts';
+import { ask, type Ask } from './ask.ts';
 import { Client, type Person, type World } from './client.ts';
-import { Outbox, type Sent } from './outbox.ts';
+import { type Deed, Outbox, type Sent } from './outbox.ts';
 import { Random } from './random.ts';
 
 export interface CrowdOptions {
@@ -19,7 +19,7 @@ export interface CrowdOptions {
   pods: number;
   /** of them: not there at the beginning */
   spare?: number;
-  /** nobody replies in threads: some pods know of none */
+  /** nobody replies in threads, is banned or silenced: some pods know of none of it */
   unthreaded?: boolean;
 }
 
@@ -163,7 +163,7 @@ export class Crowd {
   /** Begins; late ones come within `seconds`. */
   start(seconds: number): void {
     this.repeat(this.options.rate, new Random(this.options.seed, 'load'), (r, due) => this.act(r, due));
-    this.repeat(this.options.kicks_per_second, new Random(this.options.seed, 'kicks'), (r) => this.kick(r));
+    this.repeat(this.options.kicks_per_second, new Random(this.options.seed, 'kicks'), (r) => this.moderate(r));
     for (const client of this.late) this.after(this.random.between(0, seconds * 1000), () => this.join(client));
   }
 
@@ -267,18 +267,86 @@ export class Crowd {
     void this.outbox.do(client, deed, { method: given ? 'PUT' : 'DELETE', path });
   }
 
-  /** Put out, and back after a while. */
-  private kick(random: Random): void {
+  /** What an owner does with somebody, one thing with each at a time. */
+  private moderate(random: Random): void {
     const room = random.pick(this.rooms);
     const there = this.clients.filter((c) => c !== room.owner && c.streams.has(room.id));
     if (there.length < 5) return;
     const client = random.pick(there);
+    const what = random.next();
     const away_ms = random.between(200, 3000);
+    if (this.options.unthreaded || what < 0.4) return void this.kick(room, client, away_ms);
+    const key = what < 0.9 ? `${room.id} ${client.person.id}` : `${room.id}`;
+    if (this.busy.has(key)) return;
+    this.busy.add(key);
+    const done =
+      what < 0.7
+        ? this.ban(room, client)
+        : what < 0.9
+          ? this.silence(room, client)
+          : this.close_room(room, client, what < 0.95);
+    void this.outbox.together(key, done).then(() => this.busy.delete(key));
+  }
+
+  /** Put out, and back after a while. */
+  private async kick(room: Room, client: Client, away_ms: number): Promise<void> {
     const deed = { kind: 'kick' as const, channel_id: room.id, user_id: client.person.id, done: false };
-    const path = `/channels/${room.id}/members/${client.person.id}`;
-    void this.outbox
-      .do(room.owner, deed, { method: 'DELETE', path })
-      .then(() => this.after(away_ms, () => void this.enter(room, client)));
+    await this.outbox.do(room.owner, deed, { method: 'DELETE', path: this.member(room, client) });
+    this.after(away_ms, () => void this.enter(room, client));
+  }
+
+  private member(room: Room, client: Client): string {
+    return `/channels/${room.id}/members/${client.person.id}`;
+  }
+
+  private deed(kind: Deed['kind'], room: Room, client: Client): Deed {
+    return { kind, channel_id: room.id, user_id: client.person.id, done: false };
+  }
+
+  /** Put out, kept out, and back once that is lifted. */
+  private async ban(room: Room, client: Client): Promise<void> {
+    const path = `/channels/${room.id}/bans/${client.person.id}`;
+    const [by, method, way] = this.wayIn(room, client);
+    const banned = this.deed('ban', room, client);
+    await this.outbox.do(room.owner, banned, { method: 'PUT', path });
+    if (banned.done) await this.outbox.do(by, this.deed('barred', room, client), { method, path: way });
+    await this.outbox.do(room.owner, this.deed('unban', room, client), { method: 'DELETE', path });
+    await this.enter(room, client);
+  }
+
+  private async silence(room: Room, client: Client): Promise<void> {
+    const ask = (muted_until: string | null): Ask => ({
+      method: 'PUT',
+      path: this.member(room, client),
+      body: { muted_until },
+    });
+    const hushed = this.deed('silence', room, client);
+    await this.outbox.do(room.owner, hushed, ask(new Date(Date.now() + 3_600_000).toISOString()));
+    if (hushed.done) await this.tryToSay(room, client);
+    await this.outbox.do(room.owner, this.deed('silence', room, client), ask(null));
+  }
+
+  /** To all but its owner; its archive is closed to them too, which the owner knows. */
+  private async close_room(room: Room, client: Client, archived: boolean): Promise<void> {
+    const ask = (on: boolean): Ask => ({
+      method: 'PATCH',
+      path: `/channels/${room.id}`,
+      body: archived ? { archived: on } : { read_only: on },
+    });
+    const closed = this.deed('close', room, room.owner);
+    await this.outbox.do(room.owner, closed, ask(true));
+    if (closed.done) await this.tryToSay(room, client);
+    await this.outbox.do(room.owner, this.deed('close', room, room.owner), ask(false));
+  }
+
+  /** Which must be refused: the judge knows of no such message. */
+  private tryToSay(room: Room, client: Client): Promise<void> {
+    const body = { nonce: this.random.uuid(), body: 'may not be said' };
+    return this.outbox.do(client, this.deed('hushed', room, client), {
+      method: 'POST',
+      path: `/channels/${room.id}/messages`,
+      body,
+    });
   }
 
   /** Some of the room in which most is said, and how far that room has come. */

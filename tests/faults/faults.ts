@@ -56,7 +56,11 @@ function wanted(steps: Step[]): string[] {
   // A backend that dies meanwhile parks nobody.
   const stalls = steps.map(kindsOf).some((names) => names.includes('stall') && !names.some(disturbs));
   const parked = stalls ? ['parked', 'reattached'] : [];
-  return ['acknowledged', 'replies', 'delivered', ...(redis ? ['healed'] : []), 'replayed', 'resets', ...parked];
+  return [
+    ...['acknowledged', 'replies', 'bans', 'refused_deeds', 'delivered', 'replayed', 'resets'],
+    ...(redis ? ['healed'] : []),
+    ...parked,
+  ];
 }
 
 function report(result: Result, steps: Step[]): void {

@@ -349,8 +349,12 @@ export class Judge {
         this.fault('lost', `acknowledged at ${body_rev}: ${what}`);
     }
     if (deed.kind === 'delete' && row?.deleted_at === null) this.fault('lost', `acknowledged: ${what}`);
-    if (deed.kind === 'kick' && !log?.rows.some((r) => r.kind === 'kick' && r.user_id === deed.user_id))
+    if (
+      ['kick', 'ban'].includes(deed.kind) &&
+      !log?.rows.some((r) => r.kind === deed.kind && r.user_id === deed.user_id)
+    )
       this.fault('lost', `acknowledged: ${what}`);
+    if (['barred', 'hushed'].includes(deed.kind)) this.fault('allowed', `acknowledged, and may not be: ${what}`);
   }
 
   // ---- the readers

@@ -23,9 +23,9 @@ export interface Sent {
   refused?: string;
 }
 
-/** An edit, a deletion, a kick or a way back in: until it is answered, all of them may be asked for twice. */
+/** An edit, a deletion, a kick or a way back in, and what must be refused (`barred` from a way in, `hushed`): until it is answered, all of them may be asked for twice. */
 export interface Deed {
-  kind: 'edit' | 'delete' | 'kick' | 'join' | 'react';
+  kind: 'edit' | 'delete' | 'kick' | 'join' | 'react' | 'ban' | 'unban' | 'barred' | 'silence' | 'close' | 'hushed';
   channel_id: number;
   /** whom a kick or a join is about; else the author */
   user_id: number;
@@ -143,6 +143,12 @@ export class Outbox {
       }
     };
     return this.queue(`${deed.kind} ${deed.channel_id} ${deed.user_id}`, job);
+  }
+
+  /** Several deeds, of which a later one follows from the one before: waited for as a whole. */
+  together(key: string, deeds: Promise<void>): Promise<void> {
+    this.last.set(`together ${key}`, deeds);
+    return deeds;
   }
 
   /** Until everything is answered; false: it was not, in that time. */

@@ -321,6 +321,8 @@ export class Run implements World {
       deletions: outbox.deeds.filter((d) => d.kind === 'delete' && d.done).length,
       reactions: outbox.deeds.filter((d) => d.kind === 'react' && d.done).length,
       kicks: outbox.deeds.filter((d) => d.kind === 'kick' && d.done).length,
+      bans: outbox.deeds.filter((d) => d.kind === 'ban' && d.done).length,
+      refused_deeds: outbox.deeds.filter((d) => (d.kind === 'barred' || d.kind === 'hushed') && d.refused).length,
       received: sum((c) =>
         [...c.past, ...c.streams.values()].reduce((n, s) => n + s.segments.reduce((m, g) => m + g.events.length, 0), 0),
       ),
