@@ -26,11 +26,7 @@ static const struct sql SQL_ROLE = {
 static const struct sql SQL_PERSON = { "SELECT role, deactivated_at, deleted_at FROM users WHERE user_id = $1", NULL };
 static const struct sql SQL_BLOCKED = { "SELECT 1 FROM blocks WHERE user_id = $1 AND blocked_id = $2", NULL };
 /* Nobody is asked before they are in a DM, and it cannot be left: those count for who made them. */
-static const struct sql SQL_COUNT = {
-	"SELECT count(*) FROM members m JOIN heads h ON h.channel_id = m.channel_id WHERE m.user_id = $1 AND "
-	"m.channel_id > 0 AND m.left_rev IS NULL AND h.kind <> $2 AND h.deleted_at IS NULL",
-	NULL,
-};
+static const struct sql SQL_COUNT = { CHANNELS_OF("$1", "$2"), NULL };
 static const struct sql SQL_OTHER_OWNER = { OTHER_CHANNEL_OWNER("$1", "$2"), NULL };
 
 static enum err there_is(struct tx_ask *q, const struct sql *sql, struct db_args args, bool *out)

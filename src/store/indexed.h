@@ -35,6 +35,13 @@ _Static_assert(USER_OWNER == 3, "as users_owners has it");
 	" AND role = 2 AND left_rev IS NULL LIMIT 1"
 _Static_assert(CHANNEL_OWNER == 2, "as members_owners has it");
 
+/* members_user, then each head by its key. Not joined: from the side of the heads it would be a look-up for each
+ * channel of the server. */
+#define CHANNELS_OF(user_id, dm)                                                                                       \
+	"SELECT count(*) FROM members m WHERE m.user_id = " user_id                                                        \
+	" AND m.channel_id > 0 AND m.left_rev IS NULL AND (SELECT h.kind <> " dm                                           \
+	" AND h.deleted_at IS NULL FROM heads h WHERE h.channel_id = m.channel_id)"
+
 /* channels_dm_maker */
 #define DMS_MADE(user_id) "SELECT count(*) FROM channels WHERE created_by = " user_id " AND dm_key IS NOT NULL"
 #endif

@@ -50,8 +50,12 @@ static void what_is_counted_under_a_lock_has_an_index(struct both *b, struct db_
 {
 	(void)b;
 	static const struct sql owner = EXPLAINED(OTHER_OWNER("$1")), dms = EXPLAINED(DMS_MADE("$1"));
+	static const struct sql channels = EXPLAINED(CHANNELS_OF("$1", "$2"));
 	static const struct sql head = EXPLAINED(OTHER_CHANNEL_OWNER("$1", "$2"));
 	if (db_conn_kind(c) == DB_POSTGRES) both_must(db_script(c, "SET enable_seqscan = off"));
+	assert_true(names(c, &channels, DB_ARGS(DB_I64(7), DB_I64(2)), "members_user"));
+	assert_true(
+		names(c, &channels, DB_ARGS(DB_I64(7), DB_I64(2)), db_conn_kind(c) == DB_POSTGRES ? "SubPlan" : "SCALAR"));
 	assert_true(names(c, &head, DB_ARGS(DB_I64(7), DB_I64(8)), "members_owners"));
 	assert_true(names(c, &owner, DB_ARGS(DB_I64(7)), "users_owners"));
 	assert_true(names(c, &dms, DB_ARGS(DB_I64(7)), "channels_dm_maker"));
