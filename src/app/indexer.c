@@ -23,10 +23,10 @@ struct indexer {
 	struct mail begin;
 	struct timer timer;
 	_Atomic int64_t waiting; /* messages; -1: not known here */
-	/* while `busy` the lane's, else the reactor's */
+	/* while the job is on its way the lane's, else the reactor's */
 	struct job job;
 	enum step step;
-	bool busy, stopping, failed, mine, behind;
+	bool stopping, failed, mine, behind;
 	int64_t leased_ns; /* when it was got last */
 	struct arena arena;
 	struct segment made[SLICE_SEGMENTS];
@@ -132,7 +132,6 @@ static int64_t pause_ms(const struct indexer *x)
 static void step_done(struct job *j)
 {
 	struct indexer *x = container_of(j, struct indexer, job);
-	x->busy = false;
 	if (x->stopping) return;
 	if (j->err != ERR_BUSY) say_outcome(x, j->err);
 	if (j->err) {
@@ -170,8 +169,8 @@ static void step_due(struct indexer *x)
 	static void (*const runs[])(struct job *, void *) = { lease_run, make_run, store_run };
 	if (x->step == STEP_LEASE && lease_holds(x)) x->step = STEP_MAKE;
 	x->job = (struct job){ .home = x->o.home, .run = runs[x->step], .done = step_done };
-	x->busy = !lane_submit(x->step == STEP_MAKE ? x->o.slow : x->o.write, &x->job);
-	if (!x->busy) again(x, x->o.every_ms); /* there is more urgent work */
+	if (lane_submit(x->step == STEP_MAKE ? x->o.slow : x->o.write, &x->job))
+		again(x, x->o.every_ms); /* there is more urgent work */
 }
 
 static void turn_due(struct reactor *r, struct timer *t)

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "app/turns.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/deletion.h"
@@ -20,11 +21,9 @@ struct leaver {
 	struct leaver_options o;
 	pthread_mutex_t lock;
 	bool halted; /* under the lock */
-	struct mail begin;
-	struct timer timer;
-	bool stopping, failed;
-	/* while the job is on its way the lane's, else the reactor's */
-	struct job job;
+	struct turns turns;
+	bool failed;
+	/* while a turn runs the lane's, else the reactor's */
 	enum stage stage;
 	struct deletion deletion;
 	struct deletion_at at, before; /* before: where this slice began */
@@ -36,8 +35,9 @@ struct leaver {
 
 /* ---- on the lane: what is to be done next */
 
-static enum err next(struct leaver *l, struct db_conn *c)
+static enum err next(struct turns *t, struct db_conn *c)
 {
+	struct leaver *l = container_of(t, struct leaver, turns);
 	int64_t now_ms = clock_wall_ms(l->o.clock);
 	enum err e = OK;
 	l->n = 0;
@@ -63,18 +63,7 @@ static enum err next(struct leaver *l, struct db_conn *c)
 	return deletion_over(c, l->deletion.user_id);
 }
 
-static void next_run(struct job *j, void *state)
-{
-	struct leaver *l = container_of(j, struct leaver, job);
-	j->err = next(l, state);
-}
-
 /* ---- on the reactor */
-
-static void again(struct leaver *l, int64_t in_ms)
-{
-	if (!l->stopping) timer_set(l->o.home, &l->timer, in_ms);
-}
 
 static bool matters(enum err e)
 {
@@ -86,7 +75,7 @@ static void one_less(struct leaver *l, enum err e)
 	if (matters(e)) l->retry = true;
 	if (--l->waiting) return;
 	if (l->retry) l->at = l->before;
-	again(l, l->retry ? l->o.every_ms : 0);
+	turns_again(&l->turns, l->retry ? l->o.every_ms : 0);
 }
 
 static void change_done(struct change *c)
@@ -120,16 +109,15 @@ static void submit(struct leaver *l, size_t i)
 	if (e) one_less(l, e);
 }
 
-static void next_done(struct job *j)
+static void next_done(struct turns *t, enum err e)
 {
-	struct leaver *l = container_of(j, struct leaver, job);
-	if (l->stopping) return;
-	bool failed = j->err && j->err != ERR_NOT_FOUND;
-	if (failed && !l->failed) log_event(LOG_WARN, "account.deletion_failed", LOG_TEXT("error", err_row(j->err)->code));
+	struct leaver *l = container_of(t, struct leaver, turns);
+	bool failed = e && e != ERR_NOT_FOUND;
+	if (failed && !l->failed) log_event(LOG_WARN, "account.deletion_failed", LOG_TEXT("error", err_row(e)->code));
 	l->failed = failed;
 	if (failed) l->at = l->before;
-	if (j->err || !l->n) {
-		again(l, j->err ? l->o.every_ms : 0);
+	if (e || !l->n) {
+		turns_again(t, e ? l->o.every_ms : 0);
 		return;
 	}
 	l->retry = false;
@@ -138,28 +126,16 @@ static void next_done(struct job *j)
 	one_less(l, OK);
 }
 
-static void due(struct reactor *r, struct timer *t)
-{
-	struct leaver *l = container_of(t, struct leaver, timer);
-	l->job = (struct job){ .home = r, .run = next_run, .done = next_done };
-	if (lane_submit(l->o.write, &l->job)) again(l, l->o.every_ms); /* there is more urgent work */
-}
-
 /* ---- life */
-
-static void begin_arrives(struct reactor *r, struct mail *m)
-{
-	again(container_of(m, struct leaver, begin), 0);
-}
 
 struct leaver *leaver_create(const struct leaver_options *o)
 {
 	struct leaver *l = mem_new(struct leaver);
 	l->o = *o;
 	pthread_mutex_init(&l->lock, NULL);
-	timer_init(&l->timer, due);
-	l->begin.deliver = begin_arrives;
-	reactor_post(o->home, &l->begin);
+	l->turns =
+		(struct turns){ .home = o->home, .lane = o->write, .every_ms = o->every_ms, .run = next, .done = next_done };
+	turns_begin(&l->turns, 0);
 	return l;
 }
 
@@ -172,8 +148,7 @@ void leaver_halt(struct leaver *l)
 
 void leaver_stop(struct leaver *l)
 {
-	l->stopping = true;
-	timer_clear(&l->timer);
+	turns_stop(&l->turns);
 }
 
 void leaver_destroy(struct leaver *l)

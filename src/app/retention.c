@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "app/turns.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/retention.h"
@@ -13,29 +14,27 @@
 
 struct retention {
 	struct retention_options o;
-	struct mail begin;
-	struct timer timer;
-	bool stopping, failed;
+	struct turns turns;
+	bool failed;
 	bool refused; /* a change of this turn: no other follows at once */
 	pthread_mutex_t lock;
 	bool closed;    /* lock: the append ends */
 	size_t raising; /* changes on their way */
-	/* while a job runs the lane's, else the reactor's */
-	struct job job;
+	/* while a turn runs the lane's, else the reactor's */
 	bool more;
 	int64_t after; /* the last channel that was looked at */
 	struct retention_due due[DUE_MOST];
 	size_t n_due;
 };
 
-static void retention_run(struct job *j, void *state)
+static enum err retention_run(struct turns *turns, struct db_conn *c)
 {
-	struct retention *t = container_of(j, struct retention, job);
+	struct retention *t = container_of(turns, struct retention, turns);
 	int64_t now_ms = clock_wall_ms(t->o.clock), days = t->o.config->retention_days;
 	t->n_due = 0;
-	j->err = retention_slice(state, now_ms, days, t->o.rows, &t->more);
-	if (j->err || t->more) return;
-	j->err = retention_find(state, now_ms - days * RETENTION_DAY_MS, t->after, t->due, DUE_MOST, &t->n_due);
+	enum err e = retention_slice(c, now_ms, days, t->o.rows, &t->more);
+	if (e || t->more) return e;
+	return retention_find(c, now_ms - days * RETENTION_DAY_MS, t->after, t->due, DUE_MOST, &t->n_due);
 }
 
 /* ---- raising */
@@ -47,11 +46,10 @@ struct raise {
 
 static void turn_ends(struct retention *t)
 {
-	if (t->stopping) return;
 	bool busy = (t->more || t->n_due) && !t->refused; /* what was raised just now has rows to delete */
 	t->after = t->n_due == DUE_MOST ? t->due[DUE_MOST - 1].channel_id : 0;
 	t->refused = false;
-	timer_set(t->o.home, &t->timer, busy ? 1 : t->o.config->retention_sweep_ms);
+	turns_again(&t->turns, busy ? 1 : t->o.config->retention_sweep_ms);
 }
 
 static void raised(struct change *c)
@@ -87,42 +85,31 @@ static void raise_one(struct retention *t, const struct retention_due *due)
 	raised(&r->change);
 }
 
-static void retention_done(struct job *j)
+static void retention_done(struct turns *turns, enum err e)
 {
-	struct retention *t = container_of(j, struct retention, job);
-	if (t->stopping) return;
-	if (j->err && !t->failed) log_event(LOG_WARN, "retention.failed", LOG_TEXT("error", err_row(j->err)->code));
-	t->failed = j->err != OK;
-	if (j->err) t->more = false, t->n_due = 0;
+	struct retention *t = container_of(turns, struct retention, turns);
+	if (e && !t->failed) log_event(LOG_WARN, "retention.failed", LOG_TEXT("error", err_row(e)->code));
+	t->failed = e != OK;
+	if (e) t->more = false, t->n_due = 0;
 	t->raising = 1; /* until all are on their way */
 	for (size_t i = 0; i < t->n_due; i++) raise_one(t, &t->due[i]);
 	if (!--t->raising) turn_ends(t);
 }
 
-static void retention_due(struct reactor *r, struct timer *timer)
-{
-	struct retention *t = container_of(timer, struct retention, timer);
-	t->job = (struct job){ .home = r, .run = retention_run, .done = retention_done };
-	if (lane_submit(t->o.write, &t->job)) timer_set(r, timer, t->o.config->retention_sweep_ms);
-}
-
 /* ---- life */
-
-static void begin_arrives(struct reactor *r, struct mail *m)
-{
-	struct retention *t = container_of(m, struct retention, begin);
-	if (!t->stopping) timer_set(r, &t->timer, t->o.config->retention_sweep_ms);
-}
 
 struct retention *retention_create(const struct retention_options *o)
 {
 	struct retention *t = mem_new(struct retention);
 	t->o = *o;
 	if (!t->o.rows) t->o.rows = ROWS;
-	timer_init(&t->timer, retention_due);
 	pthread_mutex_init(&t->lock, NULL);
-	t->begin.deliver = begin_arrives;
-	reactor_post(o->home, &t->begin);
+	t->turns = (struct turns){ .home = o->home,
+							   .lane = o->write,
+							   .every_ms = o->config->retention_sweep_ms,
+							   .run = retention_run,
+							   .done = retention_done };
+	turns_begin(&t->turns, o->config->retention_sweep_ms);
 	return t;
 }
 
@@ -135,8 +122,7 @@ void retention_close(struct retention *t)
 
 void retention_stop(struct retention *t)
 {
-	t->stopping = true;
-	timer_clear(&t->timer);
+	turns_stop(&t->turns);
 }
 
 void retention_destroy(struct retention *t)

@@ -3,6 +3,7 @@
  * one was made the server may be another, or have lost what it had not yet written. */
 #include "app/sweeper.h"
 
+#include "app/turns.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
@@ -14,12 +15,10 @@
 struct sweeper {
 	struct sweeper_options o;
 	struct metrics_cell *cell;
-	struct mail begin;
-	struct timer timer;
+	struct turns turns;
 	_Atomic int64_t left; /* -1: not known */
-	/* while `sweeping` the lane's, else the reactor's */
-	struct job job;
-	bool sweeping, stopping, failed;
+	bool failed;
+	/* while a turn runs the lane's, else the reactor's */
 	VEC(struct moment) snapshots; /* the oldest first */
 	struct moment done;           /* what this one saw is gone */
 	int64_t generation;           /* of the connection that took them */
@@ -72,21 +71,20 @@ static void take(struct sweeper *s)
 	if (s->snapshots.n < SNAPSHOTS_MOST) vec_push(&s->snapshots, moment_copy(&s->sweep.now));
 }
 
-static void sweep_run(struct job *j, void *state)
+static enum err sweep_run(struct turns *t, struct db_conn *c)
 {
-	struct sweeper *s = container_of(j, struct sweeper, job);
-	struct db_conn *c = state;
+	struct sweeper *s = container_of(t, struct sweeper, turns);
 	struct arena a;
-	arena_init(&a);
 	s->full = false;
-	j->err = db_begin(c);
-	if (!j->err) {
-		j->err = sweep_in(s, c, &a);
-		if (!j->err) j->err = db_commit(c);
-		db_rollback(c);
-	}
-	if (!j->err) take(s);
+	enum err e = db_begin(c);
+	if (e) return e;
+	arena_init(&a);
+	e = sweep_in(s, c, &a);
+	if (!e) e = db_commit(c);
+	db_rollback(c);
+	if (!e) take(s);
 	arena_release(&a);
+	return e;
 }
 
 /* ---- on the reactor */
@@ -99,30 +97,14 @@ static void say_outcome(struct sweeper *s, enum err e)
 	s->failed = e != OK;
 }
 
-static void sweep_done(struct job *j)
+static void sweep_done(struct turns *t, enum err e)
 {
-	struct sweeper *s = container_of(j, struct sweeper, job);
-	s->sweeping = false;
-	if (s->stopping) return;
-	say_outcome(s, j->err);
-	timer_set(s->o.home, &s->timer, s->full ? 0 : s->o.every_ms);
-}
-
-static void sweep_due(struct reactor *r, struct timer *t)
-{
-	struct sweeper *s = container_of(t, struct sweeper, timer);
-	s->job = (struct job){ .home = r, .run = sweep_run, .done = sweep_done };
-	s->sweeping = !lane_submit(s->o.write, &s->job);
-	if (!s->sweeping) timer_set(r, t, s->o.every_ms); /* there is more urgent work */
+	struct sweeper *s = container_of(t, struct sweeper, turns);
+	say_outcome(s, e);
+	turns_again(t, s->full ? 0 : s->o.every_ms);
 }
 
 /* ---- life */
-
-static void begin_arrives(struct reactor *r, struct mail *m)
-{
-	struct sweeper *s = container_of(m, struct sweeper, begin);
-	if (!s->stopping) timer_set(r, &s->timer, 0);
-}
 
 static void write_left(void *arg, struct buf *out)
 {
@@ -137,18 +119,18 @@ struct sweeper *sweeper_create(const struct sweeper_options *o)
 	s->o = *o;
 	if (s->o.slice <= 0) s->o.slice = SLICE;
 	s->cell = metrics_cell(o->metrics);
-	timer_init(&s->timer, sweep_due);
 	atomic_init(&s->left, -1);
 	metrics_source(o->metrics, write_left, s);
-	s->begin.deliver = begin_arrives;
-	reactor_post(o->home, &s->begin);
+	s->turns = (struct turns){
+		.home = o->home, .lane = o->write, .every_ms = o->every_ms, .run = sweep_run, .done = sweep_done
+	};
+	turns_begin(&s->turns, 0);
 	return s;
 }
 
 void sweeper_stop(struct sweeper *s)
 {
-	s->stopping = true;
-	timer_clear(&s->timer);
+	turns_stop(&s->turns);
 }
 
 void sweeper_destroy(struct sweeper *s)
