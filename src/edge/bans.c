@@ -1,6 +1,7 @@
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/channels.h"
+#include "edge/list.h"
 #include "edge/me.h"
 #include "model/permit.h"
 #include "store/ban.h"
@@ -32,18 +33,11 @@ static void put_ban(struct json_out *o, const struct ban *b)
 
 static void reply_bans(struct request *q, const struct ban_page *page)
 {
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page->n; i++) put_ban(&o, &page->items[i]);
-	json_close(&o, ']');
-	json_key(&o, "users");
-	json_open(&o, '[');
+	list_more(&o, "users");
 	for (size_t i = 0; i < page->n; i++) codec_user(&o, &page->items[i].user);
-	json_close(&o, ']');
-	json_field_str(&o, "next", page->next);
-	json_close(&o, '}');
+	list_close(&o, page->next);
 }
 
 static enum err may_see(struct request *q, const struct channel *ch)

@@ -3,6 +3,7 @@
 #include "app/marker.h"
 #include "codec/codec.h"
 #include "edge/append_call.h"
+#include "edge/list.h"
 #include "model/text.h"
 #include "store/channel.h"
 #include "store/epoch.h"
@@ -39,14 +40,9 @@ static enum err bad_cursor(struct request *q, enum err e)
 
 static void reply_page(struct request *q, const struct channel_page *page)
 {
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page->n; i++) codec_channel(&o, &page->items[i]);
-	json_close(&o, ']');
-	json_field_str(&o, "next", page->next);
-	json_close(&o, '}');
+	list_close(&o, page->next);
 }
 
 enum err channel_list_run(struct request *q, struct db_conn *c)

@@ -7,6 +7,7 @@
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/http_conn.h"
+#include "edge/list.h"
 #include "edge/me.h"
 #include "model/permit.h"
 #include "store/audit.h"
@@ -245,14 +246,9 @@ static enum err whose(struct request *q, struct db_conn *c, int64_t channel_id, 
 
 static void reply_list(struct request *q, const struct invite_page *page, bool whole)
 {
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page->n; i++) codec_invite(&o, &page->items[i], whole);
-	json_close(&o, ']');
-	json_field_str(&o, "next", page->next);
-	json_close(&o, '}');
+	list_close(&o, page->next);
 }
 
 enum err invite_list_run(struct request *q, struct db_conn *c)

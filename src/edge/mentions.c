@@ -1,6 +1,7 @@
 #include "edge/mentions.h"
 
 #include "codec/codec.h"
+#include "edge/list.h"
 #include "edge/me.h"
 #include "store/mention.h"
 
@@ -18,21 +19,14 @@ enum err mention_list_run(struct request *q, struct db_conn *c)
 	struct mention_page page;
 	enum err e = mentions_list(c, &q->arena, &query, &page);
 	if (e) return page_cursor(q, e);
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page.n; i++) {
 		json_open(&o, '{');
 		json_key(&o, "message"), codec_message(&o, &page.items[i]);
 		json_close(&o, '}');
 	}
-	json_close(&o, ']');
-	json_key(&o, "users");
-	json_open(&o, '[');
+	list_more(&o, "users");
 	for (size_t i = 0; i < page.n_users; i++) codec_user(&o, &page.users[i]);
-	json_close(&o, ']');
-	json_field_str(&o, "next", page.next);
-	json_close(&o, '}');
+	list_close(&o, page.next);
 	return OK;
 }

@@ -2,6 +2,7 @@
 
 #include "codec/codec.h"
 #include "edge/append_call.h"
+#include "edge/list.h"
 #include "edge/messages.h"
 #include "model/emoji.h"
 #include "store/history.h"
@@ -59,23 +60,16 @@ enum err reaction_list_take(struct request *q)
 
 static void reply_givers(struct request *q, const struct given_page *p)
 {
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < p->n; i++) {
 		json_open(&o, '{');
 		json_field_i64(&o, "user_id", p->items[i].user.id);
 		json_field_time(&o, "at", p->items[i].at);
 		json_close(&o, '}');
 	}
-	json_close(&o, ']');
-	json_key(&o, "users");
-	json_open(&o, '[');
+	list_more(&o, "users");
 	for (size_t i = 0; i < p->n; i++) codec_user(&o, &p->items[i].user);
-	json_close(&o, ']');
-	json_field_str(&o, "next", p->next);
-	json_close(&o, '}');
+	list_close(&o, p->next);
 }
 
 enum err reaction_list_run(struct request *q, struct db_conn *c)

@@ -3,6 +3,7 @@
 
 #include "app/share.h"
 #include "codec/codec.h"
+#include "edge/list.h"
 #include "edge/me.h"
 #include "store/search.h"
 
@@ -63,18 +64,11 @@ static void put_hit(struct json_out *o, const struct search_hit *hit)
 
 static void reply(struct request *q, const struct search_page *p)
 {
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < p->n; i++) put_hit(&o, &p->items[i]);
-	json_close(&o, ']');
-	json_key(&o, "users");
-	json_open(&o, '[');
+	list_more(&o, "users");
 	for (size_t i = 0; i < p->n_users; i++) codec_user(&o, &p->users[i]);
-	json_close(&o, ']');
-	json_field_str(&o, "next", p->next);
-	json_close(&o, '}');
+	list_close(&o, p->next);
 }
 
 static void count(struct pod *pod, const struct search_page *p, size_t limit)

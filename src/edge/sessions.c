@@ -2,6 +2,7 @@
 #include "app/sessions.h"
 
 #include "edge/auth.h"
+#include "edge/list.h"
 #include "edge/me.h"
 
 enum err page_take(struct request *q, struct page_ask *out)
@@ -44,14 +45,9 @@ enum err session_list_run(struct request *q, struct db_conn *c)
 	enum err e = session_list(c, &q->arena, q->actor.user_id, clock_wall_ms(q->pod->clock), ask->cursor,
 							  (size_t)ask->limit, &page);
 	if (e) return page_cursor(q, e);
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page.n; i++) put_session(q, &o, &page.items[i]);
-	json_close(&o, ']');
-	json_field_str(&o, "next", page.next);
-	json_close(&o, '}');
+	list_close(&o, page.next);
 	return OK;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "app/own.h"
+#include "edge/list.h"
 #include "edge/me.h"
 #include "store/setting.h"
 
@@ -28,19 +29,14 @@ enum err setting_list_run(struct request *q, struct db_conn *c)
 	if (ask->cursor.p && !is_key(ask->cursor)) return page_cursor(q, ERR_INVALID);
 	enum err e = setting_list(c, &q->arena, q->actor.user_id, ask->cursor, (size_t)ask->limit, &page);
 	if (e) return e;
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page.n; i++) {
 		json_open(&o, '{');
 		setting_fields(&o, &page.items[i]);
 		json_field_i64(&o, "user_rev", page.items[i].user_rev);
 		json_close(&o, '}');
 	}
-	json_close(&o, ']');
-	json_field_str(&o, "next", page.next);
-	json_close(&o, '}');
+	list_close(&o, page.next);
 	return OK;
 }
 

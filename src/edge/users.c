@@ -1,6 +1,7 @@
 #include "edge/users.h"
 
 #include "codec/codec.h"
+#include "edge/list.h"
 #include "edge/me.h"
 #include "model/text.h"
 #include "store/channel.h"
@@ -65,14 +66,9 @@ enum err user_list_run(struct request *q, struct db_conn *c)
 	if (e) return e;
 	e = people_find(c, &q->arena, &query, &page);
 	if (e) return page_cursor(q, e);
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page.n; i++) codec_user(&o, &page.items[i]);
-	json_close(&o, ']');
-	json_field_str(&o, "next", page.next);
-	json_close(&o, '}');
+	list_close(&o, page.next);
 	return OK;
 }
 

@@ -1,5 +1,6 @@
 /* What a message said before: for its author, and for those who moderate its channel, which leaves a row in the audit.
  */
+#include "edge/list.h"
 #include "edge/me.h"
 #include "edge/mentions.h"
 #include "edge/messages.h"
@@ -71,10 +72,7 @@ static enum err read_in(struct request *q, struct db_conn *c, int64_t below, str
 
 static void reply_versions(struct request *q, const struct version_page *page)
 {
-	struct json_out o = reply_json(q);
-	json_open(&o, '{');
-	json_key(&o, "items");
-	json_open(&o, '[');
+	struct json_out o = list_open(q);
 	for (size_t i = 0; i < page->n; i++) {
 		json_open(&o, '{');
 		json_field_i64(&o, "body_rev", page->items[i].rev);
@@ -82,9 +80,7 @@ static void reply_versions(struct request *q, const struct version_page *page)
 		json_field_time(&o, "at", page->items[i].at);
 		json_close(&o, '}');
 	}
-	json_close(&o, ']');
-	json_field_str(&o, "next", page->next ? arena_printf(&q->arena, "%lld", (long long)page->next) : STR_NONE);
-	json_close(&o, '}');
+	list_close(&o, page->next ? arena_printf(&q->arena, "%lld", (long long)page->next) : STR_NONE);
 }
 
 enum err message_history_run(struct request *q, struct db_conn *c)
