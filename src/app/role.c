@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "model/channel.h"
 #include "store/audit.h"
+#include "store/indexed.h"
 #include "store/person.h"
 #include "store/token.h"
 #include "store/told.h"
@@ -20,10 +21,7 @@ struct setting {
 static const struct sql SQL_LOCK = { HEAD " FOR NO KEY UPDATE", HEAD };
 static const struct sql SQL_WHO = { "SELECT user_id, role FROM users WHERE username = $1 AND deleted_at IS NULL",
 									NULL };
-static const struct sql SQL_OTHER_OWNER = {
-	"SELECT count(*) FROM users WHERE role = $1 AND user_id <> $2 AND deleted_at IS NULL AND deactivated_at IS NULL",
-	NULL
-};
+static const struct sql SQL_OTHER_OWNER = { OTHER_OWNER("$1"), NULL };
 static const struct sql SQL_ROLE = { "UPDATE users SET role = $2, changed_rev = $3, user_rev = $4 WHERE user_id = $1",
 									 NULL };
 static const struct sql SQL_CHANGE = {
@@ -63,22 +61,16 @@ static void who_take(const struct db_rows *r, void *arg)
 	s->user_id = db_i64(r, 0), s->role = db_i64(r, 1);
 }
 
-static void count_take(const struct db_rows *r, void *arg)
-{
-	*(int64_t *)arg = db_i64(r, 0);
-}
-
 static enum err find(struct setting *s)
 {
-	int64_t others = 0;
 	struct str name = s->r->username;
 	enum err e = db_one(s->c, &SQL_LOCK, DB_NO_ARGS, head_take, s);
 	if (!e) e = db_one(s->c, &SQL_WHO, DB_ARGS(DB_TEXT(name)), who_take, s);
 	if (e == ERR_NOT_FOUND) return problem_set(s->problem, e, "there is no account " STR_FMT, STR_ARG(name));
 	s->r->before = (enum user_role)s->role;
 	if (e || s->role != USER_OWNER || s->r->role == USER_OWNER) return e;
-	e = db_one(s->c, &SQL_OTHER_OWNER, DB_ARGS(DB_I64(USER_OWNER), DB_I64(s->user_id)), count_take, &others);
-	if (e || others) return e;
+	e = db_one(s->c, &SQL_OTHER_OWNER, DB_ARGS(DB_I64(s->user_id)), NULL, NULL);
+	if (e != ERR_NOT_FOUND) return e;
 	return problem_set(s->problem, ERR_CONFLICT, STR_FMT " is the only owner: make somebody else one first",
 					   STR_ARG(name));
 }

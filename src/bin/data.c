@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "bin/files.h"
 #include "bin/process.h"
 
 #define SECRET_BYTES 32
@@ -74,17 +75,6 @@ int data_lock(const char *dir)
 	return file_lock(path);
 }
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t w = write(fd, p, n);
-		if (w < 0 && errno == EINTR) continue;
-		if (w < 0) return false;
-		p += w, n -= (size_t)w;
-	}
-	return true;
-}
-
 /* Whole or not at all, also when the machine stops in the middle. */
 static bool make_secret(const char *path)
 {
@@ -97,7 +87,7 @@ static bool make_secret(const char *path)
 	unlink(temporary);
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) return false;
-	bool ok = write_all(fd, text, sizeof text - 1) && fsync(fd) == 0;
+	bool ok = file_write(fd, text, sizeof text - 1) && fsync(fd) == 0;
 	ok = close(fd) == 0 && ok;
 	ok = ok && rename(temporary, path) == 0;
 	explicit_bzero(text, sizeof text);

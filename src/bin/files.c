@@ -9,7 +9,7 @@
 
 #define PIECE 65536
 
-static bool write_all(int fd, const char *p, size_t n)
+bool file_write(int fd, const char *p, size_t n)
 {
 	while (n) {
 		ssize_t w = write(fd, p, n);
@@ -26,7 +26,7 @@ static bool copy_all(int in, int out)
 	ssize_t n;
 	while ((n = read(in, piece, sizeof piece)) != 0) {
 		if (n < 0 && errno == EINTR) continue;
-		if (n < 0 || !write_all(out, piece, (size_t)n)) return false;
+		if (n < 0 || !file_write(out, piece, (size_t)n)) return false;
 	}
 	return fsync(out) == 0;
 }

@@ -2,9 +2,11 @@
 #ifndef LINNET_BIN_FILES_H
 #define LINNET_BIN_FILES_H
 #include <stdbool.h>
+#include <stddef.h>
 
 #define FILES_PATH 4096
 
+bool file_write(int fd, const char *p, size_t n); /* all of it */
 bool file_copy(const char *from, const char *to); /* a new file, 0600, on disk; removed if it fails */
 bool file_sync(const char *path);
 bool dir_sync(const char *path);
