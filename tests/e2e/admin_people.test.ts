@@ -2,9 +2,9 @@
 // bots, blocks. Each on both databases, and what sockets hear of it on two pods.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, password, type Person, person } from './lib/api.ts';
-import { Redis } from './lib/redis.ts';
-import { backends, createDatabase, type Server, startBackend } from './lib/server.ts';
+import { backends, type Server } from './lib/server.ts';
 import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type { Channel, List, Me, SignedIn, Token, User } from './lib/types.ts';
 
 interface Created {
@@ -310,24 +310,19 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
 });
 
 describe('people and admins on two pods', () => {
-  let redis: Redis;
+  let pods: Pair;
   let here: Server;
   let there: Server;
   let owner: Person;
 
   beforeAll(async () => {
-    redis = await Redis.start();
-    const url = await createDatabase();
-    const env = { REDIS_URL: redis.url, LINNET_REDIS_AWAY_MS: '10000', LINNET_REDIS_TIMEOUT_MS: '20000' };
-    [here, there] = [await startBackend(url, env), await startBackend(url, env)];
-    for (const server of [here, there]) await server.program.log('bus.link_back');
+    pods = await pair({ LINNET_HEAD_CHECK_MS: '3000' });
+    ({ here, there } = pods);
     owner = await person(here.api(), 'owner');
   });
   afterEach(settle);
   afterAll(async () => {
-    await here?.stop();
-    await there?.stop();
-    await redis?.kill();
+    await pods?.stop();
   });
 
   async function blocks(name: string): Promise<void> {
@@ -357,7 +352,7 @@ describe('people and admins on two pods', () => {
   test('roles are felt on the other', () => roles('cid'));
 
   describe('without Redis', () => {
-    beforeAll(() => redis.kill());
+    beforeAll(() => pods.redis.kill());
     test('blocks and codes', () => blocks('two'));
     test('roles', () => roles('dan'));
   });

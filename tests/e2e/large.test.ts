@@ -1,9 +1,9 @@
 // Channels with so many members that joins and leaves take no rev: on one server, and on two that share a Redis.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, person, type Person } from './lib/api.ts';
-import { Redis } from './lib/redis.ts';
-import { backends, createDatabase, type Server, startBackend } from './lib/server.ts';
+import { backends, type Server } from './lib/server.ts';
 import { attach, connect, type EventFrame, type Frame, settle, type Socket } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type { Channel, List, Member } from './lib/types.ts';
 
 const sizes = { LINNET_LARGE_FROM: '4', LINNET_LARGE_UNTIL: '3' };
@@ -160,7 +160,7 @@ describe.each(backends)('large channels on $name', ({ start }) => {
 });
 
 describe('large channels on two pods', () => {
-  let redis: Redis;
+  let pods: Pair;
   let here: Server;
   let there: Server;
   let ann: Person;
@@ -169,19 +169,8 @@ describe('large channels on two pods', () => {
   let made = 0;
 
   beforeAll(async () => {
-    redis = await Redis.start();
-    const url = await createDatabase();
-    // A busy machine is no Redis that is away, and what news bring is not the head check's doing.
-    const env = {
-      ...sizes,
-      REDIS_URL: redis.url,
-      LINNET_ACCESS_LOG: 'false',
-      LINNET_HEAD_CHECK_MS: '60000',
-      LINNET_REDIS_AWAY_MS: '10000',
-      LINNET_REDIS_TIMEOUT_MS: '20000',
-    };
-    [here, there] = [await startBackend(url, env), await startBackend(url, env)];
-    for (const server of [here, there]) await server.program.log('bus.link_back');
+    pods = await pair(sizes);
+    ({ here, there } = pods);
     ann = await person(here.api(), 'ann');
     others = [];
     for (const name of ['bob', 'cid', 'dan']) others.push(await person(here.api(), name));
@@ -189,9 +178,7 @@ describe('large channels on two pods', () => {
   });
   afterEach(settle);
   afterAll(async () => {
-    await here?.stop();
-    await there?.stop();
-    await redis?.kill();
+    await pods?.stop();
   });
 
   const crowd = async (): Promise<Channel> => {
@@ -222,7 +209,7 @@ describe('large channels on two pods', () => {
     const { id, rev } = await crowd();
     const eves = await attach(there, { token: eve.signed.access_token }, id);
     const bobs = await attach(there, { token: others[0]?.signed.access_token ?? '' }, id);
-    await redis.kill();
+    await pods.redis.kill();
     await leave(eve.api, id);
     await eves.next(of('channel_gone', id), 'channel_gone');
     await ann.api.send(id, 'after');

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
-import { Redis } from './lib/redis.ts';
-import { backends, createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
+import { backends, type Server, startEmbedded } from './lib/server.ts';
 import { connect, settle } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type { ChangePage, Channel, List, Message, MessagePage, User } from './lib/types.ts';
 
 type Pins = List<{ message: Message; user_id: number; at: string }> & { refs: Message[]; users: User[] };
@@ -142,15 +142,15 @@ test('are limited', async () => {
   }
 });
 
-test('cross from one backend to another', async () => {
-  const redis = await Redis.start();
-  const started: Server[] = [];
-  try {
-    const url = await createDatabase();
-    for (let i = 0; i < 2; i++)
-      started.push(await startBackend(url, { REDIS_URL: redis.url, LINNET_ACCESS_LOG: 'false' }));
-    const [here, there] = started as [Server, Server];
-    await Promise.all(started.map((s) => s.program.log('bus.link_back')));
+describe('two backends', () => {
+  let pods: Pair;
+  beforeAll(async () => {
+    pods = await pair({ LINNET_HEAD_CHECK_MS: '3000' });
+  });
+  afterAll(() => pods?.stop());
+
+  test('cross from one backend to another', async () => {
+    const { here, there, redis } = pods;
     const ann = await person(here.api(), 'ann');
     const bob = await person(there.api(), 'bob');
     const { id } = await ann.api.channel('both');
@@ -164,8 +164,5 @@ test('cross from one backend to another', async () => {
     await unpin(ann.api, id, 1);
     expect(await socket.nextEvent(id, 'pin')).toMatchObject({ pinned: false });
     settle();
-  } finally {
-    for (const server of started) await server.stop();
-    await redis.kill();
-  }
+  });
 });

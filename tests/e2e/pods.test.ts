@@ -1,17 +1,14 @@
 // Two backends on one PostgreSQL and one Redis: what happens on one of them is seen on the other.
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { password, person, type Person } from './lib/api.ts';
-import { Redis } from './lib/redis.ts';
-import { createDatabase, type Server, startBackend } from './lib/server.ts';
+import type { Server } from './lib/server.ts';
 import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type { Channel, List, Member, Message, SignedIn, Token, User } from './lib/types.ts';
 
 describe('two backends', () => {
-  let redis: Redis;
-  let url: string;
+  let pods: Pair;
   let here: Server;
   let there: Server;
   let ann: Person;
@@ -19,27 +16,13 @@ describe('two backends', () => {
   let made = 0;
 
   beforeAll(async () => {
-    redis = await Redis.start();
-    url = await createDatabase();
-    // A busy machine is no Redis that is away.
-    const env = {
-      REDIS_URL: redis.url,
-      LINNET_ACCESS_LOG: 'false',
-      LINNET_HEAD_CHECK_MS: '60000', // what is seen at once is not its doing
-      LINNET_REDIS_AWAY_MS: '10000',
-      LINNET_REDIS_TIMEOUT_MS: '20000',
-    };
-    [here, there] = [await startBackend(url, env), await startBackend(url, env)];
-    for (const server of [here, there]) await server.program.log('bus.link_back');
+    pods = await pair();
+    ({ here, there } = pods);
     ann = await person(here.api(), 'ann');
     bob = await person(there.api(), 'bob');
   });
   afterEach(settle);
-  afterAll(async () => {
-    await here?.stop();
-    await there?.stop();
-    await redis?.kill();
-  });
+  afterAll(() => pods?.stop());
 
   const on = (server: Server, p: Person): Promise<Socket> => connect(server, { token: p.signed.access_token });
   const room = async (...others: Person[]): Promise<number> => {
@@ -252,8 +235,8 @@ describe('two backends', () => {
     const [a, b] = [await on(here, ann), await on(there, bob)] as [Socket, Socket];
     const quiet = await room(bob);
     const silenced = `silenced_until = 4102444800000 WHERE channel_id = ${id} AND user_id = ${bob.user.id}`;
-    for (const sql of [`UPDATE members SET ${silenced}`, `UPDATE heads SET read_only = 1 WHERE channel_id = ${quiet}`])
-      await promisify(execFile)('psql', ['-X', '-q', '-d', url, '-c', sql]);
+    for (const text of [`UPDATE members SET ${silenced}`, `UPDATE heads SET read_only = 1 WHERE channel_id = ${quiet}`])
+      await pods.sql(text);
     await bob.api.refused(403, 'not_allowed', 'typing_create', { path: { id } });
     for (const channel_id of [id, quiet])
       expect(await b.request({ op: 'typing', channel_id })).toMatchObject({ op: 'error', code: 'not_allowed' });

@@ -1,9 +1,9 @@
 // Two backends: who is invited, banned, silenced or told of a setting on one of them sees it on the other.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { password, person, type Person } from './lib/api.ts';
-import { type Pods, startPods } from './lib/pods.ts';
 import type { Server } from './lib/server.ts';
 import { attach, connect, settle } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type { Channel, List, Member } from './lib/types.ts';
 
 interface Invite {
@@ -11,7 +11,7 @@ interface Invite {
 }
 
 describe('two backends', () => {
-  let pods: Pods;
+  let pods: Pair;
   let here: Server;
   let there: Server;
   let ann: Person; // her client is here, his there
@@ -19,7 +19,7 @@ describe('two backends', () => {
   let made = 0;
 
   beforeAll(async () => {
-    pods = await startPods();
+    pods = await pair();
     ({ here, there } = pods);
     ann = await person(here.api(), 'ann');
     bob = await person(there.api(), 'bob');

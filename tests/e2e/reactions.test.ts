@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
 import { checkAnswer } from './lib/contract.ts';
-import { Redis } from './lib/redis.ts';
-import { backends, createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
+import { backends, type Server, startEmbedded } from './lib/server.ts';
 import { connect, settle } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type { ChangePage, Channel, List, Message, MessagePage, Problem, User } from './lib/types.ts';
 
 type Givers = List<{ user_id: number; at: string }> & { users: User[] };
@@ -308,17 +308,15 @@ test('take from the rate of messages', async () => {
   }
 });
 
-test('cross from one backend to another, through Redis and without it', async () => {
-  const redis = await Redis.start();
-  const started: Server[] = [];
-  try {
-    const url = await createDatabase();
-    const env = { REDIS_URL: redis.url, LINNET_ACCESS_LOG: 'false' };
-    const here = await startBackend(url, env);
-    started.push(here);
-    const there = await startBackend(url, env);
-    started.push(there);
-    await Promise.all(started.map((s) => s.program.log('bus.link_back')));
+describe('two backends', () => {
+  let pods: Pair;
+  beforeAll(async () => {
+    pods = await pair({ LINNET_HEAD_CHECK_MS: '3000' });
+  });
+  afterAll(() => pods?.stop());
+
+  test('cross from one backend to another, through Redis and without it', async () => {
+    const { here, there, redis } = pods;
     const ann = await person(here.api(), 'ann');
     const bob = await person(there.api(), 'bob');
     const { id } = await ann.api.channel('both');
@@ -338,8 +336,5 @@ test('cross from one backend to another, through Redis and without it', async ()
     expect(await get(bob.api, id, 1)).toEqual(await get(ann.api, id, 1));
     expect((await get(bob.api, id, 1)).reactions).toEqual([{ emoji: '👍', count: 1, user_ids: [bob.user.id] }]);
     settle();
-  } finally {
-    for (const server of started) await server.stop();
-    await redis.kill();
-  }
+  });
 });

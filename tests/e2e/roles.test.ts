@@ -1,17 +1,12 @@
 // Every route of the table, as nobody, as somebody who is not in the channel, as a guest, a member and an operator who are: the exact
 // status and code of each. Each row has a public channel and people of its own. A route that is added has to be named here.
 // (What strangers see of private channels, DMs and the server's log is in hostile_routes.test.ts.)
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { DatabaseSync } from 'node:sqlite';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Ask, password, type Person, person } from './lib/api.ts';
 import { operation } from './lib/contract.ts';
 import { routes } from './lib/routes.ts';
-import { createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
+import { type Stage, stages } from './lib/stage.ts';
 import type { Channel, Invite, List, Session, Token, User } from './lib/types.ts';
 
 const roles = ['nobody', 'stranger', 'guest', 'member', 'operator'] as const;
@@ -189,72 +184,37 @@ test('each route has its rows here', () => {
   expect([...new Set(rows.map((r) => r.id))].sort()).toEqual([...walked].sort());
 });
 
-interface Place {
-  server: Server;
-  sql(text: string): Promise<unknown>;
-  end(): Promise<void>;
-}
-const places: { name: string; open(): Promise<Place> }[] = [
-  {
-    name: 'SQLite',
-    open: async () => {
-      const dir = await mkdtemp(`${tmpdir()}/linnet-roles-`);
-      const server = await startEmbedded({}, dir);
-      const sql = async (text: string): Promise<void> => {
-        const db = new DatabaseSync(`${dir}/linnet.db`);
-        try {
-          db.exec(`PRAGMA busy_timeout = 10000; ${text}`);
-        } finally {
-          db.close();
-        }
-      };
-      return { server, sql, end: () => rm(dir, { recursive: true, force: true }) };
-    },
-  },
-  {
-    name: 'PostgreSQL',
-    open: async () => {
-      const url = await createDatabase();
-      const server = await startBackend(url);
-      const sql = (text: string): Promise<unknown> =>
-        promisify(execFile)('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', text]);
-      return { server, sql, end: async () => {} };
-    },
-  },
-];
-
-describe.each(places)('on $name', ({ open }) => {
-  let place: Place;
+describe.each(stages)('on $name', ({ open }) => {
+  let place: Stage;
   let owner: Api;
   let apart: User;
   let made = 0;
 
   beforeAll(async () => {
     place = await open();
-    owner = (await person(place.server.api(), 'owner')).api;
-    apart = (await person(place.server.api(), 'apart')).user;
+    owner = (await person(place.here.api(), 'owner')).api;
+    apart = (await person(place.there.api(), 'apart')).user;
     const general = (await owner.ok<List<Channel>>('channel_list')).items.find((c) => c.name === 'general');
     if (general) await owner.ok('channel_leave', { path: { id: general.id } }, 204).catch(() => {});
   });
   afterAll(async () => {
-    const metrics = await place?.server.api().call('metrics');
-    await place?.server.stop();
-    await place?.end();
+    const metrics = await place?.there.api().call('metrics');
+    await place?.stop();
     expect(metrics?.text).toMatch(/^linnet_http_requests_total\{status="5xx"\} 0$/m);
   });
 
   async function come(room: number, role: Role): Promise<Person | undefined> {
     if (role === 'nobody') return undefined;
-    const one = await person(place.server.api(), `${role}-${++made}`);
+    const one = await person(place.there.api(), `${role}-${++made}`);
     if (role === 'stranger') return one;
     await one.api.ok('channel_join', { path: { id: room } });
     const path = { id: room, user_id: one.user.id };
     if (role === 'operator') await owner.ok('member_put', { path, body: { role: 'op' } }, 204);
-    if (role === 'guest')
-      await place.sql(
-        `UPDATE users SET role = 0 WHERE user_id = ${one.user.id};
-         DELETE FROM members WHERE user_id = ${one.user.id} AND channel_id <> ${room};`,
-      );
+    if (role === 'guest') {
+      for (const { id } of (await one.api.ok<List<Channel>>('channel_list')).items)
+        if (id !== room) await one.api.ok('channel_leave', { path: { id } }, 204);
+      await owner.ok('user_patch', { path: { id: one.user.id }, body: { role: 'guest' } }, 200);
+    }
     return one;
   }
 
@@ -262,14 +222,14 @@ describe.each(places)('on $name', ({ open }) => {
   async function keep(one: Person): Promise<{ session: string; token: string }> {
     const token = await one.api.ok<Token>('token_create', { body: { name: 't', scopes: ['read'] } }, 201);
     const body = { username: one.user.username, password, cookie: false };
-    await place.server.api().ok('auth_login', { body });
+    await place.there.api().ok('auth_login', { body });
     const all = await one.api.ok<List<Session & { current: boolean }>>('session_list');
     return { session: all.items.find((s) => !s.current)?.id ?? '', token: token.id };
   }
 
   test.each(rows)('$what', async ({ id, make, wants, what }) => {
     const { id: room } = await owner.channel(`room-${++made}`);
-    const other = await person(place.server.api(), `other-${++made}`);
+    const other = await person(place.there.api(), `other-${++made}`);
     await other.api.ok('channel_join', { path: { id: room } });
     const { message_id: theirs } = await owner.send(room, 'hello');
     await owner.ok('reaction_put', { path: { id: room, message_id: theirs, emoji: '🎉' } });
@@ -293,7 +253,7 @@ describe.each(places)('on $name', ({ open }) => {
         n: ++made,
         ...(me && ['session_delete', 'token_delete'].includes(id) ? await keep(me) : {}),
       };
-      const api = me?.api ?? place.server.api();
+      const api = me?.api ?? place.there.api();
       const [status, code] = outcomes[wants[i] ?? ''] ?? [Number(wants[i])];
       const ask = make(scene);
       for (const name of operation(id).path.match(/\{(\w+)\}/g) ?? [])

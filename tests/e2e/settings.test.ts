@@ -2,9 +2,9 @@
 // that was away, and by a bus that loses half of all news.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
-import { Redis } from './lib/redis.ts';
-import { backends, createDatabase, type Server, startBackend } from './lib/server.ts';
+import { backends, type Server } from './lib/server.ts';
 import { connect, type Frame, settle, type Socket } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type { List, Token } from './lib/types.ts';
 
 interface Setting {
@@ -175,18 +175,15 @@ describe.each(backends)('settings on $name', ({ start }) => {
 });
 
 describe('settings on two pods', () => {
-  let redis: Redis;
+  let pods: Pair;
   let here: Server;
   let there: Server;
   let apis: [Api, Api];
   const sockets: Socket[] = [];
 
   beforeAll(async () => {
-    redis = await Redis.start();
-    const url = await createDatabase();
-    const env = { REDIS_URL: redis.url, LINNET_REDIS_AWAY_MS: '10000', LINNET_REDIS_TIMEOUT_MS: '20000' };
-    [here, there] = [await startBackend(url, env), await startBackend(url, env)];
-    for (const server of [here, there]) await server.program.log('bus.link_back');
+    pods = await pair({ LINNET_HEAD_CHECK_MS: '3000' });
+    ({ here, there } = pods);
     const ann = await person(here.api(), 'ann');
     for (const server of [here, there, there]) sockets.push(await connect(server, { token: ann.signed.access_token }));
     apis = [here.api(), there.api()];
@@ -194,9 +191,7 @@ describe('settings on two pods', () => {
   });
   afterAll(async () => {
     await settle();
-    await here?.stop();
-    await there?.stop();
-    await redis?.kill();
+    await pods?.stop();
   });
 
   /** Several at once on either pod: commits and news in any order. Then one that is the last, and everybody has them. */
@@ -218,7 +213,7 @@ describe('settings on two pods', () => {
   test('devices on both are told', () => change('together', 20));
 
   test('devices on both are told when Redis has lost everything', async () => {
-    await redis.kill();
+    await pods.redis.kill();
     await change('alone', 12);
   });
 });

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
-import { Redis } from './lib/redis.ts';
-import { backends, createDatabase, type Server, startBackend } from './lib/server.ts';
+import { backends, type Server } from './lib/server.ts';
 import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
+import { type Pair, pair } from './lib/stage.ts';
 import type {
   ChangePage,
   Channel,
@@ -411,21 +411,15 @@ describe.each(backends)('threads on $name', ({ start }) => {
   });
 });
 
-test('cross from one backend to another, news or no news', async () => {
-  const redis = await Redis.start();
-  const started: Server[] = [];
-  try {
-    const url = await createDatabase();
-    // A busy machine is no Redis that is away.
-    const env = {
-      REDIS_URL: redis.url,
-      LINNET_ACCESS_LOG: 'false',
-      LINNET_REDIS_AWAY_MS: '10000',
-      LINNET_REDIS_TIMEOUT_MS: '20000',
-    };
-    for (let i = 0; i < 2; i++) started.push(await startBackend(url, env));
-    const [here, there] = started as [Server, Server];
-    await Promise.all(started.map((s) => s.program.log('bus.link_back')));
+describe('two backends', () => {
+  let pods: Pair;
+  beforeAll(async () => {
+    pods = await pair({ LINNET_HEAD_CHECK_MS: '3000' });
+  });
+  afterAll(() => pods?.stop());
+
+  test('cross from one backend to another, news or no news', async () => {
+    const { here, there, redis } = pods;
     const ann = await person(here.api(), 'ann');
     const bob = await person(there.api(), 'bob');
     const { id } = await ann.api.channel('both');
@@ -452,8 +446,5 @@ test('cross from one backend to another, news or no news', async () => {
     await bob.api.ok('thread_unfollow', { path: { id, message_id: 1 } }, 204);
     await other.until(() => (marks(other).some((f) => !f.following) ? true : undefined), 'not following');
     settle();
-  } finally {
-    for (const server of started) await server.stop();
-    await redis.kill();
-  }
+  });
 });

@@ -55,7 +55,11 @@ async function alone(env: Env): Promise<Stage> {
   return { here: server, there: server, sql: (text) => onServer(url, text), stop: () => server.stop() };
 }
 
-async function pair(env: Env): Promise<Stage> {
+export interface Pair extends Stage {
+  redis: Redis;
+}
+
+export async function pair(env: Env = {}): Promise<Pair> {
   const [redis, url] = [await Redis.start(), await createDatabase()];
   // A busy machine is no Redis that is away; what is seen at once is not a head check's doing.
   const both = {
