@@ -11,7 +11,7 @@ import type { Channel, ChangePage, Event, Message } from './lib/types.ts';
 
 const pick = <T>(list: T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
-describe.each(backends)('live on $name', ({ start }) => {
+describe.each(backends)('live on $name', { timeout: 60_000 }, ({ start }) => {
   let server: Server;
   const target = new Target();
   const people: Person[] = [];
@@ -123,16 +123,20 @@ describe.each(backends)('live on $name', ({ start }) => {
     ];
     try {
       await Promise.all([slow, ...others].map((d) => d.greeted()));
-      const parked = await counter('linnet_hub_parked_total');
       const resident = (): number =>
         Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.program.child.pid}/status`, 'utf8'))?.[1]);
-      slow.ws?.pause();
       const body = 'x'.repeat(40_000);
       const burst = async (n: number): Promise<number> => {
         const sent = await Promise.all(Array.from({ length: n }, (_, i) => pick(people).api.send(id, `${i} ${body}`)));
         return Math.max(...sent.map((m) => m.rev));
       };
       let rev = 0;
+      for (let i = 0; i < 15; i++) {
+        rev = await burst(20); // fills what the database and the ring keep, whoever reads
+        for (const device of [slow, ...others]) await device.reach(id, rev);
+      }
+      const parked = await counter('linnet_hub_parked_total');
+      slow.ws?.pause();
       while ((await counter('linnet_hub_parked_total')) === parked) {
         rev = await burst(20);
         for (const device of others) await device.reach(id, rev); // while the slow one is stuck
