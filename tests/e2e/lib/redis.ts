@@ -16,39 +16,36 @@ async function freePort(): Promise<number> {
   }
 }
 
-const answers = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
-    socket.once('data', () => (socket.destroy(), resolve(true)));
-    socket.once('error', () => resolve(false));
-  });
-
 export class Redis {
   readonly port: number;
   private program: Program;
 
-  private constructor(port: number) {
+  private constructor(port: number, program: Program) {
     this.port = port;
-    this.program = Redis.run(port);
+    this.program = program;
   }
 
-  private static run(port: number): Program {
+  /** Comes back once this very process listens: on a port that was taken meanwhile another Redis would answer as well. */
+  private static async run(port: number): Promise<Program> {
     const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
-    return new Program('redis-server', args);
+    const program = new Program('redis-server', args);
+    await program.line((line) => (/Ready to accept connections/.test(line) ? true : undefined), 'it was ready');
+    return program;
   }
 
   get url(): string {
     return `redis://127.0.0.1:${this.port}/0`;
   }
 
-  private async ready(): Promise<void> {
-    while (!(await answers(this.port))) await new Promise((again) => setTimeout(again, 5));
-  }
-
   static async start(): Promise<Redis> {
-    const redis = new Redis(await freePort());
-    await redis.ready();
-    return redis;
+    for (let tries = 1; ; tries++) {
+      const port = await freePort();
+      try {
+        return new Redis(port, await Redis.run(port));
+      } catch (e) {
+        if (tries === 5) throw e; // somebody else was quicker to take it, but not each time
+      }
+    }
   }
 
   /** One command; its answer's first line, or the text of a string. */
@@ -78,8 +75,7 @@ export class Redis {
 
   /** After a kill: the same address, empty. */
   async again(): Promise<void> {
-    this.program = Redis.run(this.port);
-    await this.ready();
+    this.program = await Redis.run(this.port);
   }
 
   /** Stands still, its connections stay open. */
