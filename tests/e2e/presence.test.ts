@@ -200,7 +200,7 @@ describe.each(backends)('presence on $name', ({ start }) => {
   });
 });
 
-describe('presence on two pods', () => {
+describe('presence on two pods', { timeout: 60_000 }, () => {
   const ttl = 4000;
   let redis: Redis;
   let env: { [name: string]: string };
@@ -225,7 +225,9 @@ describe('presence on two pods', () => {
       REDIS_URL: redis.url,
       LINNET_ACCESS_LOG: 'false',
       LINNET_PRESENCE_TTL_MS: `${ttl}`,
-      LINNET_REDIS_AWAY_MS: '2500', // a busy machine is no Redis that is away
+      // A busy machine is no Redis that is away, nor one that does not answer.
+      LINNET_REDIS_AWAY_MS: '2500',
+      LINNET_REDIS_WAIT_MS: '10000',
     };
     [here, there] = [await startBackend(url, env), await startBackend(url, env)];
     for (const server of [here, there]) await again(server, 'bus.link_back', 1);
@@ -292,11 +294,9 @@ describe('presence on two pods', () => {
     await watch(a, bob, eve);
     await becomes(a, bob, 'online');
     await becomes(a, eve, 'online');
-    const began = performance.now();
-    await doomed.kill();
+    await doomed.kill(); // the unit test has the time to the millisecond
     await becomes(a, bob, 'offline');
     await becomes(a, eve, 'idle');
-    expect(performance.now() - began).toBeLessThan(ttl + 20_000); // a busy machine; the unit test has it to the millisecond
     for (const socket of dead) socket.faults.length = 0; // a reset connection is no fault of the server’s here
   });
 

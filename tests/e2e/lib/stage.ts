@@ -68,6 +68,7 @@ export async function pair(env: Env = {}): Promise<Pair> {
     LINNET_HEAD_CHECK_MS: '60000',
     LINNET_REDIS_AWAY_MS: '10000',
     LINNET_REDIS_TIMEOUT_MS: '20000',
+    LINNET_REDIS_WAIT_MS: '10000',
     ...env,
   };
   const [here, there] = [await startBackend(url, both), await startBackend(url, both)];
