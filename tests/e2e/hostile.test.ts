@@ -7,14 +7,18 @@ import { type Server, startEmbedded } from './lib/server.ts';
 import type { Problem } from './lib/types.ts';
 
 let server: Server;
+let hasty: Server; // its patience ends within a test; with the others it is as it comes, whatever keeps a client
 let ann: Person | undefined;
 
 beforeAll(async () => {
-  server = await startEmbedded({ LINNET_HEADER_TIMEOUT_S: '1', LINNET_BODY_TIMEOUT_S: '1' });
+  server = await startEmbedded();
+  hasty = await startEmbedded({ LINNET_HEADER_TIMEOUT_S: '2', LINNET_BODY_TIMEOUT_S: '2' });
 });
 afterAll(async () => {
-  await server?.api().ok('health');
-  await server?.stop();
+  for (const one of [server, hasty]) {
+    await one?.api().ok('health');
+    await one?.stop();
+  }
 });
 
 async function signIn(): Promise<void> {
@@ -30,12 +34,12 @@ function problem(answer: RawAnswer): Problem {
 }
 
 const head = (lines: string): string => `${lines.trim().split('\n').join('\r\n')}\r\n\r\n`;
-const post = (body: string | Buffer, more = ''): Buffer =>
+const post = (body: string | Buffer, more = '', token = ann?.signed.access_token): Buffer =>
   Buffer.concat([
     Buffer.from(
       head(`POST /channels HTTP/1.1
 Host: x
-Authorization: Bearer ${ann?.signed.access_token}
+Authorization: Bearer ${token}
 Content-Type: application/json
 Content-Length: ${Buffer.byteLength(body)}${more}`),
     ),
@@ -235,21 +239,22 @@ describe('connections', () => {
   });
 
   test('a head that never ends is 408', async () => {
-    const raw = await Raw.open(server.port);
+    const raw = await Raw.open(hasty.port);
     raw.write('GET /health HTTP/1.1\r\nHost: x\r\nA: ');
     const [answer] = await raw.closed();
     expect([answer?.status, answer && problem(answer).code]).toEqual([408, 'request_timeout']);
   });
 
   test('a body that never ends is 408', async () => {
-    const raw = await Raw.open(server.port);
-    raw.write(post('{"name":"slow"}').subarray(0, -5));
+    const { signed } = await person(hasty.api(), 'bob');
+    const raw = await Raw.open(hasty.port);
+    raw.write(post('{"name":"slow"}', '', signed.access_token).subarray(0, -5));
     const [answer] = await raw.closed();
     expect([answer?.status, answer && problem(answer).code]).toEqual([408, 'request_timeout']);
   });
 
   test('a connection that says nothing is closed without a word', async () => {
-    const raw = await Raw.open(server.port);
+    const raw = await Raw.open(hasty.port);
     expect(await raw.closed()).toEqual([]);
   });
 

@@ -117,22 +117,32 @@ describe('counts', () => {
   });
 
   test('connections of the process and of one address: the metrics and the log tell of those refused', async () => {
-    const refused = async (): Promise<string> =>
-      /^linnet_conn_refused_total (\d+)$/m.exec((await server.api().call('metrics')).text)?.[1] ?? 'none';
-    server = await startEmbedded({ LINNET_CONNECTIONS: '10' });
-    await server.api().ok('health'); // keeps its connection
+    /** A connection that stays, by which the others are counted. */
+    async function counting(): Promise<(name: string) => Promise<string | undefined>> {
+      const raw = await Raw.open(server.port);
+      let asked = 0;
+      return async (name) => {
+        raw.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n\r\n');
+        const answer = (await raw.answers(++asked))[asked - 1];
+        return new RegExp(`^${name} (\\d+)$`, 'm').exec(answer?.body ?? '')?.[1];
+      };
+    }
+    server = await startEmbedded({ LINNET_CONNECTIONS: '10', LINNET_HEADER_TIMEOUT_S: '60' });
+    let count = await counting();
     const many = await Promise.all(Array.from({ length: 9 }, () => Raw.open(server.port)));
+    while ((await count('linnet_conn_open')) !== '10'); // each has been taken: by either loop, in any order
     const one = await Raw.open(server.port);
     expect(await one.closed()).toEqual([]);
     expect(await server.program.log('conn.limit_reached')).toMatchObject({ level: 'error', most: 10 });
-    expect(await refused()).toBe('1');
+    expect(await count('linnet_conn_refused_total')).toBe('1');
     for (const raw of many) raw.end();
     await server.stop();
-    server = await startEmbedded({ LINNET_CONNECTIONS_PER_ADDRESS: '2' });
-    await server.api().ok('health');
+    server = await startEmbedded({ LINNET_CONNECTIONS_PER_ADDRESS: '2', LINNET_HEADER_TIMEOUT_S: '60' });
+    count = await counting();
     const second = await Raw.open(server.port);
+    while ((await count('linnet_conn_open')) !== '2');
     expect(await (await Raw.open(server.port)).closed()).toEqual([]);
-    expect(await refused()).toBe('1');
+    expect(await count('linnet_conn_refused_total')).toBe('1');
     second.end();
   });
 
@@ -164,8 +174,9 @@ describe('counts', () => {
     expect((await socket.over()).code).toBe(4002);
   });
 
-  test('a silent socket is pinged, then closed when it stays silent', async () => {
-    server = await startEmbedded({ LINNET_HEARTBEAT_MS: '200' });
+  test('a silent socket is pinged, then closed when it stays silent', { timeout: 60_000 }, async () => {
+    // A client that is kept from answering for two heartbeats is silent, too. The first begins when a hello's time is over.
+    server = await startEmbedded({ LINNET_HEARTBEAT_MS: '1000', LINNET_HELLO_TIMEOUT_S: '3' });
     const ann = await person(server.api(), 'ann');
     const alive = await connect(server, { token: ann.signed.access_token });
     const dead = await connect(server, { token: ann.signed.access_token });
