@@ -84,6 +84,7 @@ describe.each(backends)('pins on $name', ({ start }) => {
       ['pin', 2, true],
       ['pin', 1, false],
     ]);
+    await socket.reach(id, before + 3);
     expect(log.items).toEqual(socket.events(id));
     await ann.api.ok('message_delete', { path: { id, message_id: 2 } }, 204);
     expect((await pins(bob.api, id)).items).toEqual([]);
