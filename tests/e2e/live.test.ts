@@ -5,13 +5,13 @@ import { type Api, type Person, person } from './lib/api.ts';
 import { Device, Stream } from './lib/device.ts';
 import { judgeSeen, logOf, messagesOf } from './lib/judge.ts';
 import { backends, type Server } from './lib/server.ts';
-import { moment, Signal } from './lib/signal.ts';
+import { moment } from './lib/signal.ts';
 import { Target } from './lib/target.ts';
 import type { Channel, ChangePage, Event, Message } from './lib/types.ts';
 
 const pick = <T>(list: T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
-describe.each(backends)('live on $name', { timeout: 60_000 }, ({ start }) => {
+describe.each(backends)('live on $name', { timeout: 180_000 }, ({ start }) => {
   let server: Server;
   const target = new Target();
   const people: Person[] = [];
@@ -24,6 +24,10 @@ describe.each(backends)('live on $name', { timeout: 60_000 }, ({ start }) => {
       LINNET_RING_EVENTS: '32', // some are replayed from the ring, some from the database,
       LINNET_REPLAY_CHANNEL: '60', // some are reset
       ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=1`, // freed memory counts as free
+      LINNET_SEARCH_INDEX_MS: '600000', // what it takes is not the readers'
+      // Who stops reading does so for as long as the others take to get on.
+      LINNET_HEARTBEAT_MS: '600000',
+      LINNET_WRITE_STALL_S: '600',
     });
     target.put(server);
     people.push(await person(server.api(), 'p0'));
@@ -88,7 +92,6 @@ describe.each(backends)('live on $name', { timeout: 60_000 }, ({ start }) => {
     try {
       await Promise.all(devices.map((d) => d.greeted()));
       let over = false;
-      const progress = new Signal();
       const cutter = async (): Promise<void> => {
         while (!over) {
           const device = pick(devices);
@@ -100,16 +103,16 @@ describe.each(backends)('live on $name', { timeout: 60_000 }, ({ start }) => {
       sleeper.leave();
       const cutting = cutter();
       await Promise.all(people.map((p) => chatter(p, channels, 60)));
+      // However quick that was: some came back and were told what they had missed.
+      const hellos = (): number => devices.reduce((n, d) => n + d.hellos, 0);
+      while (hellos() <= devices.length + 20 || (await counter('linnet_hub_replayed_total')) === 0)
+        await chatter(pick(people), channels, 5);
       over = true;
-      progress.raise();
       await cutting;
       sleeper.comeBack();
       await judge(devices, channels);
       const resets = channels.reduce((n, id) => n + sleeper.stream(id).resets, 0);
       expect(resets).toBeGreaterThan(0);
-      const hellos = devices.reduce((n, d) => n + d.hellos, 0);
-      expect(hellos).toBeGreaterThan(devices.length + 20);
-      expect(await counter('linnet_hub_replayed_total')).toBeGreaterThan(0);
     } finally {
       await Promise.all(devices.map((d) => d.close()));
     }
