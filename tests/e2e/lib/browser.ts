@@ -45,6 +45,7 @@ export class Page {
     this.profile = profile;
     this.ws = ws;
     ws.on('message', (data) => this.take(JSON.parse(String(data)) as Heard));
+    ws.on('error', () => {}); // 'close' follows: a browser that ends may cut it
   }
 
   static async open(scheme: 'light' | 'dark' = 'light'): Promise<Page> {
@@ -130,7 +131,8 @@ export class Page {
 
   async close(): Promise<void> {
     delete this.session;
-    await this.ask('Browser.close');
+    const cut = new Promise<void>((resolve) => this.ws.once('close', () => resolve()));
+    await Promise.race([this.ask('Browser.close'), cut]); // it may be gone before its answer is
     await this.program.finish();
     this.ws.terminate();
     await rm(this.profile, { recursive: true, force: true, maxRetries: 5 });
