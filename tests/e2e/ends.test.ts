@@ -168,7 +168,7 @@ describe.each(stages)('deleted channels on $name', ({ open }) => {
     await ann.api.refused(404, 'not_found', 'channel_get', { path: { id } });
     const back = await connect(stage.there, { token: bob.signed.access_token }, { cursors: { [id]: 3 } });
     expect(back.ready.gone).toContain(id);
-  });
+  }, 60_000); // the database is asked from outside, by processes
 });
 
 describe('a deleted channel without news', () => {

@@ -17,7 +17,7 @@ import { moment } from './lib/signal.ts';
 import { connect, dial, settle } from './lib/socket.ts';
 import { Target } from './lib/target.ts';
 
-vi.setConfig({ testTimeout: 60_000 }); // two servers are made, one copies the other
+vi.setConfig({ testTimeout: 180_000 }); // two servers are made, one copies the other
 
 const run = promisify(execFile);
 const env = { LINNET_ACCESS_LOG: 'false', LINNET_APPEND_WAIT_MS: '1000' };

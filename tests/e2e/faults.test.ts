@@ -1,5 +1,5 @@
 // What is acknowledged stays, whatever is killed, stopped or full; and who was not answered may ask again.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Api, type Person, person } from './lib/api.ts';
 import { Device } from './lib/device.ts';
 import { diskFull, type Disk, fileLimit } from './lib/disk.ts';
@@ -9,6 +9,8 @@ import { Postgres } from './lib/postgres.ts';
 import { type Server, startBackend, startEmbedded } from './lib/server.ts';
 import { moment } from './lib/signal.ts';
 import { places, Target } from './lib/target.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // servers end and start, and forty clients talk to them
 
 const quiet = { LINNET_ACCESS_LOG: 'false' };
 /** A change that the database does not take is given up soon, so that refusals need not be waited for long. */
@@ -106,7 +108,8 @@ describe.each(places)('the process on $name', ({ open }) => {
 
   test('told to stop under load: says so, answers what is under way, sends everybody away', async () => {
     const place = await open();
-    const drain = { ...quiet, LINNET_DRAIN_ACCEPT_S: '1', LINNET_DRAIN_S: '1' };
+    // Long enough for all that is asked of it below while it still takes connections.
+    const drain = { ...quiet, LINNET_DRAIN_ACCEPT_S: '5', LINNET_DRAIN_S: '1' };
     let server = await place.start(drain);
     const crowd = await Crowd.gather(server, true);
     const { load } = crowd;

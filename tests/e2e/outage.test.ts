@@ -1,11 +1,13 @@
 // What an operator sees when the database is away, stands still or is full, while nobody uses the server: /ready, the
 // metrics and the log tell it, and tell when it is over.
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Api } from './lib/api.ts';
 import { diskFull } from './lib/disk.ts';
 import { Postgres } from './lib/postgres.ts';
 import { type Server, startBackend, startEmbedded } from './lib/server.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // a database stops and starts, and connections to it are given up in time
 
 const env = { LINNET_PULSE_MS: '50', LINNET_ACCESS_LOG: 'false', LINNET_STATEMENT_TIMEOUT_MS: '300' };
 

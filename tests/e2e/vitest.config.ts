@@ -8,7 +8,7 @@ export default defineConfig({
     // Each file has servers of its own, which share two cores with it.
     maxWorkers: 2,
     testTimeout: 20_000,
-    hookTimeout: 30_000,
+    hookTimeout: 120_000, // of those that make databases and start servers
     restoreMocks: true,
   },
 });
