@@ -80,11 +80,12 @@ enum err write_edit(struct tx_ask *q)
 	enum err e = tx_ask_message(q);
 	if (!e) e = tx_ask_speech(q);
 	if (e || !tx_permitted(q, &audit)) return e;
+	if (str_eq(c->message.body, c->text)) return OK; /* also to one whose first answer was lost */
 	if (c->if_body_rev && c->if_body_rev != c->message.body_rev) {
 		c->err = ERR_REV_CHANGED;
 		return OK;
 	}
-	return str_eq(c->message.body, c->text) ? OK : edit_write(q);
+	return edit_write(q);
 }
 
 static enum err forget(struct tx_ask *q)
