@@ -65,37 +65,62 @@ enum err account_make(struct db_conn *c, const struct account_by *by, struct acc
 	return e == ERR_NAME_TAKEN ? problem_set(p, e, "Somebody has, or had, this name") : e;
 }
 
-/* ---- a code */
+/* ---- a code, or a bot's token */
 
-static enum err code_in(struct db_conn *c, const struct account_by *by, struct reset_code *r, struct problem *p)
+static enum err may_reset(struct db_conn *c, const struct account_by *by, struct account_reset *r, struct problem *p)
 {
 	struct arena a;
 	struct user u;
-	const struct permit_person at_all = { .act = PERSON_RESET, .actor = by->actor, .need_scope = by->need_scope };
-	struct permit_answer at_all_answer = permit_person(&at_all);
-	enum err e = refusal(&at_all_answer, p);
-	if (!e) e = person_lock(c, r->user_id);
+	struct permit_person ask = { .act = PERSON_RESET, .actor = by->actor, .need_scope = by->need_scope };
+	struct permit_answer answer = permit_person(&ask);
+	enum err e = refusal(&answer, p);
+	if (!e) e = person_lock(c, r->code.user_id);
 	arena_init(&a);
-	if (!e) e = person_read(c, &a, r->user_id, &u);
+	if (!e) e = person_read(c, &a, r->code.user_id, &u);
 	if (e == ERR_NOT_FOUND) problem_set(p, e, "There is no such person");
 	if (!e) {
-		const struct permit_person ask = {
-			.act = PERSON_RESET, .actor = by->actor, .need_scope = by->need_scope, .target = &u, .new_role = u.role
-		};
-		struct permit_answer answer = permit_person(&ask);
+		r->bot = u.bot;
+		ask.target = &u, ask.new_role = u.role;
+		answer = permit_person(&ask);
 		e = refusal(&answer, p);
 	}
 	arena_release(&a);
+	return e;
+}
+
+static enum err give_code(struct db_conn *c, const struct account_by *by, struct reset_code *r)
+{
 	r->created_by = by->actor->user_id;
 	r->now_ms = by->now_ms;
-	if (!e) e = reset_code_make(c, r);
+	enum err e = reset_code_make(c, r);
 	return e ? e : audit(c, by, "user.reset_code", r->user_id, STR_NONE);
 }
 
-enum err account_code(struct db_conn *c, const struct account_by *by, struct reset_code *r, struct problem *p)
+static enum err give_token(struct db_conn *c, const struct account_by *by, struct account_reset *r,
+						   struct sessions_ended *ended)
 {
+	struct token_new *t = &r->token;
+	t->user_id = r->code.user_id;
+	t->now_ms = by->now_ms;
+	enum err e = token_last_scopes(c, t->user_id, &t->scopes);
+	if (!t->scopes) t->scopes = BOT_SCOPES;
+	if (!e) e = token_end_all(c, t->user_id, t->now_ms, ended);
+	if (!e) e = token_create(c, t);
+	return e ? e : audit(c, by, "user.token", t->user_id, STR_NONE);
+}
+
+enum err account_give(struct db_conn *c, struct bus *bus, const struct account_by *by, struct account_reset *r,
+					  struct problem *p)
+{
+	struct sessions_ended ended = { 0 };
 	enum err e = db_begin(c);
-	return e ? e : end(c, code_in(c, by, r, p));
+	if (e) return e;
+	e = may_reset(c, by, r, p);
+	if (!e) e = r->bot ? give_token(c, by, r, &ended) : give_code(c, by, &r->code);
+	e = end(c, e);
+	if (!e) sessions_tell(bus, &ended);
+	sessions_ended_release(&ended);
+	return e;
 }
 
 /* ---- its use */

@@ -7,6 +7,8 @@
 #include "store/reset_code.h"
 #include "store/token.h"
 
+#define BOT_SCOPES (SCOPE_READ | SCOPE_WRITE) /* of a token that is made without saying which */
+
 struct account_by { /* who does it */
 	const struct actor *actor;
 	int need_scope;
@@ -20,8 +22,14 @@ struct account_new {
 };
 /* ERR_NOT_ALLOWED, ERR_NAME_TAKEN, with the reason in *p. */
 enum err account_make(struct db_conn *c, const struct account_by *by, struct account_new *n, struct problem *p);
-/* A code for r->user_id. ERR_NOT_FOUND, ERR_NOT_ALLOWED. */
-enum err account_code(struct db_conn *c, const struct account_by *by, struct reset_code *r, struct problem *p);
+struct account_reset {
+	struct reset_code code; /* of user_id: out, where it is a person */
+	struct token_new token; /* its secret and verifier are made; out, with the scopes of the last, where it is a bot */
+	bool bot;               /* out */
+};
+/* A code, which ends their earlier ones; of a bot a token, which ends its others. ERR_NOT_FOUND, ERR_NOT_ALLOWED. */
+enum err account_give(struct db_conn *c, struct bus *bus, const struct account_by *by, struct account_reset *r,
+					  struct problem *p);
 /* By a code: ends all sessions and tokens of the person, and their codes. ERR_NOT_FOUND: it is none, or not any more.
  */
 enum err account_reset(struct db_conn *c, struct bus *bus, const struct account_by *by, struct str code,

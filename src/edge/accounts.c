@@ -1,12 +1,14 @@
 #include "edge/accounts.h"
 
 #include "app/account.h"
-#include "base/random.h"
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/http_conn.h"
+#include "edge/me.h"
 #include "edge/route.h"
 #include "edge/signed.h"
+
+#define BOT_TOKEN STR("bot") /* its name */
 
 static struct account_by by_whom(struct request *q)
 {
@@ -75,17 +77,11 @@ static enum err write_run(struct request *q, struct db_conn *c)
 	return e ? e : person_defaults(c, m->welcome.channel_ids, WELCOME_CHANNELS, &m->welcome.n_channels);
 }
 
-/* A bot's token reads and writes; its verifier costs some thousand hashes. */
 static enum err token_run(struct request *q, struct db_conn *c)
 {
 	struct token_new *t = &((struct making *)q->in)->account.token;
-	uint8_t *scram = arena_alloc(&q->arena, SCRAM_BYTES), salt[SCRAM_SALT];
-	random_kernel.bytes(&random_kernel, salt, sizeof salt);
-	token_make(t->secret);
-	token_scram(str_of(t->secret), salt, scram);
-	t->scram = scram;
-	t->name = STR("bot");
-	t->scopes = SCOPE_READ | SCOPE_WRITE;
+	token_prepare(q, t);
+	t->name = BOT_TOKEN;
 	request_then(q, LANE_write, write_run);
 	return OK;
 }
@@ -106,6 +102,8 @@ enum err user_create_take(struct request *q)
 	if (json_in_str(&in, "display_name", JSON_MAY, &p->display_name))
 		e = err_first(e, display_name_check(&q->arena, &p->display_name, &q->problem));
 	json_in_bool(&in, "bot", JSON_MAY, &p->bot);
+	m->account.token.scopes = BOT_SCOPES;
+	if (p->bot) e = err_first(e, scopes_take(q, &in, JSON_MAY, &m->account.token.scopes)); /* else a field too many */
 	e = err_first(json_in_close(&in), e);
 	if (!e) dispatch_job(q, p->bot ? LANE_cpu : LANE_write, p->bot ? token_run : write_run, written);
 	return e;
@@ -182,20 +180,35 @@ enum err user_delete_take(struct request *q)
 	return append_call_submit(call);
 }
 
-/* ---- a code */
+/* ---- a code, or a bot's token */
 
-enum err user_reset_run(struct request *q, struct db_conn *c)
+static enum err give_run(struct request *q, struct db_conn *c)
 {
-	struct reset_code r = { 0 };
+	struct account_reset *r = q->in;
 	const struct account_by by = by_whom(q);
-	enum err e = request_id_param(q, 0, &r.user_id);
-	if (!e) e = account_code(c, &by, &r, &q->problem);
+	enum err e = request_id_param(q, 0, &r->code.user_id);
+	if (!e) e = account_give(c, q->pod->bus, &by, r, &q->problem);
 	if (e) return e;
 	struct json_out o = reply_json(q);
 	json_open(&o, '{');
-	json_field_text(&o, "reset_code", r.text);
-	json_field_time(&o, "expires_at", r.expires_at);
+	if (r->bot) {
+		json_field_text(&o, "token", r->token.secret);
+	} else {
+		json_field_text(&o, "reset_code", r->code.text);
+		json_field_time(&o, "expires_at", r->code.expires_at);
+	}
 	json_close(&o, '}');
 	q->reply.status = 201;
+	return OK;
+}
+
+/* A token in any case: whose account it is shows under its lock. */
+enum err user_reset_run(struct request *q, struct db_conn *c)
+{
+	struct account_reset *r = arena_new(&q->arena, struct account_reset);
+	q->in = r;
+	r->token.name = BOT_TOKEN;
+	token_prepare(q, &r->token);
+	request_then(q, LANE_write, give_run);
 	return OK;
 }

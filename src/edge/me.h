@@ -14,11 +14,16 @@ enum err session_list_run(struct request *q, struct db_conn *c);
 enum err session_delete_run(struct request *q, struct db_conn *c);
 enum err session_delete_others_run(struct request *q, struct db_conn *c);
 
+struct token_new;
 /* tokens.c */
 enum err token_list_run(struct request *q, struct db_conn *c);
 enum err token_create_take(struct request *q);
 enum err token_create_run(struct request *q, struct db_conn *c);
 enum err token_delete_run(struct request *q, struct db_conn *c);
+/* The secret, and its verifier, which costs some thousand hashes: cpu lane. */
+void token_prepare(struct request *q, struct token_new *n);
+/* The member `scopes` of a body: a problem of the field where it is there and wrong. */
+enum err scopes_take(struct request *q, struct json_in *in, enum json_need need, int *out);
 
 /* ?cursor= and ?limit= of a list; ERR_INVALID of its store function says that the cursor is none. */
 struct page_ask {

@@ -60,6 +60,12 @@ static enum err check_scopes(struct request *q, const json_t *list, int *out)
 	return *out ? OK : problem_field(&q->problem, "scopes", "one at least is wanted");
 }
 
+enum err scopes_take(struct request *q, struct json_in *in, enum json_need need, int *out)
+{
+	json_t *list;
+	return json_in_array(in, "scopes", need, 16, &list) ? check_scopes(q, list, out) : OK;
+}
+
 static enum err check_end(struct request *q, struct str text, int64_t now_ms, int64_t *out)
 {
 	if (!time_parse(text, out)) return problem_field(&q->problem, "expires_at", "must be a time");
@@ -71,13 +77,12 @@ enum err token_create_take(struct request *q)
 	struct token_new *n = arena_new(&q->arena, struct token_new);
 	struct json_in in;
 	struct str text;
-	json_t *scopes;
 	enum err e = OK;
 	q->in = n;
 	n->now_ms = clock_wall_ms(q->pod->clock);
 	json_in_open(&in, q->json, &q->problem);
 	if (json_in_str(&in, "name", JSON_NEED, &n->name)) e = check_name(q, &n->name);
-	if (json_in_array(&in, "scopes", JSON_NEED, 16, &scopes)) e = err_first(e, check_scopes(q, scopes, &n->scopes));
+	e = err_first(e, scopes_take(q, &in, JSON_NEED, &n->scopes));
 	if (!json_in_null(&in, "expires_at") && json_in_str(&in, "expires_at", JSON_MAY, &text))
 		e = err_first(e, check_end(q, text, n->now_ms, &n->expires_at));
 	return err_first(json_in_close(&in), e);
@@ -102,15 +107,18 @@ static enum err write_run(struct request *q, struct db_conn *c)
 	return OK;
 }
 
-/* The verifier costs some thousand hashes. */
-enum err token_create_run(struct request *q, struct db_conn *c)
+void token_prepare(struct request *q, struct token_new *n)
 {
-	struct token_new *n = q->in;
 	uint8_t *scram = arena_alloc(&q->arena, SCRAM_BYTES), salt[SCRAM_SALT];
 	random_kernel.bytes(&random_kernel, salt, sizeof salt);
 	token_make(n->secret);
 	token_scram(str_of(n->secret), salt, scram);
 	n->scram = scram;
+}
+
+enum err token_create_run(struct request *q, struct db_conn *c)
+{
+	token_prepare(q, q->in);
 	request_then(q, LANE_write, write_run);
 	return OK;
 }

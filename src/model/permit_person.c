@@ -32,7 +32,6 @@ struct permit_answer permit_person(const struct permit_person *p)
 	if (p->actor->role >= USER_ADMIN && p->target->deleted) return no(ERR_NOT_FOUND, "this account was deleted");
 	struct permit_answer a = by_whom(p);
 	if (a.err) return a;
-	if (p->act == PERSON_RESET && p->target->bot) return no(ERR_NOT_ALLOWED, "a bot has no password");
 	bool stays = p->act == PERSON_RESET || (p->act == PERSON_CHANGE && p->new_role == USER_OWNER && !p->off);
 	if (p->target->role == USER_OWNER && p->last_owner && !stays)
 		return no(ERR_CONFLICT, "the last owner stays: make somebody else one first");

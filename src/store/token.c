@@ -25,6 +25,9 @@ static const struct sql SQL_CREATE = {
 	"VALUES ($1, 'token', $2, $3, $4, $5, $6, $7, $8, 0)",
 	NULL,
 };
+static const struct sql SQL_LAST_SCOPES = {
+	"SELECT scopes FROM sessions WHERE user_id = $1 AND kind = 'token' ORDER BY session_id DESC LIMIT 1", NULL
+};
 static const struct sql SQL_END = {
 	"UPDATE sessions SET revoked_at = $2 WHERE session_id = $3 AND user_id = $1 AND " ALIVE, NULL
 };
@@ -88,7 +91,7 @@ void token_scram(struct str token, const uint8_t salt[SCRAM_SALT], uint8_t out[S
 	sodium_memzero(client, sizeof client);
 }
 
-static void count_take(const struct db_rows *r, void *arg)
+static void i64_take(const struct db_rows *r, void *arg)
 {
 	*(int64_t *)arg = db_i64(r, 0);
 }
@@ -99,7 +102,7 @@ enum err token_create(struct db_conn *c, struct token_new *n)
 	int64_t alive = 0;
 	enum err e = person_lock(c, n->user_id);
 	if (!e) e = db_exec(c, &SQL_FORGET, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms - SESSION_LIFE_MS)), NULL);
-	if (!e) e = db_one(c, &SQL_COUNT, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms)), count_take, &alive);
+	if (!e) e = db_one(c, &SQL_COUNT, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms)), i64_take, &alive);
 	if (!e && n->most_alive && alive >= n->most_alive) return ERR_LIMIT_REACHED;
 	if (e) return e;
 	struct str scram = n->scram ? (struct str){ (const char *)n->scram, SCRAM_BYTES } : STR_NONE;
@@ -119,6 +122,14 @@ enum err token_end(struct db_conn *c, int64_t user_id, struct str id, int64_t no
 	if (!e && !changed) return ERR_NOT_FOUND;
 	if (!e) sessions_ended_note(ended, id);
 	return e ? e : session_ended(c, user_id, ended);
+}
+
+enum err token_last_scopes(struct db_conn *c, int64_t user_id, int *out)
+{
+	int64_t scopes = 0;
+	enum err e = db_one(c, &SQL_LAST_SCOPES, DB_ARGS(DB_I64(user_id)), i64_take, &scopes);
+	*out = (int)scopes;
+	return e == ERR_NOT_FOUND ? OK : e;
 }
 
 enum err token_end_all(struct db_conn *c, int64_t user_id, int64_t now_ms, struct sessions_ended *ended)

@@ -40,6 +40,8 @@ void token_scram(struct str token, const uint8_t salt[SCRAM_SALT], uint8_t out[S
 enum err token_create(struct db_conn *c, struct token_new *n);
 /* As session_end. */
 enum err token_end(struct db_conn *c, int64_t user_id, struct str id, int64_t now_ms, struct sessions_ended *ended);
+/* Of the newest, also if it has ended; 0: there was none. */
+enum err token_last_scopes(struct db_conn *c, int64_t user_id, int *out);
 /* All of the person's. */
 enum err token_end_all(struct db_conn *c, int64_t user_id, int64_t now_ms, struct sessions_ended *ended);
 #endif

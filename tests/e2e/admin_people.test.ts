@@ -1,5 +1,6 @@
 // What admins do to other people's accounts, and people to each other: roles, names, deactivation, codes for a new password,
 // bots, blocks. Each on both databases, and what sockets hear of it on two pods.
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, password, type Person, person } from './lib/api.ts';
 import { backends, type Server } from './lib/server.ts';
@@ -214,8 +215,49 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     await api.send(general?.id as number, 'beep');
     const me = await api.ok<Me>('me_get');
     expect(me.session).toMatchObject({ kind: 'token', scopes: ['read', 'write'] });
-    await admin.api.refused(403, 'not_allowed', 'user_reset', { path: { id: user.id } });
     await owner.api.refused(403, 'not_allowed', 'user_patch', { path: { id: user.id }, body: { role: 'owner' } });
+  });
+
+  test('a bot may be given other scopes, and a new token that ends the old one', async () => {
+    const scopes = ['read', 'write', 'manage'];
+    const body = { username: `bot-${++made}`, bot: true, scopes };
+    const { user, token } = await admin.api.ok<Created>('user_create', { body }, 201);
+    const api = server.api();
+    api.bearer = token as string;
+    const room = await api.channel(`room-${++made}`);
+    const socket = await connect(server, { token: token as string });
+    const anew = await admin.api.ok<{ token: string }>('user_reset', { path: { id: user.id } }, 201);
+    expect(Object.keys(anew)).toEqual(['token']);
+    expect(await socket.over()).toMatchObject({ code: 4003 });
+    await api.refused(401, 'session_revoked', 'me_get');
+    api.bearer = anew.token;
+    expect((await api.ok<Me>('me_get')).session).toMatchObject({ kind: 'token', scopes });
+    await api.ok('channel_patch', { path: { id: room.id }, body: { topic: 'kept by a bot' } });
+    await admin.api.refused(422, 'invalid', 'user_create', { body: { ...body, username: `b-${++made}`, scopes: [] } });
+    await admin.api.refused(422, 'invalid', 'user_create', { body: { ...body, username: `b-${made}`, bot: false } });
+  });
+
+  test('a token that only writes neither changes a channel nor its people', async () => {
+    const [ann, bob] = [await newcomer(), await newcomer()];
+    const { id } = await ann.api.channel(`room-${++made}`);
+    await bob.api.ok('channel_join', { path: { id } });
+    const api = server.api();
+    const use = async (...scopes: string[]): Promise<void> => {
+      api.bearer = (await ann.api.ok<Token>('token_create', { body: { name: 't', scopes } }, 201)).token;
+    };
+    await use('read', 'write');
+    const member = { path: { id, user_id: bob.user.id } };
+    const refused = (op: string, ask: object): Promise<unknown> => api.refused(403, 'scope_missing', op, ask);
+    await refused('channel_patch', { path: { id }, body: { topic: 'no' } });
+    await refused('channel_delete', { path: { id } });
+    await refused('member_put', { ...member, body: { voice: true } });
+    await refused('member_delete', member);
+    await refused('ban_put', { ...member, body: {} });
+    await refused('ban_delete', member);
+    await use('manage');
+    await api.ok('channel_patch', { path: { id }, body: { topic: 'yes' } });
+    await api.ok('member_delete', member, 204);
+    await refused('message_create', { path: { id }, body: { nonce: randomUUID(), body: 'x' } });
   });
 
   test('a token needs the scope admin', async () => {

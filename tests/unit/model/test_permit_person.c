@@ -85,7 +85,7 @@ static void deletions_and_codes(void **state)
 	assert_int_equal(act(PERSON_DELETE, &admin, &a_bot, SCOPE_ADMIN, false), OK);
 	assert_int_equal(act(PERSON_RESET, &admin, &a_member, SCOPE_ADMIN, false), OK);
 	assert_int_equal(act(PERSON_RESET, &admin, &the_owner, SCOPE_ADMIN, false), ERR_NOT_ALLOWED);
-	assert_int_equal(act(PERSON_RESET, &admin, &a_bot, SCOPE_ADMIN, false), ERR_NOT_ALLOWED);
+	assert_int_equal(act(PERSON_RESET, &admin, &a_bot, SCOPE_ADMIN, false), OK);
 	assert_int_equal(act(PERSON_RESET, &member, &a_bot, SCOPE_ADMIN, false), ERR_NOT_ALLOWED);
 	assert_int_equal(permit_person_new(&admin, SCOPE_ADMIN).err, OK);
 	assert_int_equal(permit_person_new(&member, SCOPE_ADMIN).err, ERR_NOT_ALLOWED);
