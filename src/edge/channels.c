@@ -21,7 +21,7 @@ enum err channel_list_take(struct request *q)
 	q->in = in;
 	in->q = in->cursor = STR_NONE;
 	enum err e = request_query_str(q, "cursor", &in->cursor);
-	return e ? e : request_limit(q, 50, 100, &in->limit);
+	return e ? e : request_limit(q, PAGE_USUAL, PAGE_MOST, &in->limit);
 }
 
 enum err channel_browse_take(struct request *q)

@@ -23,7 +23,7 @@ enum err member_list_take(struct request *q)
 	enum err e = request_id_param(q, 0, &m->channel_id);
 	if (!e) e = request_query_str(q, "q", &m->q);
 	if (!e) e = request_query_str(q, "cursor", &m->cursor);
-	if (!e) e = request_limit(q, 50, 100, &m->limit);
+	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &m->limit);
 	if (!e) e = request_query_str(q, "online", &online);
 	if (!e && online.p && !str_eq(online, STR("true")) && !str_eq(online, STR("false")))
 		e = problem_field(&q->problem, "online", "must be true or false");

@@ -48,7 +48,7 @@ enum err message_list_take(struct request *q)
 	if (!e) e = message_place_take(q, "after", PAGE_AFTER, p);
 	if (!e) e = message_place_take(q, "around", PAGE_AROUND, p);
 	if (!e) e = take_threads(q, p);
-	if (!e) e = request_limit(q, 50, 100, &limit);
+	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
 	p->limit = (size_t)limit;
 	return e;
 }
@@ -264,7 +264,7 @@ enum err changes_list_take(struct request *q)
 	if (!e) e = request_query_i64(q, "since_rev", 0, ID_MOST, &in->since_rev);
 	if (!e) e = request_query_i64(q, "since_message_id", 0, ID_MOST, &in->since_message_id);
 	if (!e) e = request_query_str(q, "epoch", &epoch);
-	if (!e) e = request_limit(q, 100, 500, &limit);
+	if (!e) e = request_limit(q, 100, CHANGES_MOST, &limit);
 	if (!e) e = request_epoch(q, epoch, &in->epoch);
 	if (e) return e == ERR_EPOCH_CHANGED ? reset(q) : e;
 	if ((in->since_rev < 0) == (in->since_message_id < 0))

@@ -4,6 +4,8 @@
 #include "edge/request.h"
 #include "store/history.h"
 
+#define CHANGES_MOST 500 /* of one answer */
+
 void message_put_many(struct json_out *o, const char *name, const struct message *m, size_t n);
 /* The members `epoch`, `rev` and `at` of an answer: of which moment it is. */
 void message_put_position(struct json_out *o, uint64_t epoch, int64_t rev, int64_t at);

@@ -40,7 +40,7 @@ enum err pin_list_take(struct request *q)
 	p->cursor = STR_NONE;
 	enum err e = request_id_param(q, 0, &p->channel_id);
 	if (!e) e = request_query_str(q, "cursor", &p->cursor);
-	if (!e) e = request_limit(q, 50, 100, &limit);
+	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
 	p->limit = (size_t)limit;
 	return e;
 }

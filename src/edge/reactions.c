@@ -53,7 +53,7 @@ enum err reaction_list_take(struct request *q)
 	r->cursor = STR_NONE;
 	enum err e = take_place(q, &r->channel_id, &r->message_id, &r->emoji);
 	if (!e) e = request_query_str(q, "cursor", &r->cursor);
-	if (!e) e = request_limit(q, 50, 100, &limit);
+	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
 	r->limit = (size_t)limit;
 	return e;
 }

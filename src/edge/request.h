@@ -18,6 +18,8 @@ enum route_lane { LANE_read, LANE_write, LANE_cpu, LANE_slow, LANE_inline, LANE_
 
 #define REQUEST_PARAMS 4
 #define REQUEST_ID 64
+#define PAGE_USUAL 50
+#define PAGE_MOST 100
 #define REPLY_HEADERS 12
 
 /* For routes that take their body in pieces (uploads). Before `begin` the session was checked and route->run, if there

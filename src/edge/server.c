@@ -2,33 +2,60 @@
 #include "app/register.h"
 #include "edge/append_call.h"
 #include "edge/http_conn.h"
+#include "edge/messages.h"
 #include "edge/users.h"
+#include "edge/ws_gate.h"
+#include "hub/watch.h"
 #include "model/channel.h"
 #include "model/message.h"
 
 /* What clients may use: named when it is there, so that they need not guess from the version. */
-static const char *const features[] = { "edit_if_rev", "invites", "pins", "reactions", "read_markers", "tokens" };
+static const char *const features[] = {
+	"accounts", "blocks",    "edit_history", "edit_if_rev", "guests",   "invites", "mentions", "moderation", "pins",
+	"presence", "reactions", "read_markers", "search",      "settings", "threads", "tokens",   "typing",
+};
 
+/* Numbers that clients run into, so that they can say so before. */
 static void put_limits(struct json_out *o, const struct config *c)
 {
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		{ "body_bytes", c->message_body },
+		{ "mentions", MESSAGE_MENTIONS },
+		{ "page", PAGE_MOST },
+		{ "changes_page", CHANGES_MOST },
+		{ "ids", USER_IDS_MOST },
+		{ "topic_bytes", CHANNEL_LINE_MOST },
+		{ "reason_bytes", CHANNEL_LINE_MOST },
+		{ "channel_name", CHANNEL_NAME_MOST },
+		{ "display_name", DISPLAY_NAME_MOST },
+		{ "status", STATUS_MOST },
+		{ "password_least_bytes", PASSWORD_LEAST },
+		{ "password_most_bytes", PASSWORD_MOST },
+		{ "dm_people", DM_PEOPLE },
+		{ "json_bytes", c->json_body },
+		{ "frame_bytes", c->ws_frame },
+		{ "cursors", CURSORS_MOST },
+		{ "watch", WATCH_MOST },
+		{ "connections", c->connections_per_person },
+		{ "sessions", c->sessions_per_person },
+		{ "tokens", c->tokens_per_person },
+		{ "channels", c->channels_per_person },
+		{ "invites", c->invites_per_person },
+		{ "settings", c->settings_per_person },
+		{ "setting_bytes", c->setting_bytes },
+		{ "blocks", c->blocks_per_person },
+		{ "bans", c->bans },
+		{ "pins", c->pins },
+		{ "reaction_kinds", c->reaction_kinds },
+		{ "reactions", c->reactions_per_person },
+		{ "search_bytes", c->search_query },
+	};
 	json_key(o, "limits");
 	json_open(o, '{');
-	json_field_i64(o, "body_bytes", c->message_body);
-	json_field_i64(o, "mentions", MESSAGE_MENTIONS);
-	json_field_i64(o, "page", 100);
-	json_field_i64(o, "topic_bytes", 390);
-	json_field_i64(o, "display_name", 64);
-	json_field_i64(o, "password_least_bytes", 10);
-	json_field_i64(o, "password_most_bytes", 256);
-	json_field_i64(o, "dm_people", DM_PEOPLE);
-	json_field_i64(o, "json_bytes", c->json_body);
-	json_field_i64(o, "frame_bytes", c->ws_frame);
-	json_field_i64(o, "connections", c->connections_per_person);
-	json_field_i64(o, "channels", c->channels_per_person);
-	json_field_i64(o, "invites", c->invites_per_person);
-	json_field_i64(o, "pins", c->pins);
-	json_field_i64(o, "reaction_kinds", c->reaction_kinds);
-	json_field_i64(o, "reactions", c->reactions_per_person);
+	for (size_t i = 0; i < countof(rows); i++) json_field_i64(o, rows[i].name, rows[i].value);
 	json_close(o, '}');
 }
 

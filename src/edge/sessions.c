@@ -9,7 +9,7 @@ enum err page_take(struct request *q, struct page_ask *out)
 {
 	out->cursor = STR_NONE;
 	enum err e = request_query_str(q, "cursor", &out->cursor);
-	return e ? e : request_limit(q, 50, 100, &out->limit);
+	return e ? e : request_limit(q, PAGE_USUAL, PAGE_MOST, &out->limit);
 }
 
 enum err page_cursor(struct request *q, enum err e)

@@ -18,7 +18,7 @@ enum err thread_get_take(struct request *q)
 	if (!e) e = message_place_take(q, "before", PAGE_BEFORE, &place);
 	if (!e) e = message_place_take(q, "after", PAGE_AFTER, &place);
 	if (!e) e = message_place_take(q, "around", PAGE_AROUND, &place);
-	if (!e) e = request_limit(q, 50, 100, &limit);
+	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
 	t->kind = place.kind;
 	t->message_id = place.message_id, t->time_ms = place.time_ms;
 	t->limit = (size_t)limit;
@@ -82,7 +82,7 @@ enum err thread_list_take(struct request *q)
 	if (!e && unread.p && !t->unread && !str_eq(unread, STR("false")))
 		e = problem_field(&q->problem, "unread", "must be true or false");
 	if (!e) e = request_query_str(q, "cursor", &t->cursor);
-	if (!e) e = request_limit(q, 50, 100, &limit);
+	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
 	t->limit = (size_t)limit;
 	return e;
 }

@@ -7,7 +7,6 @@
 #include "store/channel.h"
 #include "store/person.h"
 
-#define IDS_MOST 100
 #define Q_MOST 256
 
 struct users_ask {
@@ -21,10 +20,10 @@ struct users_ask {
 static enum err ids_read(struct request *q, struct str text, struct users_ask *ask)
 {
 	struct str part;
-	ask->ids = arena_array(&q->arena, int64_t, IDS_MOST);
+	ask->ids = arena_array(&q->arena, int64_t, USER_IDS_MOST);
 	while (str_split(&text, ',', &part)) {
-		if (ask->n_ids == IDS_MOST || !str_i64(part, 0, (INT64_C(1) << 53) - 1, &ask->ids[ask->n_ids]))
-			return problem_field(&q->problem, "ids", "must be at most %d ids, with commas between", IDS_MOST);
+		if (ask->n_ids == USER_IDS_MOST || !str_i64(part, 0, (INT64_C(1) << 53) - 1, &ask->ids[ask->n_ids]))
+			return problem_field(&q->problem, "ids", "must be at most %d ids, with commas between", USER_IDS_MOST);
 		ask->n_ids++;
 	}
 	return OK;
@@ -42,7 +41,7 @@ enum err user_list_take(struct request *q)
 	if (!e) e = request_query_i64(q, "channel_id", 0, (INT64_C(1) << 53) - 1, &ask->channel_id);
 	if (!e) e = page_take(q, &ask->page);
 	if (!e && ids.p) e = ids_read(q, ids, ask);
-	if (!e && ids.p) e = request_limit(q, IDS_MOST, IDS_MOST, &ask->page.limit);
+	if (!e && ids.p) e = request_limit(q, USER_IDS_MOST, USER_IDS_MOST, &ask->page.limit);
 	if (!e && ask->q.n > Q_MOST) e = problem_field(&q->problem, "q", "is longer than %d bytes", Q_MOST);
 	if (!e && ask->q.n) ask->q = text_fold(&q->arena, ask->q);
 	return e;

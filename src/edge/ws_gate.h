@@ -7,6 +7,8 @@
 #include "loop/conn.h"
 #include "model/user.h"
 
+#define CURSORS_MOST 1000 /* of one hello frame */
+
 /* Takes the connection over; `leftover` came with the request's bytes. err not OK: closed at once with its close code
  * (a browser cannot read an answer to the upgrade). */
 void ws_open(struct pod *pod, struct conn *conn, const struct actor *actor, bool deflate, struct str leftover,

@@ -9,9 +9,9 @@
 #include "codec/codec.h"
 #include "edge/limit.h"
 #include "edge/send.h"
+#include "edge/ws_gate.h"
 #include "edge/ws_request.h"
 
-#define CURSORS_MOST 1000 /* of one hello frame */
 #define REF_MOST 64
 #define ID_MOST WS_ID_MOST
 

@@ -72,13 +72,15 @@ static enum err name_characters(struct str name, struct problem *p)
 	return OK;
 }
 
+#define NAME_SIZE "1 to %d characters and at most %d bytes", CHANNEL_NAME_MOST, 2 * CHANNEL_NAME_MOST
+
 enum err channel_name_check(struct arena *a, struct str given, struct str *name, struct str *key, struct problem *p)
 {
-	if (given.n == 0 || given.n > 1024) return problem_field(p, "name", "1 to 64 characters and at most 128 bytes");
+	if (given.n == 0 || given.n > 1024) return problem_field(p, "name", NAME_SIZE);
 	struct str s = text_nfc(a, given);
 	if (!s.p) return problem_field(p, "name", "is no UTF-8");
-	if (s.n == 0 || s.n > 128 || str_codepoints(s) > 64)
-		return problem_field(p, "name", "1 to 64 characters and at most 128 bytes");
+	if (s.n == 0 || s.n > 2 * CHANNEL_NAME_MOST || str_codepoints(s) > CHANNEL_NAME_MOST)
+		return problem_field(p, "name", NAME_SIZE);
 	if (s.p[0] == '#') return problem_field(p, "name", "goes without # in front");
 	enum err e = name_characters(s, p);
 	if (e) return e;
@@ -90,7 +92,7 @@ enum err channel_name_check(struct arena *a, struct str given, struct str *name,
 enum err channel_line_check(struct arena *a, const char *field, struct str *line, struct problem *p)
 {
 	struct str rest = *line;
-	if (rest.n > 390) return problem_field(p, field, "at most 390 bytes");
+	if (rest.n > CHANNEL_LINE_MOST) return problem_field(p, field, "at most %d bytes", CHANNEL_LINE_MOST);
 	while (rest.n > 0) {
 		int32_t c = text_next(&rest);
 		if (c < 0) return problem_field(p, field, "is no UTF-8");

@@ -21,7 +21,9 @@ bool channel_role_parse(struct str s, enum channel_role *out);
 bool notify_level_parse(struct str s, enum notify_level *out);
 
 #define DM_PEOPLE 10
-#define SLOW_MODE_MOST 21600 /* seconds */
+#define CHANNEL_NAME_MOST 64  /* characters, and twice as many bytes */
+#define CHANNEL_LINE_MOST 390 /* bytes of a topic or a reason */
+#define SLOW_MODE_MOST 21600  /* seconds */
 
 struct channel_me { /* one's own part */
 	enum channel_role role;
@@ -52,7 +54,7 @@ struct channel {
 
 /* NFC and case-folded into *key; the name as given (NFC) into *name. ERR_INVALID with the field's fault. */
 enum err channel_name_check(struct arena *a, struct str given, struct str *name, struct str *key, struct problem *p);
-/* A topic, or a reason: one line, 390 bytes; faults are those of `field`. */
+/* A topic, or a reason: one line, CHANNEL_LINE_MOST; faults are those of `field`. */
 enum err channel_line_check(struct arena *a, const char *field, struct str *line, struct problem *p);
 enum err channel_topic_check(struct arena *a, struct str *topic, struct problem *p);
 /* Sorts and removes doubles; writes the unique key "3,7,12". ERR_INVALID over DM_PEOPLE. */

@@ -109,22 +109,23 @@ static enum err line_check(struct arena *a, const char *field, size_t most, stru
 
 enum err display_name_check(struct arena *a, struct str *name, struct problem *p)
 {
-	return line_check(a, "display_name", 64, name, p);
+	return line_check(a, "display_name", DISPLAY_NAME_MOST, name, p);
 }
 
 enum err server_name_check(struct arena *a, struct str *name, struct problem *p)
 {
-	return line_check(a, "name", 64, name, p);
+	return line_check(a, "name", DISPLAY_NAME_MOST, name, p);
 }
 
 enum err status_check(struct arena *a, struct str *status, struct problem *p)
 {
-	return line_check(a, "status", 100, status, p);
+	return line_check(a, "status", STATUS_MOST, status, p);
 }
 
 enum err password_check(struct str password, struct problem *p)
 {
-	if (password.n < 10 || password.n > 256) return problem_field(p, "password", "10 to 256 bytes");
+	if (password.n < PASSWORD_LEAST || password.n > PASSWORD_MOST)
+		return problem_field(p, "password", "%d to %d bytes", PASSWORD_LEAST, PASSWORD_MOST);
 	if (!str_utf8(password)) return problem_field(p, "password", "is no UTF-8");
 	return OK;
 }

@@ -27,6 +27,10 @@ enum scope { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_MANAGE = 4, SCOPE_ADMIN = 8,
 bool scopes_parse(struct str list, int *out); /* "read,write" */
 void scopes_format(int scopes, char out[32]); /* NUL-terminated */
 
+#define DISPLAY_NAME_MOST 64 /* characters; of the server's name too */
+#define STATUS_MOST 100      /* characters */
+#define PASSWORD_LEAST 10    /* bytes, as PASSWORD_MOST */
+#define PASSWORD_MOST 256
 #define SESSION_ID 26
 /* What a request shows of itself: checked against the session's row by the job (or append batch) that serves it. */
 enum credential_kind { CREDENTIAL_NONE, CREDENTIAL_COOKIE, CREDENTIAL_TOKEN, CREDENTIAL_JWT };

@@ -1,6 +1,7 @@
 // PATCH /server: its name and who may register, by admins, told to everybody.
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { password, person } from './lib/api.ts';
+import { at } from './lib/contract.ts';
 import type { Server } from './lib/server.ts';
 import { connect, settle } from './lib/socket.ts';
 import { type Place, places } from './lib/target.ts';
@@ -25,6 +26,8 @@ describe.each(places)('the settings of a server on $name', ({ open }) => {
     server = await place.start();
     const ann = await person(server.api(), 'ann');
     const bob = await person(server.api(), 'bob');
+    const shown = await bob.api.ok<{ features: string[] }>('server_get');
+    expect(shown.features).toEqual(at('#/components/schemas/Server/properties/features/items/examples'));
     const patch = (body: object): Promise<Settings> => ann.api.ok<Settings>('server_patch', { body }, 200);
     const socket = await connect(server, { token: bob.signed.access_token });
     const problem = await bob.api.refused(403, 'not_allowed', 'server_patch', { body: {} });

@@ -30,12 +30,15 @@ function strict(v: Json): Json {
   if (!isTree(v)) return v;
   const out: Tree = {};
   for (const [key, value] of Object.entries(v))
-    out[key] = key === '$ref' ? String(value).replace('#/components/schemas/', 'linnet#/$defs/') : strict(value);
-  if (isTree(out.properties) && out.additionalProperties === undefined) out.additionalProperties = false;
+    if (key === '$ref') out[key] = String(value).replace('#/components/schemas/', 'linnet#/$defs/');
+    else if (key !== 'discriminator') out[key] = strict(value); // which is for generators
+  const closed = out.allOf ? 'unevaluatedProperties' : 'additionalProperties';
+  if (isTree(out.properties) && out[closed] === undefined) out[closed] = false;
   return out;
 }
 
-function at(path: string): Json | undefined {
+/** A part of the document. */
+export function at(path: string): Json | undefined {
   let here: Json | undefined = document;
   for (const key of path.replace(/^#\//, '').split('/')) here = isTree(here) ? here[key] : undefined;
   return here;
@@ -43,7 +46,9 @@ function at(path: string): Json | undefined {
 
 const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, strictRequired: false });
 formats.default(ajv);
-ajv.addSchema({ $id: 'linnet', $defs: strict(at('#/components/schemas') ?? {}) as object });
+const schemas = strict(at('#/components/schemas') ?? {}) as Tree;
+delete (schemas.EventCommon as Tree).additionalProperties; // a part of others
+ajv.addSchema({ $id: 'linnet', $defs: schemas });
 
 const compiled = new Map<string, ValidateFunction>();
 function validator(schema: Json): ValidateFunction {
