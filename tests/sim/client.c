@@ -8,6 +8,8 @@
 
 #define TICK_NS (150 * MS)
 #define ANSWER_NS (2 * SECOND) /* then it is sent again */
+#define TRIES_MS                                                                                                       \
+	(26 * DAY_MS) /* then nothing is sent any more; what was on its way then, days later, is in time still */
 #define DOUBT_NS (10 * SECOND) /* a final answer counts only when no earlier try was left unanswered for so long */
 
 int64_t client_user(const struct client *k)
@@ -37,7 +39,7 @@ static void send_again(struct client *k, int slot, int64_t above)
 			s->acked.p[kept++] = a;
 			continue;
 		}
-		a = (struct letter){ .nonce = a.nonce, .root = a.root, .was = a.rev };
+		a = (struct letter){ .nonce = a.nonce, .root = a.root, .was = a.rev, .written_ms = a.written_ms };
 		vec_push(&s->outbox, a);
 	}
 	s->acked.n = kept;
@@ -172,9 +174,25 @@ static void give_up_replies(const struct client *k, struct shelf *s)
 	s->outbox.n = n;
 }
 
+/* The server knows their nonces no longer than so. */
+static void give_up_old(const struct client *k, struct shelf *s)
+{
+	int64_t oldest_ms = clock_wall_ms(&k->world->clock) - TRIES_MS;
+	size_t n = 0;
+	for (size_t i = 0; i < s->outbox.n; i++) {
+		const struct letter e = s->outbox.p[i];
+		if (e.waiting || e.written_ms >= oldest_ms)
+			s->outbox.p[n++] = e;
+		else
+			vec_push(&s->refused, e.nonce);
+	}
+	s->outbox.n = n;
+}
+
 static void send_some(struct client *k, int slot)
 {
 	struct shelf *s = &k->shelves[slot];
+	give_up_old(k, s);
 	if (s->has_page) give_up_replies(k, s);
 	int64_t now = k->world->now_ns;
 	for (size_t i = 0; i < s->outbox.n && (int)i < k->pipeline; i++) {
@@ -405,7 +423,7 @@ static int64_t a_root(const struct shelf *s, int64_t n)
 void client_say(struct client *k, int64_t channel_id)
 {
 	struct shelf *s = &k->shelves[channel_slot(channel_id)];
-	struct letter e = { .nonce = ++k->world->next_nonce };
+	struct letter e = { .nonce = ++k->world->next_nonce, .written_ms = clock_wall_ms(&k->world->clock) };
 	if (e.nonce % 4 == 0) e.root = a_root(s, e.nonce);
 	vec_push(&s->outbox, e);
 	vec_push(&s->written, e.nonce);

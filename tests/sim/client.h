@@ -25,6 +25,7 @@ struct letter {         /* a message of one's own */
 	int64_t nonce, rev; /* rev: as acknowledged */
 	int64_t root;       /* a reply to the message of this nonce; 0: to none */
 	int64_t was;        /* its rev, acknowledged before it is sent again */
+	int64_t written_ms; /* by the wall clock */
 	int64_t sent_ns;    /* last try; 0: none */
 	int64_t again_ns;   /* not before */
 	int64_t doubt_ns;   /* when a try was last left unanswered; 0: never */

@@ -125,16 +125,6 @@ static sqlite3 *shared(struct sim_db *d)
 	return ((struct sim_file *)d->db->impl)->file.keep;
 }
 
-static void copy_whole(sqlite3 *to, sqlite3 *from)
-{
-	sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
-	int rc = b ? sqlite3_backup_step(b, -1) : SQLITE_ERROR;
-	if (b) sqlite3_backup_finish(b);
-	if (rc == SQLITE_DONE) return;
-	fprintf(stderr, "sim: the database cannot be copied: %s\n", sqlite3_errstr(rc));
-	abort();
-}
-
 static void set_epoch(struct sim_db *d)
 {
 	d->epoch = random_u64(&d->world->dice.base) | 1;
@@ -142,7 +132,7 @@ static void set_epoch(struct sim_db *d)
 
 void sim_db_copy(struct sim_db *d)
 {
-	copy_whole(d->copy, shared(d));
+	copies_run(&d->copies, COPY_TAKE);
 	moves_copy(&d->history_copy, &d->history);
 	d->has_copy = true;
 }
@@ -151,41 +141,12 @@ void sim_db_restore(struct sim_db *d, bool other_epoch)
 {
 	assert(d->has_copy);
 	judge_lineage(d->world->judge);
-	copy_whole(shared(d), d->copy);
+	copies_run(&d->copies, COPY_RESTORE);
 	moves_copy(&d->history, &d->history_copy);
 	d->generation++;
 	if (other_epoch) set_epoch(d);
 	d->world->counts.went_back++;
 	d->world->counts.copied_back += !other_epoch;
-}
-
-/* ---- retention */
-
-void sim_db_retain(struct sim_db *d, int64_t channel_id, int64_t keep)
-{
-	long long id = (long long)channel_id, k = (long long)keep;
-	sim_db_run(
-		d,
-		"UPDATE heads SET rev = rev + 1, rev_at = max(rev_at, %lld), min_rev = rev - %lld, min_rev_at = coalesce("
-		"(SELECT m.created_at FROM messages m WHERE m.channel_id = heads.channel_id AND m.rev = heads.rev - %lld), "
-		"(SELECT c.at FROM changes c WHERE c.channel_id = heads.channel_id AND c.rev = heads.rev - %lld)) "
-		"WHERE channel_id = %lld AND rev - %lld > min_rev AND deleted_at IS NULL;"
-		"INSERT INTO changes (channel_id, rev, kind, at, actor_id, data) "
-		"SELECT h.channel_id, h.rev, 'retain', h.rev_at, 0, '\"min_rev\":' || h.min_rev FROM heads h "
-		"WHERE h.channel_id = %lld AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.channel_id = h.channel_id AND "
-		"c.rev = h.rev) AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.channel_id = h.channel_id AND m.rev = h.rev);",
-		(long long)clock_wall_ms(&d->world->clock), k, k, k, id, k, id);
-	moves_commit(d, d->history.next_xid++);
-}
-
-void sim_db_delete_retained(struct sim_db *d, int64_t channel_id)
-{
-	judge_keep(d->world->judge);
-	sim_db_run(
-		d,
-		"DELETE FROM messages WHERE channel_id = %lld AND rev <= (SELECT min_rev FROM heads WHERE channel_id = %lld);"
-		"DELETE FROM changes WHERE channel_id = %lld AND rev <= (SELECT min_rev FROM heads WHERE channel_id = %lld);",
-		(long long)channel_id, (long long)channel_id, (long long)channel_id, (long long)channel_id);
 }
 
 /* ---- making */
@@ -194,26 +155,32 @@ static void make_people(struct sim_db *d)
 {
 	for (int i = 1; i <= PEOPLE; i++)
 		sim_db_run(d,
-				   "INSERT INTO users (user_id, username, role, created_at) VALUES (%d, 'u%d', 1, 1);"
+				   "INSERT INTO users (user_id, username, role, created_at) VALUES (%d, 'u%d', %d, 1);"
 				   "INSERT INTO user_heads (user_id, rev) VALUES (%d, 1);"
 				   "INSERT INTO sessions (session_id, kind, user_id, scopes, created_at, used_at) "
-				   "VALUES ('%026d', 'client', %d, 15, 1, 1);",
-				   i, i, i, i, i);
+				   "VALUES ('%026d', 'client', %d, 15, 1, 1);"
+				   "UPDATE counters SET value = %d WHERE name = 'user_id';",
+				   i, i, i == 1 ? 3 : 1, i, i, i, i);
 }
 
 static void make_channels(struct sim_db *d)
 {
-	sim_db_run(d, "UPDATE heads SET rev = 1, rev_at = 1 WHERE channel_id = 0;"
-				  "INSERT INTO changes (channel_id, rev, kind, at, actor_id) VALUES (0, 1, 'server', 1, 0);");
+	long long at = BEGIN_MS;
+	sim_db_run(d, "INSERT INTO meta (key, value) VALUES ('uuid', '00000000-0000-4000-8000-000000000000');");
+	sim_db_run(d,
+			   "UPDATE heads SET rev = 1, rev_at = %lld WHERE channel_id = 0;"
+			   "INSERT INTO changes (channel_id, rev, kind, at, actor_id) VALUES (0, 1, 'server', %lld, 0);"
+			   "UPDATE counters SET value = %lld WHERE name = 'channel_id';",
+			   at, at, (long long)channel_at(CHANNELS - 1));
 	for (int slot = 1; slot < CHANNELS; slot++) {
 		int id = (int)channel_at(slot);
 		sim_db_run(d,
-				   "INSERT INTO heads (channel_id, kind, history, rev, rev_at) VALUES (%d, 0, %d, 1, 1);"
+				   "INSERT INTO heads (channel_id, kind, history, rev, rev_at) VALUES (%d, 0, %d, 1, %lld);"
 				   "INSERT INTO channels (channel_id, name, name_key, created_at, created_by) "
 				   "VALUES (%d, 'c%d', 'c%d', 1, 1);"
-				   "INSERT INTO changes (channel_id, rev, kind, at, actor_id, data) VALUES (%d, 1, 'channel', 1, 1, "
+				   "INSERT INTO changes (channel_id, rev, kind, at, actor_id, data) VALUES (%d, 1, 'channel', %lld, 1, "
 				   "'\"created\":true');",
-				   id, slot == 2, id, id, id, id);
+				   id, slot == 2, at, id, id, id, id, at);
 	}
 }
 
@@ -228,6 +195,19 @@ static void remember_members(struct sim_db *d)
 		"CREATE TRIGGER sim_moved AFTER UPDATE OF joined_rev, left_rev ON members BEGIN INSERT INTO sim_spans VALUES "
 		"(NULL, NEW.channel_id, NEW.user_id, NEW.joined_rev, NEW.left_rev, NEW.left_at, "
 		"coalesce(NEW.left_rev = NEW.cut_rev, 0)); END;");
+}
+
+/* What retention deletes, for the judge: it goes back with the rest. */
+static void remember_rows(struct sim_db *d)
+{
+	sim_db_run(d, "CREATE TABLE sim_messages AS SELECT * FROM messages WHERE 0;"
+				  "CREATE TABLE sim_changes AS SELECT * FROM changes WHERE 0;"
+				  "CREATE TRIGGER sim_message_goes BEFORE DELETE ON messages BEGIN INSERT INTO sim_messages "
+				  "SELECT * FROM messages m WHERE m.channel_id = OLD.channel_id AND m.message_id = OLD.message_id; END;"
+				  "CREATE TRIGGER sim_change_goes BEFORE DELETE ON changes BEGIN INSERT INTO sim_changes "
+				  "SELECT * FROM changes c WHERE c.channel_id = OLD.channel_id AND c.rev = OLD.rev; END;"
+				  "CREATE VIEW sim_every_message AS SELECT * FROM messages UNION ALL SELECT * FROM sim_messages;"
+				  "CREATE VIEW sim_every_change AS SELECT * FROM changes UNION ALL SELECT * FROM sim_changes;");
 }
 
 struct sim_db *sim_db_create(void)
@@ -250,8 +230,8 @@ struct sim_db *sim_db_create(void)
 	make_people(d);
 	make_channels(d);
 	remember_members(d);
-	if (sqlite3_open(":memory:", (sqlite3 **)&d->fresh) || sqlite3_open(":memory:", (sqlite3 **)&d->copy)) abort();
-	copy_whole(d->fresh, shared(d));
+	remember_rows(d);
+	copies_open(&d->copies, shared(d));
 	d->look = sim_db_take(d, DB_READ);
 	return d;
 }
@@ -263,8 +243,7 @@ void sim_db_destroy(struct sim_db *d)
 		while (d->idle[use].n) db_conn_destroy(vec_pop(&d->idle[use]));
 		vec_release(&d->idle[use]);
 	}
-	sqlite3_close(d->fresh);
-	sqlite3_close(d->copy);
+	copies_release(&d->copies);
 	db_destroy(d->db);
 	vec_release(&d->history.active);
 	vec_release(&d->history.rows);
@@ -291,13 +270,13 @@ void sim_db_begin(struct sim_db *d, struct world *w)
 	d->history.next_xid = 100;
 	vec_clear(&d->history.active);
 	vec_clear(&d->history.rows);
-	copy_whole(shared(d), d->fresh);
+	copies_run(&d->copies, COPY_BEGIN);
 	for (int slot = 0; slot < CHANNELS; slot++)
 		for (int user = 1; user <= PEOPLE; user++)
 			if (slot == 0 || user == 1 || world_chance(w, 0.6))
 				add_member(d, channel_at(slot), user, user == 1 && slot ? 2 : 0);
 	set_epoch(d);
 	moves_commit(d, 0);
-	if (fault_on(&w->config, STR("no_nonce"))) sim_db_run(d, "DROP INDEX messages_nonce");
+	if (fault_on(&w->config, STR("no_nonce"))) sim_db_run(d, "DROP INDEX IF EXISTS messages_nonce");
 	d->looking = false;
 }

@@ -2,6 +2,7 @@
  * instant; what is drawn is when it runs, whether its answer comes, and whether a commit took hold. */
 #ifndef LINNET_SIM_DB_H
 #define LINNET_SIM_DB_H
+#include "copies.h"
 #include "db/driver.h"
 #include "moves.h"
 #include "store/epoch.h"
@@ -10,9 +11,8 @@
 struct sim_db {
 	struct db *db;
 	struct world *world; /* of the present run */
-	void *fresh;         /* sqlite3: as a run begins */
-	void *copy;          /* sqlite3: a copy that may be restored; has_copy */
-	bool has_copy;
+	struct copies copies;
+	bool has_copy; /* one that may be restored */
 	struct history history, history_copy;
 	int64_t xid;                   /* of the transaction that runs now; 0: it gets one when it commits */
 	VEC(struct db_conn *) idle[3]; /* by enum db_use: statements stay prepared from run to run */
@@ -37,9 +37,5 @@ struct sim_db *sim_db_of(const struct db_conn *c);
 void sim_db_copy(struct sim_db *d);
 /* Goes back to the copy: under another epoch (a failover that lost commits), or under the same (a file copied back). */
 void sim_db_restore(struct sim_db *d, bool other_epoch);
-/* Retention, as a worker would: raises min_rev by a change with a rev, and deletes the rows below it later. Nothing is
- * published. */
-void sim_db_retain(struct sim_db *d, int64_t channel_id, int64_t keep);
-void sim_db_delete_retained(struct sim_db *d, int64_t channel_id);
 void sim_db_run(struct sim_db *d, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* the world's hand */
 #endif

@@ -1,5 +1,6 @@
 #include "judge.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 
 struct row { /* of the log */
 	int64_t rev, at, user_id, message_id, author_id, nonce, changed_rev, thread_id, thread_seq;
-	bool is_message, kicks, ends, bans, reacts, deleted, pinned; /* ends: the channel, for all */
-	char text[BODY_TEXT * 2];                                    /* a message's body, or a change's data */
+	int64_t kept_rev;                                                     /* of a retain: what is at or below is gone */
+	bool is_message, kicks, ends, bans, reacts, removes, deleted, pinned; /* ends: the channel, for all */
+	char text[BODY_TEXT * 2];                                             /* a message's body, or a change's data */
 	char reactions[REACTIONS_TEXT];
 	char thread[THREAD_TEXT]; /* that it shows */
 };
@@ -43,7 +45,6 @@ struct judge {
 	struct world *world;
 	bool clipped[CHANNELS];
 	VEC(struct lineage *) lineages;
-	VEC(struct row) kept[CHANNELS]; /* deleted by retention */
 	VEC(struct seen) seen;
 };
 
@@ -53,12 +54,12 @@ static const struct sql SQL_LOG = {
 	"SELECT channel_id, rev, created_at, 0, message_id, author_id, nonce, changed_rev, 1, '', body, deleted_at, "
 	"CASE WHEN deleted_at IS NULL THEN reactions END, pinned_at, thread_id, thread_seq, CASE WHEN thread_count > 0 "
 	"THEN "
-	"thread_count || ' ' || thread_last_id || ' ' || thread_last_seq || ' ' || thread_users END FROM messages UNION "
-	"ALL "
+	"thread_count || ' ' || thread_last_id || ' ' || thread_last_seq || ' ' || thread_users END FROM sim_every_message "
+	"UNION ALL "
 	"SELECT channel_id, rev, at, "
 	"user_id, "
 	"message_id, actor_id, NULL, 0, 0, kind, data, NULL, NULL, NULL, NULL, NULL, NULL FROM "
-	"changes ORDER BY 1, 2",
+	"sim_every_change ORDER BY 1, 2",
 	NULL,
 };
 static const struct sql SQL_HEADS = { "SELECT channel_id, rev, min_rev, rev_at FROM heads", NULL };
@@ -100,6 +101,8 @@ static void row_take(const struct db_rows *r, struct row *row)
 	row->ends = str_eq(db_str(r, 9), STR("deleted"));
 	row->bans = str_eq(db_str(r, 9), STR("ban"));
 	row->reacts = str_eq(db_str(r, 9), STR("reaction"));
+	row->removes = str_eq(db_str(r, 9), STR("delete"));
+	if (str_eq(db_str(r, 9), STR("retain"))) sscanf(row->text, "\"min_rev\":%" SCNd64, &row->kept_rev);
 	row->deleted = !db_is_null(r, 11);
 	row->pinned = !db_is_null(r, 13);
 	row->thread_id = db_i64(r, 14);
@@ -110,13 +113,6 @@ static void row_take(const struct db_rows *r, struct row *row)
 	const struct str reactions = db_str(r, 12);
 	if (reactions.n >= sizeof row->reactions) abort();
 	if (reactions.n) memcpy(row->reactions, reactions.p, reactions.n);
-}
-
-static struct row *row_among(struct row *rows, size_t n, int64_t rev)
-{
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].rev == rev) return &rows[i];
-	return NULL;
 }
 
 static void span_take(struct lineage *l, const struct db_rows *r)
@@ -182,40 +178,10 @@ static void lineage_free(struct lineage *l)
 	mem_free(l);
 }
 
-static int by_rev(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-	return x->rev < y->rev ? -1 : x->rev > y->rev;
-}
-
 void judge_lineage(struct judge *j)
 {
 	struct lineage *l = read_lineage(j);
-	for (int slot = 0; slot < CHANNELS; slot++) {
-		size_t n = l->log[slot].rows.n;
-		for (size_t i = 0; i < j->kept[slot].n; i++) {
-			const struct row *r = &j->kept[slot].p[i];
-			if (r->rev <= l->log[slot].min_rev && !row_among(l->log[slot].rows.p, n, r->rev))
-				vec_push(&l->log[slot].rows, *r);
-		}
-		if (l->log[slot].rows.n > n) qsort(l->log[slot].rows.p, l->log[slot].rows.n, sizeof(struct row), by_rev);
-	}
 	vec_push(&j->lineages, l);
-}
-
-void judge_keep(struct judge *j)
-{
-	struct lineage *l = read_lineage(j);
-	for (int slot = 0; slot < CHANNELS; slot++)
-		for (size_t i = 0; i < l->log[slot].rows.n && l->log[slot].rows.p[i].rev <= l->log[slot].min_rev; i++) {
-			const struct row *r = &l->log[slot].rows.p[i];
-			struct row *had = row_among(j->kept[slot].p, j->kept[slot].n, r->rev);
-			if (had)
-				*had = *r;
-			else
-				vec_push(&j->kept[slot], *r);
-		}
-	lineage_free(l);
 }
 
 static const struct row *row_at(const struct lineage *l, int slot, int64_t rev)
@@ -250,7 +216,8 @@ static bool may_see(const struct judge *j, const struct lineage *l, const struct
 	SPANS(l, s->slot, s->client->user_id, p)
 	{
 		bool held_ok = !s->carries || !j->clipped[s->slot] || s->held.rev > p->from;
-		bool in_time = s->rev <= p->last || (p->quiet && s->at <= p->left_at + LATE_MS);
+		bool in_time = s->rev <= p->last ||
+					   (p->quiet && world_lived_ms(j->world, s->at) <= world_lived_ms(j->world, p->left_at) + LATE_MS);
 		if (s->by_page && s->rev >= p->from && s->rev < p->to && held_ok) return true;
 		if (!s->by_page && in_time && held_ok && (!j->clipped[s->slot] || s->rev >= p->from)) return true;
 	}
@@ -284,6 +251,18 @@ void judge_read(struct judge *j, const struct client *k, int slot, int64_t rev, 
 	vec_push(&j->seen, s);
 }
 
+/* What retention had taken when it was read, or an event about it happened; and what it has emptied is no tombstone. */
+static bool was_gone(const struct lineage *l, const struct seen *s)
+{
+	bool removed = !s->held.deleted;
+	for (size_t i = 0; s->carries && i < l->log[s->slot].rows.n; i++) {
+		const struct row *r = &l->log[s->slot].rows.p[i];
+		if (r->rev <= s->rev && r->kept_rev >= s->held.rev) return true;
+		removed |= r->removes && r->message_id == s->held.message_id;
+	}
+	return s->carries && !removed;
+}
+
 /* Is it in this history, and was it theirs to see? */
 static bool stands(const struct judge *j, const struct lineage *l, const struct seen *s, bool *there)
 {
@@ -293,7 +272,7 @@ static bool stands(const struct judge *j, const struct lineage *l, const struct 
 	if (r && (r->at != s->at || (!s->by_page && s->carries && r->is_message && r->nonce != s->held.nonce)))
 		return false;
 	*there = true;
-	return may_see(j, l, s);
+	return may_see(j, l, s) && !was_gone(l, s);
 }
 
 static void judge_one(struct judge *j, const struct seen *s)
@@ -393,8 +372,6 @@ static void judge_once(struct judge *j, const struct lineage *l, int slot)
 	for (size_t i = 0; i < l->log[slot].rows.n; i++) {
 		const struct row *r = &l->log[slot].rows.p[i];
 		int64_t number = number_of(r);
-		/* the nonces of messages that retention has deleted are to outlive them; that is not built */
-		if (r->is_message && r->rev <= l->log[slot].min_rev) continue;
 		if (i && r->kicks && r[-1].bans && r[-1].user_id == r->user_id) continue; /* one act, two revs */
 		if (number > 0 && (size_t)number < n && ++times[number] == 2)
 			fault(j->world, "written twice: %lld number %lld", (long long)channel_at(slot), (long long)number);
@@ -442,13 +419,13 @@ static void judge_letters(struct judge *j, const struct lineage *l, const struct
 	const struct shelf *s = &k->shelves[slot];
 	bool forgotten = j->world->counts.went_back && !is_member(l, slot, k->user_id); /* as is that they were in */
 	for (size_t i = 0; i < s->acked.n && !forgotten; i++)
-		if (!row_of(l, slot, s->acked.p[i].nonce) && s->acked.p[i].rev > l->log[slot].min_rev)
+		if (!row_of(l, slot, s->acked.p[i].nonce))
 			fault(j->world, "acknowledged and lost: c%d %lld m%lld", k->index, (long long)channel_at(slot),
 				  (long long)s->acked.p[i].nonce);
 	if (s->outbox.n && is_member(l, slot, k->user_id))
 		fault(j->world, "the outbox is stuck: c%d %lld m%lld", k->index, (long long)channel_at(slot),
 			  (long long)s->outbox.p[0].nonce);
-	if (j->world->counts.went_back || j->world->counts.retained || k->pipeline > 1) return;
+	if (j->world->counts.went_back || k->pipeline > 1) return;
 	int64_t last = 0;
 	for (size_t i = 0; i < s->written.n; i++) {
 		const struct row *r = row_of(l, slot, s->written.p[i]);
@@ -544,7 +521,7 @@ bool judge_converged(struct judge *j)
 			const struct client *k = j->world->clients[i];
 			if (!shelf_done(k, slot, head[slot], at[slot], member[slot][k->user_id])) return false;
 		}
-	return !judge_named(j->world);
+	return !judge_named(j->world) && judge_retained(j->world);
 }
 
 void judge_end(struct judge *j)
@@ -556,6 +533,8 @@ void judge_end(struct judge *j)
 	const struct client *k = judge_named(j->world);
 	if (k) fault(j->world, "not converged: c%d has an older name of its own", k->index);
 	judge_rules(j->world);
+	judge_retention(j->world);
+	judge_verify(j->world);
 	for (int slot = 0; slot < CHANNELS; slot++) {
 		judge_log(j, l, slot);
 		judge_once(j, l, slot);
@@ -567,7 +546,6 @@ void judge_end(struct judge *j)
 void judge_free(struct judge *j)
 {
 	for (size_t i = 0; i < j->lineages.n; i++) lineage_free(j->lineages.p[i]);
-	for (int slot = 0; slot < CHANNELS; slot++) vec_release(&j->kept[slot]);
 	vec_release(&j->lineages);
 	vec_release(&j->seen);
 	mem_free(j);

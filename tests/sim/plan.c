@@ -105,19 +105,28 @@ static void do_rename(struct world *w, const struct step *s)
 	client_command(client_of(w, s), CHANGE_USER, 0, 0);
 }
 
-static void deletes(void *arg)
+static void restart(struct world *w, void (*meanwhile)(struct world *w, const struct step *s), const struct step *s)
 {
-	const struct step *s = arg;
-	struct world *w = s->plan->world;
-	if (!w->over) sim_db_delete_retained(w->db, s->channel);
+	for (int i = 0; i < PODS; i++) {
+		struct sim_pod *p = pod_in(w, i);
+		if (p) pod_kill(p);
+	}
+	meanwhile(w, s);
+	for (int i = 0; i < PODS; i++) pod_boot(w, i);
 }
 
-static void do_retain(struct world *w, const struct step *s)
+static void weeks_pass(struct world *w, const struct step *s)
 {
-	if (w->db->down) return;
-	sim_db_retain(w->db, s->channel, 3 + s->who % 6);
-	w->counts.retained++;
-	world_at(w, s->ns, deletes, (void *)s);
+	world_leap(w, s->ns / MS * 12);
+}
+
+/* Rows become too old. Over weeks nothing stays on its way, as if all had been started anew. */
+static void do_days(struct world *w, const struct step *s)
+{
+	if (s->who % 4)
+		world_leap(w, s->ns / MS);
+	else
+		restart(w, weeks_pass, s);
 }
 
 /* ---- what goes wrong */
@@ -268,18 +277,17 @@ static void do_failover(struct world *w, const struct step *s)
 	undo_later(w, s, promoted);
 }
 
+static void copies_back(struct world *w, const struct step *s)
+{
+	sim_db_restore(w->db, false);
+}
+
 /* A copy of the file is put in its place while everything is stopped: the epoch stays the same. */
 static void copied_back(void *arg)
 {
 	const struct step *s = arg;
 	struct world *w = s->plan->world;
-	if (w->over || w->calm) return;
-	for (int i = 0; i < PODS; i++) {
-		struct sim_pod *p = pod_in(w, i);
-		if (p) pod_kill(p);
-	}
-	sim_db_restore(w->db, false);
-	for (int i = 0; i < PODS; i++) pod_boot(w, i);
+	if (!w->over && !w->calm) restart(w, copies_back, s);
 }
 
 static void do_copy_back(struct world *w, const struct step *s)
@@ -291,7 +299,7 @@ static void do_copy_back(struct world *w, const struct step *s)
 
 /* ---- the tables */
 
-enum { SAY, EDIT, REACT, PIN, TOPIC, RENAME, JOIN, ADD, LEAVE, KICK, RETAIN };
+enum { SAY, EDIT, REACT, PIN, TOPIC, RENAME, JOIN, ADD, LEAVE, KICK, DAYS };
 static const struct action work[] = {
 	[SAY] = { "say", do_say, 0, 0 },
 	[EDIT] = { "edit", do_edit, 0, 0 },
@@ -303,7 +311,7 @@ static const struct action work[] = {
 	[ADD] = { "add", do_add, 0, 0 },
 	[LEAVE] = { "leave", do_leave, 0, 0 },
 	[KICK] = { "kick", do_kick, 0, 0 },
-	[RETAIN] = { "retain", do_retain, 0, SECOND },
+	[DAYS] = { "days", do_days, DAY_MS *MS, 4 * DAY_MS *MS },
 };
 static const struct action wrongs[] = {
 	{ "redis_down", do_redis_down, 300 * MS, 4 * SECOND },
@@ -353,7 +361,7 @@ static const struct action *draw_work(struct plan *p, double churn)
 	if (k < churn + 0.21) return &work[PIN];
 	if (k < churn + 0.24) return &work[TOPIC];
 	if (k < churn + 0.26) return &work[RENAME];
-	return k < churn + 0.28 ? &work[RETAIN] : &work[SAY];
+	return k < churn + 0.28 ? &work[DAYS] : &work[SAY];
 }
 
 static void draw_people(struct plan *p)
@@ -370,6 +378,15 @@ static size_t wrong_named(const char *name)
 	size_t i = 0;
 	while (strcmp(wrongs[i].name, name) != 0) i++;
 	return i;
+}
+
+/* Nothing is looked for where no days pass. */
+static void draw_retention(struct plan *p)
+{
+	struct config *c = &p->world->config;
+	for (size_t i = 0; i < p->steps.n; i++)
+		if (p->steps.p[i].action == &work[DAYS]) c->retention_days = 1;
+	c->retention_sweep_ms = between(p, 500, 2000);
 }
 
 /* Hard ones: more goes wrong, and rather what gives sessions another place to begin from. */
@@ -425,6 +442,7 @@ struct plan *plan_create(struct world *w, const uint64_t *mask, size_t n_mask)
 	w->redis->thin = 0.1;
 	draw_people(p);
 	draw_wrongs(p);
+	draw_retention(p);
 	for (size_t i = 0; i < p->steps.n; i++) {
 		p->steps.p[i].number = i;
 		if (!masked(i, mask, n_mask)) world_at(w, p->steps.p[i].at_ns, run_step, &p->steps.p[i]);

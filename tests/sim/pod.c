@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/retention.h"
 #include "app/sweeper.h"
 #include "bus.h"
 #include "hub/hub_reactor.h"
@@ -258,6 +259,17 @@ static void open_sweeper(struct sim_pod *p)
 	p->sweeper = sweeper_create(&o);
 }
 
+static void open_retention(struct sim_pod *p)
+{
+	const struct retention_options o = { .config = &p->world->config,
+										 .write = p->write,
+										 .append = p->append,
+										 .home = p->loops[0].reactor,
+										 .clock = &p->clock,
+										 .rows = 5 };
+	if (o.config->retention_days) p->retention = retention_create(&o);
+}
+
 static void open_loops(struct sim_pod *p)
 {
 	for (int i = 0; i < POD_REACTORS; i++) {
@@ -306,6 +318,7 @@ void pod_boot(struct world *w, int slot)
 	open_hub(p);
 	open_append(p);
 	open_sweeper(p);
+	open_retention(p);
 	vec_push(&w->pods, p);
 	trace(w, "%s begins in slot %d, epoch %016llx", p->name, slot, (unsigned long long)epoch.hash);
 }
@@ -370,12 +383,14 @@ static void take_down(struct sim_pod *p)
 	lane_destroy(p->write);
 	lane_destroy(p->sync);
 	sweeper_stop(p->sweeper);
+	if (p->retention) retention_stop(p->retention);
 	hub_stop(p->hub);
 	for (size_t i = POD_REACTORS; i-- > 0;) {
 		conn_layer_close(p->loops[i].reactor);
 		reactor_destroy(p->loops[i].reactor);
 	}
 	sweeper_destroy(p->sweeper);
+	if (p->retention) retention_destroy(p->retention);
 	hub_destroy(p->hub);
 	p->bus->ops->destroy(p->bus);
 	metrics_destroy(p->metrics);
@@ -390,6 +405,7 @@ void pod_kill(struct sim_pod *p)
 	sim_bus_kill(p->bus);
 	p->world->db->dead = true;
 	hub_ask_no_more(p->hub);
+	if (p->retention) retention_close(p->retention);
 	for (size_t i = 0; i < p->links.n; i++) link_pod_died(p->links.p[i]);
 	quiesce(p);
 	take_down(p);

@@ -36,6 +36,7 @@ struct sim_pod {
 	struct bus *bus;
 	struct append *append;
 	struct sweeper *sweeper;
+	struct retention *retention; /* NULL: everything is kept */
 	struct hub *hub;
 	struct epoch epoch;
 	VEC(struct pod_task *) tasks; /* of its lanes, not ended */

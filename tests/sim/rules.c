@@ -1,5 +1,5 @@
-/* The rules of moderation, read off each channel's log: what was forbidden at a rev stands at none. Of a channel that
- * retention has cut the beginning is not known, and it is not judged. */
+/* The rules of moderation, read off each channel's log: what was forbidden at a rev stands at none. What retention has
+ * deleted belongs to it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,10 +15,8 @@ struct rules { /* of one channel, as of the last row */
 };
 
 static const struct sql SQL_LOG = {
-	"SELECT c.channel_id, c.rev, c.at, c.kind, c.user_id, c.actor_id, c.data FROM changes c JOIN heads h ON "
-	"h.channel_id = c.channel_id WHERE c.channel_id > 0 AND h.min_rev = 0 UNION ALL SELECT m.channel_id, m.rev, "
-	"m.created_at, 'message', NULL, m.author_id, NULL FROM messages m JOIN heads h ON h.channel_id = m.channel_id "
-	"WHERE h.min_rev = 0 ORDER BY 1, 2",
+	"SELECT channel_id, rev, at, kind, user_id, actor_id, data FROM sim_every_change WHERE channel_id > 0 UNION ALL "
+	"SELECT channel_id, rev, created_at, 'message', NULL, author_id, NULL FROM sim_every_message ORDER BY 1, 2",
 	NULL,
 };
 

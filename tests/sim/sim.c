@@ -199,10 +199,11 @@ static void say_sum(const struct sum *s)
 		   (long long)s->steps, (unsigned long long)s->hash);
 	printf(
 		"acknowledged %lld, delivered %lld, healed %lld, replayed %lld, reset %lld, parked %lld, unknown commits %lld, "
-		"databases that went back %lld, lost on the bus %lld, pods that ended %lld, replies %lld\n",
+		"databases that went back %lld, lost on the bus %lld, pods that ended %lld, replies %lld, retained %lld times, "
+		"rows %lld\n",
 		(long long)c->acknowledged, (long long)c->delivered, (long long)c->healed, (long long)c->replayed,
 		(long long)c->resets, (long long)c->parked, (long long)c->unknown, (long long)c->went_back, (long long)c->lost,
-		(long long)c->crashes, (long long)c->replies);
+		(long long)c->crashes, (long long)c->replies, (long long)c->retained, (long long)c->taken);
 }
 
 static int run_many(const struct options *o)

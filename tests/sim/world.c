@@ -11,8 +11,7 @@
 #include "plan.h"
 #include "pod.h"
 
-#define BEGIN_MS INT64_C(1700000000000) /* the wall clock's */
-#define LONGEST_NS (5 * SECOND)         /* a timeout would have come */
+#define LONGEST_NS (5 * SECOND) /* a timeout would have come */
 
 int64_t channel_at(int slot)
 {
@@ -34,7 +33,25 @@ static struct world *world_of(const struct clock *c)
 
 static int64_t wall_ms(const struct clock *c)
 {
-	return BEGIN_MS + world_of(c)->now_ns / MS;
+	const struct world *w = world_of(c);
+	int64_t at = BEGIN_MS + w->now_ns / MS;
+	for (size_t i = 0; i < w->leaps.n; i++) at += w->leaps.p[i].by_ms;
+	return at;
+}
+
+void world_leap(struct world *w, int64_t by_ms)
+{
+	const struct leap l = { clock_wall_ms(&w->clock), by_ms };
+	vec_push(&w->leaps, l);
+	trace(w, "%lld days pass", (long long)(by_ms / DAY_MS));
+}
+
+int64_t world_lived_ms(const struct world *w, int64_t wall_ms)
+{
+	int64_t lived = wall_ms;
+	for (size_t i = 0; i < w->leaps.n; i++)
+		if (w->leaps.p[i].from_ms < wall_ms) lived -= w->leaps.p[i].by_ms;
+	return lived;
 }
 
 static int64_t monotonic_ns(const struct clock *c)
@@ -130,6 +147,7 @@ static void set_up(struct world *w, const char *off)
 	c->conn_soft = 1000;
 	c->conn_hard = 30000;
 	c->append_wait_ms = 5000;
+	c->retention_days = 0; /* plan.c */
 #if LINNET_FAULTS
 	c->faults = str_of(off ? off : "");
 #endif
@@ -150,9 +168,9 @@ struct world *world_create(const struct world_options *o, struct sim_db *db)
 	sim_db_begin(db, w);
 	w->judge = judge_create(w);
 	w->redis = redis_create(w);
+	w->plan = plan_create(w, o->mask, o->n_mask); /* what it does makes up the configuration */
 	for (int i = 0; i < PODS; i++) pod_boot(w, i);
 	for (int i = 0; i < CLIENTS; i++) w->clients[i] = client_create(w, i, i < PEOPLE ? i + 1 : 2);
-	w->plan = plan_create(w, o->mask, o->n_mask);
 	return w;
 }
 
@@ -192,6 +210,7 @@ void world_destroy(struct world *w)
 	redis_destroy(w->redis);
 	vec_release(&w->pods);
 	vec_release(&w->queue);
+	vec_release(&w->leaps);
 	config_release(&w->config);
 	trace_release(w);
 	w->db->world = NULL;

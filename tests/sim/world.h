@@ -15,8 +15,10 @@
 
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
-#define CHAOS_S 25 /* faults and work end here */
-#define CALM_S 40  /* then everybody must converge */
+#define DAY_MS INT64_C(86400000)
+#define BEGIN_MS INT64_C(1700000000000) /* the wall clock's */
+#define CHAOS_S 25                      /* faults and work end here */
+#define CALM_S 40                       /* then everybody must converge */
 
 #define CHANNELS 4 /* 0, the server's log; two open ones; one with `history: joined` */
 #define PEOPLE 4   /* 1 to 4; the first founded the channels */
@@ -50,14 +52,18 @@ struct moderation;
 
 /* What the run drew at its beginning, and what came of it. */
 struct counts {
-	int64_t acknowledged, delivered, healed, replayed, resets, parked, unknown, went_back, copied_back, retained, lost,
-		crashes, replies;
+	int64_t acknowledged, delivered, healed, replayed, resets, parked, unknown, went_back, copied_back, retained, taken,
+		lost, crashes, replies; /* taken: rows that retention has deleted */
+};
+struct leap { /* of the wall clock: days in which nothing happens */
+	int64_t from_ms, by_ms;
 };
 struct world {
 	struct clock clock;
 	struct random_seeded dice;
 	struct config config;
 	int64_t now_ns;
+	VEC(struct leap) leaps;
 	uint64_t seed, next_event;
 	VEC(struct world_event) queue; /* a heap by (at_ns, n) */
 	int64_t steps;
@@ -91,6 +97,8 @@ void world_run(struct world *w); /* to its end, judged */
 void world_destroy(struct world *w);
 
 /* ---- time and chance */
+void world_leap(struct world *w, int64_t by_ms);
+int64_t world_lived_ms(const struct world *w, int64_t wall_ms); /* a wall clock's time without the leaps */
 void world_at(struct world *w, int64_t in_ns, void (*run)(void *arg), void *arg);
 int64_t world_delay(struct world *w, enum delay d);
 int64_t world_between(struct world *w, int64_t least_ns, int64_t most_ns);
