@@ -209,7 +209,7 @@ bool proxy_struck(struct proxy *p)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
-	t.tv_sec += 10;
+	t.tv_sec += 60;
 	pthread_mutex_lock(&p->lock);
 	while (!p->struck && pthread_cond_timedwait(&p->changed, &p->lock, &t) != ETIMEDOUT) continue;
 	bool struck = p->struck;

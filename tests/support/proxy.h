@@ -18,7 +18,7 @@ enum proxy_rule {
 	PROXY_CUT             /* both ends are closed, they go nowhere */
 };
 void proxy_rule(struct proxy *p, enum proxy_rule rule, const char *word);
-bool proxy_struck(struct proxy *p);      /* has the rule taken hold of a connection? Waits until it has: 10 s at most */
+bool proxy_struck(struct proxy *p);      /* has the rule taken hold of a connection? Waits until it has: 60 s at most */
 void proxy_cut_clients(struct proxy *p); /* of the connections that are open, the client's ends */
 void proxy_release(struct proxy *p);     /* what was kept back reaches the server, and then the end */
 /* From now on the connections that are open swallow what either side says, and tell neither: a cable was cut. */

@@ -447,13 +447,16 @@ static void terminated_under_load(void **state)
 	under_load(*state, 5, terminate);
 }
 
+/* While a commit is on its way: it may have been done or not. */
 static void kill_server(struct place *p)
 {
-	int64_t id = metric_total(p->rig->metrics, METRIC_APPEND_BATCHES);
-	while (metric_total(p->rig->metrics, METRIC_APPEND_BATCHES) < id + 2 && append_state(p->rig->append).waiting)
-		sched_yield();
+	int64_t before = unknown(p->rig);
+	proxy_rule(p->proxy, PROXY_SWALLOW_ANSWER, "COMMIT");
+	assert_true(proxy_struck(p->proxy));
 	postgres_kill(p->server);
+	proxy_cut_clients(p->proxy);
 	postgres_again(p->server);
+	while (unknown(p->rig) == before) sched_yield();
 }
 
 static void killed_under_load(void **state)
