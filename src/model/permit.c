@@ -39,14 +39,18 @@ static struct permit_answer outside(const struct permit *p)
 	return no(known ? ERR_NOT_MEMBER : ERR_NOT_FOUND, NULL);
 }
 
+/* To a guest whom they share no channel with is nobody; but operators see who is banned. */
+static bool somebody(const struct permit *p)
+{
+	return p->person && (p->actor->role != USER_GUEST || !p->strangers || p->banned);
+}
+
 static struct permit_answer permit_create(const struct permit *p)
 {
 	bool guest = p->actor->role == USER_GUEST;
 	if (guest && !p->dm) return no(ERR_NOT_ALLOWED, "guests do not make channels");
 	if (p->sets_default && !admin(p)) return no(ERR_NOT_ALLOWED, "only admins choose what everybody joins");
-	/* to a guest whom they share no channel with is nobody */
-	if (p->dm && (!p->person || (guest && p->strangers)))
-		return no(ERR_NOT_FOUND, "one of these people does not exist");
+	if (p->dm && !somebody(p)) return no(ERR_NOT_FOUND, "one of these people does not exist");
 	if (p->dm && p->blocked) return no(ERR_NOT_ALLOWED, NULL);
 	return yes();
 }
@@ -148,7 +152,7 @@ static struct permit_answer permit_add(const struct permit *p)
 {
 	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "the people of a direct message stay the same");
 	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators add people");
-	if (!p->person) return no(ERR_NOT_FOUND, "there is no such person");
+	if (!somebody(p)) return no(ERR_NOT_FOUND, "there is no such person");
 	if (p->target_member) return nothing();
 	if (p->blocked) return no(ERR_NOT_ALLOWED, NULL);
 	if (p->banned) return no(ERR_NOT_ALLOWED, "this person is banned from the channel: lift that first");
@@ -183,7 +187,7 @@ static struct permit_answer permit_ban(const struct permit *p)
 {
 	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "nobody is banned from a direct message");
 	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators ban");
-	if (!p->person) return no(ERR_NOT_FOUND, "there is no such person");
+	if (!somebody(p)) return no(ERR_NOT_FOUND, "there is no such person");
 	if (!p->on) return p->banned ? audited(true) : nothing();
 	if (!p->other) return no(ERR_NOT_ALLOWED, "nobody bans themselves");
 	if (p->target_admin && !admin(p)) return no(ERR_NOT_ALLOWED, "only an admin bans an admin");

@@ -11,7 +11,7 @@ struct permit {
 	enum change_kind kind; /* CHANGE_MESSAGE: send; JOIN: by oneself or, when `other`, an add; ... */
 	bool creates;          /* a new channel, or a DM when `dm` */
 	bool dm;
-	bool strangers; /* one of a DM's people shares no channel with the actor */
+	bool strangers; /* whom it is about, or one of a DM's people, shares no channel with the actor, a guest */
 	const struct actor *actor;
 	int need_scope;                /* enum scope; 0: none */
 	const struct channel *channel; /* NULL: there is none */

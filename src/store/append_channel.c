@@ -200,22 +200,6 @@ static void id_take(const struct db_rows *r, void *arg)
 	*(int64_t *)arg = db_i64(r, 0);
 }
 
-static const struct sql SQL_COMMON = {
-	"SELECT 1 FROM members mine JOIN members m ON m.channel_id = mine.channel_id JOIN heads h ON h.channel_id = "
-	"m.channel_id WHERE mine.user_id = $1 AND mine.left_rev IS NULL AND m.user_id = $2 AND m.left_rev IS NULL AND "
-	"h.deleted_at IS NULL LIMIT 1",
-	NULL,
-};
-
-/* Guests know the people of their channels only. */
-static enum err ask_stranger(struct tx_ask *q, int64_t user_id)
-{
-	if (q->actor->role != USER_GUEST || q->permit.strangers) return OK;
-	enum err e = db_one(q->tx->c, &SQL_COMMON, DB_ARGS(DB_I64(q->c->actor_id), DB_I64(user_id)), NULL, NULL);
-	q->permit.strangers = e == ERR_NOT_FOUND;
-	return e == ERR_NOT_FOUND ? OK : e;
-}
-
 /* All people of a DM must be there, and none may have blocked its maker. */
 static enum err ask_people(struct tx_ask *q, bool there)
 {
@@ -225,7 +209,7 @@ static enum err ask_people(struct tx_ask *q, bool there)
 	for (size_t i = 0; i < k->n_users && !e; i++) {
 		if (k->user_ids[i] == q->c->actor_id) continue;
 		e = tx_ask_person(q, k->user_ids[i]);
-		if (!e) e = ask_stranger(q, k->user_ids[i]);
+		if (!e) e = tx_ask_stranger(q, k->user_ids[i]);
 		all = all && q->permit.person, blocked = blocked || q->permit.blocked;
 	}
 	q->permit.person = all;

@@ -24,6 +24,12 @@ static const struct sql SQL_ROLE = {
 	NULL,
 };
 static const struct sql SQL_PERSON = { "SELECT role, deactivated_at, deleted_at FROM users WHERE user_id = $1", NULL };
+static const struct sql SQL_COMMON = {
+	"SELECT 1 FROM members mine JOIN members m ON m.channel_id = mine.channel_id JOIN heads h ON h.channel_id = "
+	"m.channel_id WHERE mine.user_id = $1 AND mine.left_rev IS NULL AND m.user_id = $2 AND m.left_rev IS NULL AND "
+	"h.deleted_at IS NULL LIMIT 1",
+	NULL,
+};
 static const struct sql SQL_BLOCKED = { "SELECT 1 FROM blocks WHERE user_id = $1 AND blocked_id = $2", NULL };
 /* Nobody is asked before they are in a DM, and it cannot be left: those count for who made them. */
 static const struct sql SQL_COUNT = { CHANNELS_OF("$1", "$2"), NULL };
@@ -64,7 +70,17 @@ enum err tx_ask_person(struct tx_ask *q, int64_t user_id)
 	return e;
 }
 
-/* About somebody else: who they are here, and whether they want to hear from the actor. */
+enum err tx_ask_stranger(struct tx_ask *q, int64_t user_id)
+{
+	if (q->actor->role != USER_GUEST || q->permit.strangers) return OK;
+	bool common;
+	enum err e = there_is(q, &SQL_COMMON, DB_ARGS(DB_I64(q->c->actor_id), DB_I64(user_id)), &common);
+	q->permit.strangers = !e && !common;
+	return e;
+}
+
+/* About somebody else: who they are here, whether they want to hear from the actor, and whether the actor may know of
+ * them. */
 enum err tx_ask_target(struct tx_ask *q)
 {
 	int64_t who = tx_subject(q);
@@ -75,6 +91,7 @@ enum err tx_ask_target(struct tx_ask *q)
 	} else {
 		enum err e = tx_member_read(q->tx, q->c->channel_id, who, &q->target);
 		if (!e) e = tx_ask_person(q, who);
+		if (!e && !q->target.row) e = tx_ask_stranger(q, who); /* who has been here is none */
 		if (e) return e;
 	}
 	q->permit.target_member = q->target.member;

@@ -105,6 +105,8 @@ enum err tx_ask_message(struct tx_ask *q);
 bool tx_other_epoch(struct tx_ask *q);    /* does it name a message of another history? c->err has the verdict */
 enum err tx_ask_speech(struct tx_ask *q); /* has the other one of a DM blocked the actor? */
 enum err tx_ask_person(struct tx_ask *q, int64_t user_id); /* are they active, and have they blocked the actor? */
+/* Guests know the people of their channels only. */
+enum err tx_ask_stranger(struct tx_ask *q, int64_t user_id);
 /* member_count has changed: from so many on a channel is large, until it has clearly fewer. Each takes a rev. */
 enum err tx_size(struct tx_ask *q);
 enum err tx_ask_target(struct tx_ask *q);    /* whom it is about: who they are here, and all of tx_ask_person() */

@@ -7,6 +7,7 @@ static const struct sql SQL_SET = {
 	NULL
 };
 static const struct sql SQL_END = { "DELETE FROM blocks WHERE user_id = $1 AND blocked_id = $2", NULL };
+static const struct sql SQL_THERE = { "SELECT 1 FROM blocks WHERE user_id = $1 AND blocked_id = $2", NULL };
 static const struct sql SQL_COUNT = { "SELECT count(*) FROM blocks WHERE user_id = $1", NULL };
 static const struct sql SQL_ME = { "UPDATE users SET user_rev = $2 WHERE user_id = $1", NULL };
 static const struct sql SQL_OF = { "SELECT blocked_id FROM blocks WHERE user_id = $1 ORDER BY blocked_id", NULL };
@@ -39,6 +40,11 @@ enum err block_end(struct db_conn *c, const struct block *b, bool *changed)
 	enum err e = db_exec(c, &SQL_END, DB_ARGS(DB_I64(b->user_id), DB_I64(b->blocked_id)), &n);
 	*changed = n > 0;
 	return e || !n ? e : me_changed(c, b);
+}
+
+enum err block_there(struct db_conn *c, int64_t user_id, int64_t blocked_id)
+{
+	return db_one(c, &SQL_THERE, DB_ARGS(DB_I64(user_id), DB_I64(blocked_id)), NULL, NULL);
 }
 
 static enum err ids_read(struct db_conn *c, struct arena *a, const struct sql *q, int64_t user_id, int64_t **ids,

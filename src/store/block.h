@@ -12,6 +12,8 @@ struct block {
 /* *changed false: it was so. ERR_LIMIT_REACHED. */
 enum err block_set(struct db_conn *c, const struct block *b, bool *changed);
 enum err block_end(struct db_conn *c, const struct block *b, bool *changed);
+/* ERR_NOT_FOUND: they have not blocked that person. */
+enum err block_there(struct db_conn *c, int64_t user_id, int64_t blocked_id);
 /* Ascending. */
 enum err blocks_of(struct db_conn *c, struct arena *a, int64_t user_id, int64_t **ids, size_t *n);
 enum err blocks_against(struct db_conn *c, struct arena *a, int64_t user_id, int64_t **ids, size_t *n);

@@ -103,6 +103,60 @@ describe.each(stages)('guests on $name', ({ open }) => {
     await gus.api.ok('user_get', { path: { id: eve.user.id } }, 200);
   });
 
+  test('whether somebody whom they do not know is there at all they cannot find out', async () => {
+    const ivy = await person(stage.here.api(), 'ivy');
+    const { id } = await ann.api.channel('with-a-guest');
+    await ann.api.ok('member_put', { path: { id, user_id: gus.user.id } }, 204);
+    await ann.api.ok('member_put', { path: { id, user_id: gus.user.id }, body: { role: 'op' } }, 204);
+    const asked: [string, number, (user_id: number) => object][] = [
+      ['user_get', 404, (user_id) => ({ path: { id: user_id } })],
+      ['block_put', 404, (user_id) => ({ path: { id: user_id } })],
+      ['block_delete', 404, (user_id) => ({ path: { id: user_id } })],
+      ['dm_create', 404, (user_id) => ({ body: { user_ids: [user_id] } })],
+      ['dm_create', 404, (user_id) => ({ body: { user_ids: [ann.user.id, user_id] } })],
+      ['invite_create', 403, (user_id) => ({ body: { channel_id: id, user_id } })],
+      ['member_put', 404, (user_id) => ({ path: { id, user_id } })],
+      ['member_put', 404, (user_id) => ({ path: { id, user_id }, body: { role: 'op' } })],
+      ['member_put', 404, (user_id) => ({ path: { id, user_id }, body: { muted_until: null } })],
+      ['member_delete', 204, (user_id) => ({ path: { id, user_id } })],
+      ['ban_put', 404, (user_id) => ({ path: { id, user_id } })],
+      ['ban_delete', 404, (user_id) => ({ path: { id, user_id } })],
+      ['user_patch', 403, (user_id) => ({ path: { id: user_id }, body: { role: 'guest' } })],
+      ['user_delete', 403, (user_id) => ({ path: { id: user_id } })],
+      ['user_reset', 403, (user_id) => ({ path: { id: user_id } })],
+      ['user_list', 200, (user_id) => ({ query: { ids: String(user_id) } })],
+      ['search', 200, (user_id) => ({ query: { q: 'hi', from: user_id } })],
+    ];
+    for (const [op, status, ask] of asked) {
+      const answers = [];
+      for (const user_id of [ivy.user.id, 987_654]) {
+        const answer = await gus.api.call(op, ask(user_id));
+        expect(answer.status, `${op}: ${answer.text}`).toBe(status);
+        answers.push(answer.text);
+      }
+      expect(answers[0], op).toBe(answers[1]);
+    }
+    const socket = await connect(stage.there, { token: gus.signed.access_token });
+    expect((await socket.request({ op: 'watch', user_ids: [ivy.user.id, 987_654] })).states).toEqual({});
+  });
+
+  test('whom they have met they may put out and let go of, also when that one has gone', async () => {
+    const [pam, ron] = [await person(stage.here.api(), 'pam'), await person(stage.there.api(), 'ron')];
+    const { id } = await ann.api.channel('met-once');
+    await ann.api.ok('member_put', { path: { id, user_id: gus.user.id } }, 204);
+    await ann.api.ok('member_put', { path: { id, user_id: gus.user.id }, body: { role: 'op' } }, 204);
+    for (const p of [pam, ron]) await p.api.ok('channel_join', { path: { id } });
+    await gus.api.ok('block_put', { path: { id: ron.user.id } }, 204);
+    for (const p of [pam, ron]) {
+      await p.api.ok('channel_leave', { path: { id } }, 204);
+      await gus.api.refused(404, 'not_found', 'user_get', { path: { id: p.user.id } });
+    }
+    await gus.api.ok('ban_put', { path: { id, user_id: pam.user.id } }, 204);
+    await gus.api.ok('ban_delete', { path: { id, user_id: pam.user.id } }, 204);
+    await gus.api.ok('block_delete', { path: { id: ron.user.id } }, 204);
+    await gus.api.refused(404, 'not_found', 'block_delete', { path: { id: ron.user.id } }); // ended, and nobody again
+  });
+
   test('what was deleted is no channel in common', async () => {
     const { id } = await root.api.channel('short-lived');
     await root.api.ok('member_put', { path: { id, user_id: gus.user.id }, body: {} }, 204);

@@ -313,6 +313,35 @@ static void strangers(void **state)
 	assert_int_equal(permit(&p).err, OK);
 }
 
+/* Also where a guest operates a channel. */
+static void strangers_are_nobody_to_an_operator(void **state)
+{
+	const struct actor guest = { .user_id = 1, .role = USER_GUEST, .scopes = SCOPE_WRITE };
+	const struct actor member = { .user_id = 1, .role = USER_MEMBER, .scopes = SCOPE_WRITE };
+	const struct channel room = { .id = 1, .kind = CHANNEL_PUBLIC };
+	struct permit p = { .actor = &guest, .channel = &room, .member = true, .role = CHANNEL_OP, .other = true };
+	static const struct {
+		enum change_kind kind;
+		bool on;
+	} acts[] = { { CHANGE_JOIN, false }, { CHANGE_BAN, true }, { CHANGE_BAN, false } };
+	for (size_t i = 0; i < countof(acts); i++) {
+		p.kind = acts[i].kind, p.on = acts[i].on;
+		p.actor = &guest, p.person = false, p.strangers = true;
+		struct permit_answer none = permit(&p);
+		p.person = true;
+		struct permit_answer stranger = permit(&p);
+		assert_int_equal(stranger.err, ERR_NOT_FOUND);
+		assert_int_equal(stranger.err, none.err);
+		assert_string_equal(stranger.why, none.why);
+		p.strangers = false;
+		assert_int_equal(permit(&p).err, OK);
+		p.strangers = true, p.actor = &member;
+		assert_int_equal(permit(&p).err, OK);
+	}
+	p.actor = &guest, p.banned = true; /* as operators see in the list of bans */
+	assert_int_equal(permit(&p).err, OK);
+}
+
 /* Who is not in a channel gets the same answer whatever they ask of it: it tells them nothing. */
 static void outsiders_learn_nothing(void **state)
 {
@@ -332,6 +361,8 @@ static void outsiders_learn_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(table), cmocka_unit_test(creation),
-										cmocka_unit_test(strangers), cmocka_unit_test(outsiders_learn_nothing) };
+										cmocka_unit_test(strangers),
+										cmocka_unit_test(strangers_are_nobody_to_an_operator),
+										cmocka_unit_test(outsiders_learn_nothing) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
