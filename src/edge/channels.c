@@ -1,8 +1,12 @@
 #include "edge/channels.h"
 
+#include <string.h>
+
 #include "app/marker.h"
 #include "codec/codec.h"
 #include "edge/append_call.h"
+#include "edge/http_conn.h"
+#include "edge/limit.h"
 #include "edge/list.h"
 #include "model/text.h"
 #include "store/channel.h"
@@ -156,6 +160,30 @@ enum err channel_create_take(struct request *q)
 	return append_call_submit(c);
 }
 
+/* A new one is in the lists of people who were not asked: so it takes from a rate of its own. To open one that is there
+ * does not. Two that are made at once may take a token too many. */
+static enum err dm_rate_run(struct request *q, struct db_conn *c)
+{
+	const struct append_call *call = q->in;
+	int64_t ids[DM_PEOPLE + 1], there, retry_ms = 0;
+	size_t n = call->create.n_users;
+	struct str key;
+	memcpy(ids, call->create.user_ids, n * sizeof *ids);
+	ids[n++] = q->actor.user_id;
+	enum err e = dm_key(&q->arena, ids, &n, &key, &q->problem);
+	if (!e) e = channel_of_dm(c, key, &there);
+	if (e || there) return e;
+	if (limit_person(q->pod->eph, &q->pod->config->rate_dms, "dms", q->actor.user_id, &retry_ms)) return OK;
+	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+	return ERR_RATE_LIMITED;
+}
+
+static void dm_rate_asked(struct request *q, enum err e)
+{
+	if (!e) e = append_call_submit(q->in);
+	if (e) request_finish(q, e);
+}
+
 enum err dm_create_take(struct request *q)
 {
 	struct append_call *c = append_call(q, CHANGE_CHANNEL, 0);
@@ -175,7 +203,8 @@ enum err dm_create_take(struct request *q)
 	c->create.name = c->create.name_key = c->create.topic = STR_NONE;
 	c->change.create = &c->create; /* the append adds the actor and makes the key */
 	c->run = changed_run;
-	return append_call_submit(c);
+	dispatch_job(q, LANE_read, dm_rate_run, dm_rate_asked);
+	return OK;
 }
 
 /* ---- changing: name and settings are one change, the topic is another */

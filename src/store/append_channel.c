@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "store/append_tx.h"
+#include "store/channel.h"
 #include "store/indexed.h"
 
 static const struct sql SQL_CHANNEL = { "SELECT name, name_key, topic, is_default FROM channels WHERE channel_id = $1",
@@ -174,7 +175,6 @@ enum err write_channel(struct tx_ask *q)
 
 static const struct sql SQL_ID = { "UPDATE counters SET value = value + 1 WHERE name = 'channel_id' RETURNING value",
 								   NULL };
-static const struct sql SQL_DM = { "SELECT channel_id FROM channels WHERE dm_key = $1", NULL };
 static const struct sql SQL_DMS_MADE = { DMS_MADE("$1"), NULL };
 static const struct sql SQL_HEAD_NEW = {
 	"INSERT INTO heads (channel_id, rev, rev_at, member_count, kind, history) VALUES ($1, 0, 0, 0, $2, $3)", NULL
@@ -312,12 +312,6 @@ static void dm_people(struct tx_ask *q)
 	q->c->create = mine;
 }
 
-static enum err dm_find(struct tx_ask *q, int64_t *id)
-{
-	enum err e = db_one(q->tx->c, &SQL_DM, DB_ARGS(DB_TEXT(q->c->create->dm_key)), id_take, id);
-	return e == ERR_NOT_FOUND ? OK : e;
-}
-
 /* A DM counts for who makes it, and by itself: else anybody could fill what others may be in. */
 static enum err channels_left(struct tx_ask *q, bool *room)
 {
@@ -340,7 +334,7 @@ enum err write_create(struct tx_ask *q)
 	if (q->permit.dm) dm_people(q);
 	if (q->c->err) return OK;
 	k = q->c->create;
-	if (q->permit.dm) e = dm_find(q, &there);
+	if (q->permit.dm) e = channel_of_dm(q->tx->c, k->dm_key, &there);
 	if (!e && q->permit.dm) e = ask_people(q, there != 0);
 	if (e || q->c->err || !tx_permitted(q, &audit)) return e;
 	if (there) return dm_open(q, there);

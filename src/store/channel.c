@@ -147,6 +147,20 @@ enum err channel_mine(struct db_conn *c, struct arena *a, int64_t user_id, struc
 	return e;
 }
 
+static const struct sql SQL_DM = { "SELECT channel_id FROM channels WHERE dm_key = $1", NULL };
+
+static void id_take(const struct db_rows *r, void *arg)
+{
+	*(int64_t *)arg = db_i64(r, 0);
+}
+
+enum err channel_of_dm(struct db_conn *c, struct str dm_key, int64_t *channel_id)
+{
+	*channel_id = 0;
+	enum err e = db_one(c, &SQL_DM, DB_ARGS(DB_TEXT(dm_key)), id_take, channel_id);
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
 /* `q` as a pattern of LIKE, with ! before what is special. */
 static struct str pattern(struct arena *a, struct str q, bool anywhere)
 {

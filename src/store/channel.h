@@ -15,6 +15,9 @@ enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const stru
 enum err channel_speak(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, int64_t now_ms,
 					   const char **why);
 
+/* The direct message of these people; 0: there is none. */
+enum err channel_of_dm(struct db_conn *c, struct str dm_key, int64_t *channel_id);
+
 struct channel_page {
 	struct channel *items;
 	size_t n;

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Api, password, person } from './lib/api.ts';
+import { type Api, password, type Person, person } from './lib/api.ts';
 import { Raw } from './lib/raw.ts';
 import { type Server, startEmbedded } from './lib/server.ts';
 import { connect, dial, settle } from './lib/socket.ts';
-import type { Token } from './lib/types.ts';
+import type { Channel, Token } from './lib/types.ts';
 
 let server: Server;
 
@@ -93,6 +93,23 @@ describe('rates', () => {
     const ann = await person(server.api(), 'ann');
     const { id } = await ann.api.channel('room');
     expect(await until429(ann.api, 'typing_create', () => ({ path: { id } }), 5)).toBe(2);
+  });
+
+  test('new direct messages of one person; those that are there can be opened', async () => {
+    server = await startEmbedded({ LINNET_RATE_DMS: '1/h:3' });
+    const [ann, bob] = [await person(server.api(), 'ann'), await person(server.api(), 'bob')];
+    const others: number[] = [];
+    for (let i = 0; i < 5; i++) others.push((await person(server.api(), `p-${i}`)).user.id);
+    const dm = (who: Person, ids: number[], status: number): Promise<Channel> =>
+      who.api.ok<Channel>('dm_create', { body: { user_ids: ids } }, status);
+    const first = await dm(ann, [bob.user.id], 201);
+    for (let i = 0; i < 5; i++) expect((await dm(ann, [bob.user.id], 200)).id).toBe(first.id);
+    const ask = (): object => ({ body: { user_ids: [bob.user.id, others.pop()] } });
+    expect(await until429(ann.api, 'dm_create', ask, 5)).toBe(2);
+    await ann.api.refused(429, 'rate_limited', 'dm_create', { body: { user_ids: [] } }); // notes to herself, too
+    expect((await dm(ann, [bob.user.id], 200)).id).toBe(first.id);
+    await dm(bob, [], 201);
+    expect((await dm(bob, [ann.user.id], 200)).id).toBe(first.id);
   });
 
   test('wrong passwords from one address, whatever the rate', async () => {

@@ -17,6 +17,7 @@ const relaxed: Env = {
   LINNET_RATE_SEARCH: 'off',
   LINNET_RATE_LOGIN: 'off',
   LINNET_RATE_REGISTER: 'off',
+  LINNET_RATE_DMS: 'off',
   LINNET_ARGON_OPS: '1',
   LINNET_ARGON_MEMORY: '8M',
   LINNET_REACTORS: '2',
