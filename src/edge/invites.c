@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "app/own.h"
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/http_conn.h"
@@ -178,10 +179,7 @@ static enum err create_in(struct request *q, struct db_conn *c, struct making *m
 	if (!e && i->user_id) e = find_same(q, c, m);
 	if (!e && !m->there) e = insert(q, c, m);
 	if (!e) e = epoch_read(c, &m->epoch);
-	int64_t user_rev = i->user_rev;
-	if (!e) e = invite_find(c, &q->arena, i->code, i);
-	i->user_rev = user_rev;
-	return e;
+	return e ? e : invite_find(c, &q->arena, i->code, i);
 }
 
 /* Their own things have moved by this one. */
@@ -338,23 +336,49 @@ static enum err may_delete(struct request *q, struct db_conn *c, const struct in
 	return e;
 }
 
-static enum err delete_in(struct request *q, struct db_conn *c)
+struct taking {
+	struct request *q;
+	struct invite invite;
+};
+
+/* In a transaction. To decline is nobody's business. */
+static enum err take_back(struct db_conn *c, const struct taking *t)
 {
-	struct invite i;
-	enum err e = invite_find(c, &q->arena, q->params[0], &i);
-	if (e) return e == ERR_NOT_FOUND ? missing(q) : e;
-	e = may_delete(q, c, &i);
-	if (!e) e = invite_delete(c, i.code);
-	if (e || i.user_id == q->actor.user_id) return e; /* to decline is nobody's business */
-	return audit(q, c, "invite.delete", &i, clock_wall_ms(q->pod->clock));
+	struct request *q = t->q;
+	enum err e = invite_delete(c, t->invite.code);
+	if (e || t->invite.user_id == q->actor.user_id) return e;
+	return audit(q, c, "invite.delete", &t->invite, clock_wall_ms(q->pod->clock));
+}
+
+static enum err take_back_told(struct db_conn *c, struct own_write *w)
+{
+	const struct taking *t = w->arg;
+	enum err e = take_back(c, t);
+	if (!e) e = invite_ended(c, w->user_id, t->invite.code, w->user_rev);
+	w->changed = !e;
+	return e;
+}
+
+static enum err take_back_alone(struct db_conn *c, const struct taking *t)
+{
+	enum err e = db_begin(c);
+	if (e) return e;
+	e = take_back(c, t);
+	if (!e) return db_commit(c);
+	db_rollback(c);
+	return e;
 }
 
 enum err invite_delete_run(struct request *q, struct db_conn *c)
 {
-	enum err e = db_begin(c);
+	struct taking t = { .q = q };
+	const struct invite *i = &t.invite;
+	enum err e = invite_find(c, &q->arena, q->params[0], &t.invite);
+	if (e) return e == ERR_NOT_FOUND ? missing(q) : e;
+	e = may_delete(q, c, i);
 	if (e) return e;
-	e = delete_in(q, c);
-	if (!e) return db_commit(c);
-	db_rollback(c);
-	return e;
+	struct own_write w = { .user_id = i->user_id, .write = take_back_told, .arg = &t };
+	bool told = i->user_rev && i->uses < i->max_uses; /* of it, and not yet of its end */
+	e = told ? own_write(c, q->pod->bus, &w) : take_back_alone(c, &t);
+	return e == ERR_NOT_FOUND ? missing(q) : e;
 }

@@ -200,6 +200,8 @@ static enum err join_write(struct tx_ask *q, const struct invite *i, bool audit)
 	e = tx_member_add(q, who, q->ch->row.rev, c->user_rev);
 	if (!e) e = tx_size(q);
 	if (!e && q->permit.invited) e = invite_use(q->tx->c, i->code);
+	if (!e && q->permit.invited && i->user_rev) /* a rev of its own, behind the channel's */
+		e = invite_ended(q->tx->c, who, i->code, tx_person_rev(q->tx, who));
 	return e || !audit ? e : join_audit(q, i);
 }
 

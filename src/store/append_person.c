@@ -34,6 +34,7 @@ static const struct sql SQL_DELETION = {
 static const struct sql erasures[] = {
 	{ "UPDATE users SET password_hash = NULL, deleted_at = $2 WHERE user_id = $1", NULL },
 	{ "DELETE FROM sessions WHERE user_id = $1 AND $2 > 0", NULL },
+	{ "DELETE FROM ended_invites WHERE user_id = $1 AND $2 > 0", NULL },
 	{ "DELETE FROM settings WHERE user_id = $1 AND $2 > 0", NULL },
 	{ "DELETE FROM blocks WHERE user_id = $1 AND $2 > 0", NULL },
 	{ "DELETE FROM thread_follows WHERE user_id = $1 AND $2 > 0", NULL },

@@ -1,6 +1,7 @@
 #include "store/invite.h"
 
 #include "store/rows.h"
+#include "store/setting.h"
 
 #define ALIVE "i.uses < i.max_uses AND i.expires_at > "
 static const struct sql SQL_FIND = { "SELECT " INVITE_COLUMNS INVITE_FROM "i.code = $1", NULL };
@@ -72,6 +73,7 @@ void invite_take(const struct db_rows *r, int at, struct arena *a, struct invite
 					 .username = arena_str(a, db_str(r, at + 13)),
 					 .display_name = arena_str(a, db_str(r, at + 14)),
 					 .avatar = arena_str(a, db_str(r, at + 15)) },
+		.user_rev = db_i64(r, at + 16),
 	};
 }
 
@@ -130,7 +132,9 @@ enum err invite_insert(struct db_conn *c, const struct invite *i)
 
 enum err invite_delete(struct db_conn *c, struct str code)
 {
-	return db_exec(c, &SQL_DELETE, DB_ARGS(DB_TEXT(code)), NULL);
+	int64_t n = 0;
+	enum err e = db_exec(c, &SQL_DELETE, DB_ARGS(DB_TEXT(code)), &n);
+	return !e && !n ? ERR_NOT_FOUND : e;
 }
 
 static void count_take(const struct db_rows *r, void *arg)
@@ -149,6 +153,29 @@ enum err invite_blocked(struct db_conn *c, int64_t user_id, int64_t created_by, 
 	enum err e = db_one(c, &SQL_BLOCKED, DB_ARGS(DB_I64(user_id), DB_I64(created_by)), NULL, NULL);
 	*out = e == OK;
 	return e == ERR_NOT_FOUND ? OK : e;
+}
+
+/* ---- what its person is told of the end of one */
+
+static const struct sql SQL_ENDED = { "INSERT INTO ended_invites (user_id, user_rev, code) VALUES ($1, $2, $3)", NULL };
+static const struct sql SQL_ENDED_OLD = {
+	"SELECT user_rev FROM ended_invites WHERE user_id = $1 ORDER BY user_rev DESC LIMIT 1 OFFSET $2", NULL
+};
+static const struct sql SQL_ENDED_FORGET = { "DELETE FROM ended_invites WHERE user_id = $1 AND user_rev <= $2", NULL };
+
+static enum err forget_ended(struct db_conn *c, int64_t user_id)
+{
+	int64_t reach;
+	enum err e = db_one(c, &SQL_ENDED_OLD, DB_ARGS(DB_I64(user_id), DB_I64(INVITES_ENDED)), count_take, &reach);
+	if (e) return e == ERR_NOT_FOUND ? OK : e;
+	e = db_exec(c, &SQL_ENDED_FORGET, DB_ARGS(DB_I64(user_id), DB_I64(reach)), NULL);
+	return e ? e : settings_reach_raise(c, user_id, reach);
+}
+
+enum err invite_ended(struct db_conn *c, int64_t user_id, struct str code, int64_t user_rev)
+{
+	enum err e = db_exec(c, &SQL_ENDED, DB_ARGS(DB_I64(user_id), DB_I64(user_rev), DB_TEXT(code)), NULL);
+	return e ? e : forget_ended(c, user_id);
 }
 
 /* ---- lists: the cursor is the time of the last one, and its code */

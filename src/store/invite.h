@@ -7,7 +7,7 @@
 /* ---- for those who read them: of `invites i` */
 #define INVITE_COLUMNS                                                                                                 \
 	"i.code, i.channel_id, i.user_id, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, i.guest, h.kind, " \
-	"c.name, c.topic, h.member_count, u.username, u.display_name, u.avatar"
+	"c.name, c.topic, h.member_count, u.username, u.display_name, u.avatar, i.user_rev"
 #define INVITE_FROM                                                                                                    \
 	" FROM invites i JOIN users u ON u.user_id = i.created_by LEFT JOIN heads h ON h.channel_id = i.channel_id "       \
 	"LEFT JOIN channels c ON c.channel_id = i.channel_id WHERE "
@@ -33,7 +33,11 @@ enum err invite_find(struct db_conn *c, struct arena *a, struct str code, struct
 enum err invite_use(struct db_conn *c, struct str code);
 /* code: its 26 characters, made by the caller. Only what is in the row counts. */
 enum err invite_insert(struct db_conn *c, const struct invite *i);
-enum err invite_delete(struct db_conn *c, struct str code);
+enum err invite_delete(struct db_conn *c, struct str code); /* ERR_NOT_FOUND: somebody was quicker */
+/* One that its person was told of is over: so are they told, at this rev of their head, which the transaction has
+ * moved. Of those only the last INVITES_ENDED are kept; how far back they reach says settings_reach(). */
+#define INVITES_ENDED 200
+enum err invite_ended(struct db_conn *c, int64_t user_id, struct str code, int64_t user_rev);
 /* How many of this person's can still be used; those that ended a month ago are forgotten. */
 enum err invite_count(struct db_conn *c, int64_t created_by, int64_t now_ms, int64_t *n);
 /* The one that this person has made already for that one, and that can still be used. ERR_NOT_FOUND. */

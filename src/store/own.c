@@ -43,6 +43,12 @@ static void put_invite(struct json_out *o, const struct db_rows *r, struct arena
 	codec_invite(o, &i, false);
 }
 
+/* Over: without what it was. */
+static void put_invite_ended(struct json_out *o, const struct db_rows *r, struct arena *a)
+{
+	json_field_str(o, "code", db_str(r, 1));
+}
+
 #define ME(blocked)                                                                                                    \
 	"SELECT u.user_rev, " USER_COLUMNS ", (" blocked ") FROM users u WHERE u.user_id = $1 AND u.user_rev > $2 LIMIT "  \
 	"$3"
@@ -76,6 +82,12 @@ static const struct kind {
 		" AND " INVITE_HOLDS " ORDER BY i.user_rev LIMIT $3",
 		NULL },
 	  put_invite,
+	  false },
+	{ "invite",
+	  { "SELECT n.user_rev, n.code FROM ended_invites n WHERE n.user_id = $1 AND n.user_rev > $2 ORDER BY n.user_rev "
+		"LIMIT $3",
+		NULL },
+	  put_invite_ended,
 	  false },
 };
 

@@ -19,6 +19,11 @@ static const struct sql SQL_OLD = { "SELECT user_rev FROM settings WHERE " TAKEN
 									" ORDER BY user_rev DESC LIMIT 1 OFFSET $2",
 									NULL };
 static const struct sql SQL_FORGET = { "DELETE FROM settings WHERE " TAKEN_BACK " AND user_rev <= $2", NULL };
+static const struct sql SQL_RAISE = {
+	"INSERT INTO settings (user_id, key, value, user_rev) VALUES ($1, '', NULL, $2) ON CONFLICT (user_id, key) DO "
+	"UPDATE SET user_rev = excluded.user_rev WHERE settings.user_rev < excluded.user_rev",
+	NULL,
+};
 static const struct sql SQL_REACH = { "SELECT user_rev FROM settings WHERE user_id = $1 AND key = ''", NULL };
 
 void setting_fields(struct json_out *o, const struct setting_row *s)
@@ -74,11 +79,11 @@ static enum err write_row(struct db_conn *c, int64_t user_id, const struct setti
 
 static enum err forget_old(struct db_conn *c, int64_t user_id)
 {
-	struct setting_row reach = { STR(""), STR_NONE, 0 };
-	enum err e = db_one(c, &SQL_OLD, DB_ARGS(DB_I64(user_id), DB_I64(SETTINGS_TAKEN_BACK)), i64_take, &reach.user_rev);
+	int64_t reach;
+	enum err e = db_one(c, &SQL_OLD, DB_ARGS(DB_I64(user_id), DB_I64(SETTINGS_TAKEN_BACK)), i64_take, &reach);
 	if (e) return e == ERR_NOT_FOUND ? OK : e;
-	e = db_exec(c, &SQL_FORGET, DB_ARGS(DB_I64(user_id), DB_I64(reach.user_rev)), NULL);
-	return e ? e : write_row(c, user_id, &reach);
+	e = db_exec(c, &SQL_FORGET, DB_ARGS(DB_I64(user_id), DB_I64(reach)), NULL);
+	return e ? e : settings_reach_raise(c, user_id, reach);
 }
 
 enum err setting_write(struct db_conn *c, int64_t user_id, const struct setting_row *s, int64_t most, bool *changed)
@@ -101,4 +106,9 @@ enum err settings_reach(struct db_conn *c, int64_t user_id, int64_t *user_rev)
 	*user_rev = 0;
 	enum err e = db_one(c, &SQL_REACH, DB_ARGS(DB_I64(user_id)), i64_take, user_rev);
 	return e == ERR_NOT_FOUND ? OK : e;
+}
+
+enum err settings_reach_raise(struct db_conn *c, int64_t user_id, int64_t user_rev)
+{
+	return db_exec(c, &SQL_RAISE, DB_ARGS(DB_I64(user_id), DB_I64(user_rev)), NULL);
 }

@@ -23,6 +23,8 @@ enum err setting_list(struct db_conn *c, struct arena *a, int64_t user_id, struc
 /* In a transaction that has the person's head, at its rev. value STR_NONE: taken back. *changed false: it was so.
  * ERR_LIMIT_REACHED: there are `most` already. */
 enum err setting_write(struct db_conn *c, int64_t user_id, const struct setting_row *s, int64_t most, bool *changed);
-/* What was taken back at or before this user_rev is forgotten. */
+/* What was taken back at or before this user_rev is forgotten. It only rises; whoever else keeps what was taken back
+ * for a while (store/invite.h) raises it, too. */
 enum err settings_reach(struct db_conn *c, int64_t user_id, int64_t *user_rev);
+enum err settings_reach_raise(struct db_conn *c, int64_t user_id, int64_t user_rev);
 #endif

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, password, type Person, person } from './lib/api.ts';
 import type { Server } from './lib/server.ts';
-import { attach, connect, settle } from './lib/socket.ts';
+import { attach, connect, type Frame, settle } from './lib/socket.ts';
 import { type Place, places } from './lib/target.ts';
 import type { Channel, Invite, List, Member, SignedIn } from './lib/types.ts';
 
@@ -169,6 +169,40 @@ describe.each(places)('invites on $name', ({ open }) => {
       await socket.next((f) => f.op === 'channel' && (f.channel as Channel).id === id, 'the channel');
   });
 
+  test('an answer, or its taking back, is told to that person’s devices, those that were away too', async () => {
+    const zoe = await somebody();
+    const token = zoe.signed.access_token;
+    const here = await connect(server, { token });
+    const { user_rev } = here.ready;
+    const take = (who: Person, code: string): Promise<undefined> =>
+      who.api.ok('invite_delete', { path: { code } }, 204);
+    const ends: ((code: string) => Promise<unknown>)[] = [
+      (code) => accept(zoe.api, code),
+      (code) => take(zoe, code),
+      (code) => take(bob, code),
+      (code) => take(ann, code), // an operator
+    ];
+    const over: Frame[] = [];
+    for (const end of ends) {
+      const { code } = await invite(bob, { channel_id: await room(), user_id: zoe.user.id });
+      expect(await here.nextOp('invite')).toMatchObject({ invite: { code } });
+      await end(code);
+      over.push(await here.nextOp('invite'));
+      expect(over.at(-1)).toEqual({ op: 'invite', user_rev: expect.any(Number), code });
+    }
+    const away = await connect(server, { token }, { user_rev });
+    for (const frame of over) expect(await away.nextOp('invite')).toEqual(frame);
+    expect(await mine(zoe)).toEqual([]);
+    const head = (): Promise<string> => place.sql(`SELECT rev FROM user_heads WHERE user_id = ${zoe.user.id}`);
+    const before = await head();
+    await take(bob, over[0]?.code as string); // it was accepted: that is told
+    expect(await head()).toBe(before);
+    const fresh = await connect(server, { token });
+    expect(fresh.ready.user_rev).toBe(Number(before));
+    expect((await fresh.request({ op: 'ping' })).op).toBe('pong');
+    expect(fresh.frames.filter((f) => f.op === 'invite')).toEqual([]);
+  });
+
   test('who has blocked the inviter hears nothing, and the inviter sees no difference', async () => {
     const id = await room();
     const [zoe, joe] = [await somebody(), await somebody()];
@@ -190,6 +224,8 @@ describe.each(places)('invites on $name', ({ open }) => {
     expect(await head()).toBe(before);
     expect(await mine(joe)).toEqual([his.code]);
     expect((await of(bob, id)).map((i) => i.code).sort()).toEqual([hers.code, his.code].sort());
+    await bob.api.ok('invite_delete', { path: { code: hers.code } }, 204);
+    expect(await head()).toBe(before); // nor that it is over
   });
 
   test('a guest sees the channel that they were invited to, and no more', async () => {

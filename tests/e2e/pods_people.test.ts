@@ -38,8 +38,26 @@ describe('two backends', () => {
     expect(await socket.nextOp('invite')).toMatchObject({ invite: { code } });
     await bob.api.ok('invite_accept', { path: { code } }, 200);
     expect(await socket.nextOp('channel')).toMatchObject({ channel: { id } });
+    expect(await socket.nextOp('invite')).toMatchObject({ code });
     await ann.api.send(id, 'welcome');
     expect(await socket.nextEvent(id, 'message')).toMatchObject({ message: { body: 'welcome' } });
+  });
+
+  test('the end of an invite reaches the other, whoever ends it', async () => {
+    const { id } = await room({ private: true });
+    const socket = await connect(there, { token: bob.signed.access_token });
+    const away = await connect(here, { token: bob.signed.access_token });
+    await away.close();
+    const codes: string[] = [];
+    for (const api of [ann.api, bob.api]) {
+      const { code } = await invite({ channel_id: id, user_id: bob.user.id });
+      expect(await socket.nextOp('invite')).toMatchObject({ invite: { code } });
+      await api.ok('invite_delete', { path: { code } }, 204);
+      expect(await socket.nextOp('invite')).toEqual({ op: 'invite', code, user_rev: expect.any(Number) });
+      codes.push(code);
+    }
+    const back = await connect(here, { token: bob.signed.access_token }, { user_rev: away.ready.user_rev });
+    for (const code of codes) expect(await back.nextOp('invite')).toMatchObject({ code });
   });
 
   test('the last use of a link is taken on one of them only', async () => {

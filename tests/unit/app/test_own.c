@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "store/block.h"
+#include "store/invite.h"
 #include "store/own.h"
 #include "store/person.h"
 #include "store/setting.h"
@@ -123,6 +124,38 @@ static void what_was_taken_back_is_kept_for_a_while(struct both *b, struct db_co
 	end(bus);
 }
 
+static enum err end_invite(struct db_conn *c, struct own_write *w)
+{
+	w->changed = true;
+	return invite_ended(c, w->user_id, str_of(w->arg), w->user_rev);
+}
+
+/* They share how far back the rows reach, which never falls. */
+static void invites_that_are_over_are_told_for_a_while(struct both *b, struct db_conn *c)
+{
+	struct heard h = { 0 };
+	struct own_list own;
+	struct bus *bus = listen(&h);
+	int64_t reach;
+	make(c, "ann");
+	for (int i = 0; i <= INVITES_ENDED; i++) {
+		struct own_write w = { .user_id = 1, .write = end_invite, .arg = (char[]){ "c0de" } };
+		both_must(own_write(c, bus, &w));
+		h.n = 0;
+	}
+	assert_string_equal(h.frame[0], "{\"op\":\"invite\",\"code\":\"c0de\",\"user_rev\":201}");
+	both_must(settings_reach(c, 1, &reach));
+	assert_int_equal(reach, 1);
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM ended_invites"), INVITES_ENDED);
+	both_must(own_read(c, &b->arena, 1, 1, &own));
+	assert_true(own.n == OWN_MOST && own.reach == 1 && own.items[0].user_rev == 2);
+	both_must(settings_reach_raise(c, 1, 100));
+	both_must(settings_reach_raise(c, 1, 99));
+	both_must(settings_reach(c, 1, &reach));
+	assert_int_equal(reach, 100);
+	end(bus);
+}
+
 static enum err block(struct db_conn *c, struct own_write *w)
 {
 	const struct block b = { w->user_id, w->other_id, w->user_rev, 1, 10 };
@@ -161,6 +194,7 @@ int main(void)
 		BOTH_FRESH(a_write_moves_the_head_once_and_tells_what_was_written),
 		BOTH_FRESH(what_is_refused_moves_nothing),
 		BOTH_FRESH(what_was_taken_back_is_kept_for_a_while),
+		BOTH_FRESH(invites_that_are_over_are_told_for_a_while),
 		BOTH_FRESH(a_block_moves_both_heads_and_carries_no_frame),
 	};
 	return both_main(cases, countof(cases));
