@@ -145,7 +145,7 @@ static size_t change_bytes(const struct change *c)
 static void change_prepare(struct change *c, int64_t now_ns)
 {
 	problem_init(&c->problem, &c->arena);
-	c->err = OK, c->event = c->also_event = NULL, c->fields = c->before = c->also = NULL;
+	c->err = OK, c->before_event = c->event = c->also_event = NULL, c->fields = c->before = c->also = NULL;
 	c->quiet = false;
 	c->message = (struct message){ 0 };
 	c->repeated = c->bare = false;

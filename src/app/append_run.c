@@ -13,11 +13,10 @@
 static void deliver(struct reactor *r, struct mail *m)
 {
 	for (struct change *c = container_of(m, struct change, mail), *next; c; c = next) {
-		struct event *event = c->event, *also = c->also_event;
+		struct event *const events[] = { c->before_event, c->event, c->also_event };
 		next = c->next;
 		c->done(c);
-		event_unref(event);
-		event_unref(also);
+		for (size_t i = 0; i < countof(events); i++) event_unref(events[i]);
 	}
 }
 
@@ -93,19 +92,16 @@ static struct event *event_of(struct append *a, const struct append_batch *b, st
 
 static void publish_events(struct append *a, const struct append_batch *b)
 {
-	VEC(struct event *) firsts = { 0 };
 	vec_clear(&a->events);
 	for (size_t i = 0; i < b->n; i++) {
 		struct change *c = b->changes[i];
 		c->now_epoch = b->epoch;
 		if (c->err) continue;
-		if (c->before) vec_push(&firsts, event_of(a, b, c->before));
+		if (c->before) c->before_event = event_of(a, b, c->before);
 		if (c->fields) c->event = event_of(a, b, c->fields);
 		if (c->also) c->also_event = event_of(a, b, c->also);
 	}
 	if (a->events.n) bus_publish(a->o.bus, a->events.p, a->events.n);
-	for (size_t i = 0; i < firsts.n; i++) event_unref(firsts.p[i]);
-	vec_release(&firsts);
 }
 
 static void committed(struct append *a, struct append_batch *b)

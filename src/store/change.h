@@ -87,6 +87,7 @@ struct change {
 	struct arena arena;          /* inited (zero) before append_submit, may hold the input; released by its owner */
 	struct event_fields *fields; /* what the event is made from, in `arena` or `own_fields`; NULL: no event */
 	struct event_fields *before; /* of a change of two revs (a ban that removes): the first of them; NULL: of one */
+	struct event *before_event;  /* of that; owned as the next one */
 	struct event *event;         /* NULL: nothing changed (or a retry); owned by the change until done returns */
 	struct message message;      /* of send, edit, delete: as it is now; in `arena` */
 	bool repeated;               /* a retry, or a DM that was there: answered from what was there */
