@@ -102,12 +102,6 @@ static int64_t slice_pause_ms(const struct indexer *x)
 	return pause_ms < x->o.every_ms ? pause_ms : x->o.every_ms;
 }
 
-static void say_outcome(struct indexer *x, enum err e)
-{
-	if (e && !x->failed) log_event(LOG_WARN, "search.index_failed", LOG_TEXT("error", err_row(e)->code));
-	x->failed = e != OK;
-}
-
 static void say_stored(struct indexer *x)
 {
 	metric_add(x->cell, METRIC_SEARCH_SEGMENTS, (int64_t)x->n_stored);
@@ -133,7 +127,8 @@ static void step_done(struct job *j)
 {
 	struct indexer *x = container_of(j, struct indexer, job);
 	if (x->stopping) return;
-	if (j->err != ERR_BUSY) say_outcome(x, j->err);
+	if (j->err != ERR_BUSY && err_begins(&x->failed, j->err))
+		log_event(LOG_WARN, "search.index_failed", LOG_TEXT("error", err_row(j->err)->code));
 	if (j->err) {
 		again(x, x->o.every_ms);
 		return;

@@ -112,10 +112,10 @@ static void submit(struct leaver *l, size_t i)
 static void next_done(struct turns *t, enum err e)
 {
 	struct leaver *l = container_of(t, struct leaver, turns);
-	bool failed = e && e != ERR_NOT_FOUND;
-	if (failed && !l->failed) log_event(LOG_WARN, "account.deletion_failed", LOG_TEXT("error", err_row(e)->code));
-	l->failed = failed;
-	if (failed) l->at = l->before;
+	enum err fault = e == ERR_NOT_FOUND ? OK : e; /* nothing is to be done */
+	if (err_begins(&l->failed, fault))
+		log_event(LOG_WARN, "account.deletion_failed", LOG_TEXT("error", err_row(e)->code));
+	if (fault) l->at = l->before;
 	if (e || !l->n) {
 		turns_again(t, e ? l->o.every_ms : 0);
 		return;

@@ -31,8 +31,7 @@ static void say_outcome(struct purger *p, enum err e)
 {
 	bool over = !e && p->turn.channel_id && p->turn.gone < p->turn.most;
 	if (over) log_event(LOG_INFO, "channel.purged", LOG_INT("channel_id", p->turn.channel_id));
-	if (e && !p->failed) log_event(LOG_WARN, "channel.purge_failed", LOG_TEXT("error", err_row(e)->code));
-	p->failed = e != OK;
+	if (err_begins(&p->failed, e)) log_event(LOG_WARN, "channel.purge_failed", LOG_TEXT("error", err_row(e)->code));
 }
 
 static void purge_done(struct turns *t, enum err e)

@@ -23,6 +23,13 @@ static inline enum err err_first(enum err a, enum err b) /* what went wrong firs
 {
 	return a ? a : b;
 }
+/* True where what comes round fails and did not the last time: so the log has a line an outage. */
+static inline bool err_begins(bool *failing, enum err e)
+{
+	bool begins = e && !*failing;
+	*failing = e != OK;
+	return begins;
+}
 
 /* What the client should read besides the code. Lives in the request's arena. */
 struct problem_field {

@@ -37,18 +37,13 @@ static void ask(struct settle *s)
 	if (!s->asking && !s->hub->stopping && !hub_settled(s->hub)) submit(s);
 }
 
-static void say_outcome(struct settle *s, enum err e)
-{
-	if (e && !s->failed) log_event(LOG_WARN, "hub.epoch_not_stored", LOG_TEXT("error", err_row(e)->code));
-	s->failed = e != OK;
-}
-
 static void settle_done(struct job *j)
 {
 	struct settle *s = container_of(j, struct settle, job);
 	s->asking = false;
 	if (s->hub->stopping) return;
-	say_outcome(s, j->err);
+	if (err_begins(&s->failed, j->err))
+		log_event(LOG_WARN, "hub.epoch_not_stored", LOG_TEXT("error", err_row(j->err)->code));
 	if (j->err) {
 		s->asking = true;
 		retry_later(s->hub->r[0], &s->retry);
