@@ -77,6 +77,7 @@ enum err thread_list_take(struct request *q)
 	int64_t limit = 50;
 	q->in = t;
 	t->cursor = STR_NONE;
+	t->most = q->pod->config->threads_listed;
 	enum err e = request_query_str(q, "unread", &unread);
 	t->unread = str_eq(unread, STR("true"));
 	if (!e && unread.p && !t->unread && !str_eq(unread, STR("false")))

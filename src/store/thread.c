@@ -173,21 +173,21 @@ enum err thread_read(struct db_conn *c, struct arena *a, const struct actor *who
 
 /* ---- those that one follows */
 
-/* $7: HISTORY_JOINED. Those of one moment by their ids, so that a cursor has one meaning. */
+/* Of the $8 follows that moved last (thread_follows_moved). $7: HISTORY_JOINED. Those of one moment by their ids, so
+ * that a cursor has one meaning. */
+#define FOLLOWS                                                                                                        \
+	"(SELECT o.channel_id, o.thread_id, o.user_id, o.following, o.read_seq FROM thread_follows o "                     \
+	"WHERE o.user_id = $1 ORDER BY o.user_rev DESC LIMIT $8) f "
+#define UNREAD_MENTIONS MENTIONS("f.channel_id", "f.thread_id", "f.user_id", "f.read_seq")
 #define FOLLOWED                                                                                                       \
-	", f.read_seq, t.thread_last_seq - f.read_seq, " MENTIONS(                                                         \
-		"f.channel_id", "f.thread_id", "f.user_id",                                                                    \
-		"f.read_seq") " FROM thread_follows f "                                                                        \
-					  "JOIN members m ON m.channel_id = f.channel_id AND m.user_id = f.user_id AND m.left_rev IS "     \
-					  "NULL "                                                                                          \
-					  "JOIN heads h ON h.channel_id = f.channel_id AND h.deleted_at IS NULL "                          \
-					  "JOIN messages t ON t.channel_id = f.channel_id AND t.message_id = f.thread_id "                 \
-					  "WHERE f.user_id = $1 AND f.following = 1 AND t.thread_count > 0 AND (h.history <> $7 OR "       \
-					  "t.message_id >= "                                                                               \
-					  "m.first_id) AND ($6 = 0 OR t.thread_last_seq > f.read_seq) AND (t.thread_last_at < $2 OR "      \
-					  "(t.thread_last_at = $2 "                                                                        \
-					  "AND (t.channel_id < $3 OR (t.channel_id = $3 AND t.message_id < $4)))) "                        \
-					  "ORDER BY t.thread_last_at DESC, t.channel_id DESC, t.message_id DESC LIMIT $5"
+	", f.read_seq, t.thread_last_seq - f.read_seq, " UNREAD_MENTIONS " FROM " FOLLOWS                                  \
+	"JOIN members m ON m.channel_id = f.channel_id AND m.user_id = f.user_id AND m.left_rev IS NULL "                  \
+	"JOIN heads h ON h.channel_id = f.channel_id AND h.deleted_at IS NULL "                                            \
+	"JOIN messages t ON t.channel_id = f.channel_id AND t.message_id = f.thread_id "                                   \
+	"WHERE f.following = 1 AND t.thread_count > 0 AND (h.history <> $7 OR t.message_id >= m.first_id) "                \
+	"AND ($6 = 0 OR t.thread_last_seq > f.read_seq) AND (t.thread_last_at < $2 OR (t.thread_last_at = $2 "             \
+	"AND (t.channel_id < $3 OR (t.channel_id = $3 AND t.message_id < $4)))) "                                          \
+	"ORDER BY t.thread_last_at DESC, t.channel_id DESC, t.message_id DESC LIMIT $5"
 static const struct sql SQL_FOLLOWED = {
 	"SELECT " MESSAGE_COLUMNS FOLLOWED,
 	"SELECT " MESSAGE_COLUMNS_SQLITE FOLLOWED,
@@ -223,7 +223,8 @@ static enum err threads_in(struct db_conn *c, struct arena *a, const struct acto
 	if (!e)
 		e = db_query(c, &SQL_FOLLOWED,
 					 DB_ARGS(DB_I64(who->user_id), DB_I64(at), DB_I64(channel_id), DB_I64(id),
-							 DB_I64((int64_t)q->limit + 1), DB_BOOL(q->unread), DB_I64(HISTORY_JOINED)),
+							 DB_I64((int64_t)q->limit + 1), DB_BOOL(q->unread), DB_I64(HISTORY_JOINED),
+							 DB_I64(q->most)),
 					 &rows);
 	if (e) return e;
 	for (; p->n <= q->limit && db_next(&rows); p->n++) item_take(&rows, a, &p->items[p->n], &out->items[p->n]);

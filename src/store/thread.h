@@ -34,7 +34,8 @@ struct thread_item {
 	int64_t unread, mention_count;
 };
 struct threads_query {
-	bool unread; /* only those with something new */
+	bool unread;  /* only those with something new */
+	int64_t most; /* follows that are looked at */
 	struct str cursor;
 	size_t limit;
 };
@@ -44,7 +45,8 @@ struct threads {
 	struct str next;
 };
 /* Those that the person follows, may read and that have replies; the last reply first. ERR_INVALID: no cursor of ours.
- */
+ * When somebody replied last stands with the root and not with each follow, which a reply would have to write, however
+ * many follow: so each page looks at the root of every follow, of the `most` at most whose own part moved last. */
 enum err threads_read(struct db_conn *c, struct arena *a, const struct actor *who, const struct threads_query *q,
 					  struct threads *out);
 

@@ -411,6 +411,41 @@ describe.each(backends)('threads on $name', ({ start }) => {
   });
 });
 
+describe.each(backends)('of many threads on $name', ({ start }) => {
+  let server: Server;
+  let ann: Person;
+  let bob: Person;
+  beforeAll(async () => {
+    server = await start({ LINNET_THREADS_LISTED: '3' });
+    ann = await person(server.api(), 'ann');
+    bob = await person(server.api(), 'bob');
+  });
+  afterAll(() => server?.stop());
+
+  test('those are listed where one’s own part changed last', async () => {
+    const { id } = await ann.api.channel('room');
+    await bob.api.ok('channel_join', { path: { id } });
+    const roots: number[] = [];
+    for (let i = 0; i < 5; i++) roots.push((await ann.api.send(id, 'root')).message_id);
+    for (const thread_id of roots) await bob.api.send(id, 'reply', { thread_id });
+    const listed = async (): Promise<number[]> => (await followed(ann.api)).items.map((f) => f.root.message_id);
+    const newest = roots.slice(2).reverse();
+    expect(await listed()).toEqual(newest);
+    const pages: number[] = [];
+    for (let cursor: string | null = '', n = 0; cursor !== null && n < 5; n++) {
+      const some: List<Followed> = await followed(ann.api, { limit: 1, ...(cursor ? { cursor } : {}) });
+      pages.push(...some.items.map((f) => f.root.message_id));
+      cursor = some.next;
+    }
+    expect(pages).toEqual(newest);
+    const [oldest, second] = roots as [number, number];
+    const { items } = await thread(ann.api, id, oldest);
+    await mark(ann.api, id, items[0]?.message_id as number, oldest);
+    expect(await listed()).toEqual([newest[0], newest[1], oldest]);
+    expect((await own(ann.api, id, second)).following).toBe(true); // as before
+  });
+});
+
 describe('two backends', () => {
   let pods: Pair;
   beforeAll(async () => {
