@@ -162,6 +162,41 @@ void postgres_sql(struct postgres *p, const char *text)
 	PQfinish(c);
 }
 
+/* Does this commit wait for a standby? If so, it is cancelled. */
+static bool commit_waits(PGconn *c, PGconn *look)
+{
+	char waits[128], cancel[64];
+	bool waited = false, busy = true;
+	snprintf(waits, sizeof waits, "SELECT 1 FROM pg_stat_activity WHERE pid = %d AND wait_event = 'SyncRep'",
+			 PQbackendPID(c));
+	snprintf(cancel, sizeof cancel, "SELECT pg_cancel_backend(%d)", PQbackendPID(c));
+	if (!PQsendQuery(c, "SELECT pg_logical_emit_message(true, 'test', 'a commit')")) die("a commit", PQerrorMessage(c));
+	while (busy && !waited) {
+		PGresult *r = PQexec(look, waits);
+		waited = PQntuples(r) > 0;
+		PQclear(r);
+		if (!PQconsumeInput(c)) die("a commit", PQerrorMessage(c));
+		busy = PQisBusy(c);
+	}
+	if (waited) run(look, cancel);
+	for (PGresult *r; (r = PQgetResult(c));) PQclear(r);
+	return waited;
+}
+
+static void ignore(void *arg, const char *message) {}
+
+void postgres_want_standby(struct postgres *p, bool wanted)
+{
+	PGconn *c = postgres_connect(p), *look = postgres_connect(p);
+	PQsetNoticeProcessor(c, ignore, NULL);
+	run(look, wanted ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+					 : "ALTER SYSTEM RESET synchronous_standby_names");
+	run(look, "SELECT pg_reload_conf()");
+	while (commit_waits(c, look) != wanted) continue;
+	PQfinish(c);
+	PQfinish(look);
+}
+
 void postgres_promote(struct postgres *standby)
 {
 	postgres_sql(standby, "SELECT pg_promote()"); /* waits */

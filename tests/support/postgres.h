@@ -4,6 +4,7 @@
 #ifndef LINNET_TESTS_SUPPORT_POSTGRES_H
 #define LINNET_TESTS_SUPPORT_POSTGRES_H
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 struct postgres;
 /* Ready for connections; about a second. dir NULL: one under /tmp. Ends the program with a message when it cannot. Call
@@ -20,6 +21,9 @@ char *postgres_database(struct postgres *p, const char *name);
 void postgres_sql(struct postgres *p, const char *text); /* in the database `linnet`, outside any transaction */
 /* A connection of the test's own; the caller finishes it. */
 PGconn *postgres_connect(struct postgres *p);
+/* Commits wait for a standby that is not there, or no more. Returns once it is so: sessions see the setting before the
+ * checkpointer, which is told last, makes it hold. */
+void postgres_want_standby(struct postgres *p, bool wanted);
 
 /* What can happen to a server. All wait until it has happened. */
 void postgres_kill(struct postgres *p);  /* as by a crash: nothing is finished, clients are cut off */

@@ -231,12 +231,7 @@ static void cancelled_wait_for_a_standby(void **state)
 	struct ask *q = ask_send(g, 2, p->ch, "a");
 	int64_t before = unknown(g);
 	rig_sql(g, "SET synchronous_commit = off");
-	postgres_sql(p->server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-	postgres_sql(p->server, "SELECT pg_reload_conf()");
-	while (rig_number(
-			   g, "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_standby_names' AND setting = 'nobody'") !=
-		   1)
-		sched_yield();
+	postgres_want_standby(p->server, true);
 	must(ask_submit(q));
 	int64_t since = 0;
 	for (int i = 0; i < 2; i++) { /* the batch, and then the settling of it */
@@ -248,8 +243,7 @@ static void cancelled_wait_for_a_standby(void **state)
 	assert_int_equal(rig_count(g, "SELECT last_id FROM heads WHERE channel_id = %lld", (long long)p->ch), 2);
 	assert_false(q->done);
 	assert_int_equal(unknown(g), before);
-	postgres_sql(p->server, "ALTER SYSTEM RESET synchronous_standby_names");
-	postgres_sql(p->server, "SELECT pg_reload_conf()");
+	postgres_want_standby(p->server, false);
 	ask_wait(q);
 	assert_int_equal(q->change.err, OK);
 	assert_int_equal(q->change.message.message_id, 2);

@@ -272,18 +272,14 @@ static void a_cancelled_wait_for_a_standby_is_unknown(void **state)
 {
 	struct fixture *f = *state;
 	must(put(f->append, 1));
-	postgres_sql(server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-	postgres_sql(server, "SELECT pg_reload_conf()");
-	wait_for("SELECT setting = 'nobody' FROM pg_settings WHERE name = 'synchronous_standby_names'");
+	postgres_want_standby(server, true);
 	assert_int_equal(cancelled_wait(f->append, false), ERR_UNKNOWN_OUTCOME);
 	assert_int_equal(rows_in(f->append), 2);
 	postgres_sql(server, "SET synchronous_commit = local; DELETE FROM rows");
 	assert_int_equal(cancelled_wait(f->append, true), ERR_UNKNOWN_OUTCOME);
 	assert_int_equal(rows_in(f->append), 1);
 	assert_int_equal(db_conn_generation(f->append), 1);
-	postgres_sql(server, "ALTER SYSTEM RESET synchronous_standby_names");
-	postgres_sql(server, "SELECT pg_reload_conf()");
-	wait_for("SELECT setting = '' FROM pg_settings WHERE name = 'synchronous_standby_names'");
+	postgres_want_standby(server, false);
 	must(put(f->append, 3));
 }
 
