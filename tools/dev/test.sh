@@ -102,13 +102,13 @@ faults()
 {
 	local log=build-asan/meson-logs/faults.out sum=() out p=0 f=0
 	[[ faults == *"$filter"* ]] || { echo 0 0; return; }
-	if timeout -k 10 600 "$node" "${faults[@]}" --seed 1 --seconds 90 >"$log" 2>&1; then
+	if timeout -k 10 1200 "$node" "${faults[@]}" --seed 1 --seconds 90 >"$log" 2>&1; then
 		p=1
 	else
 		f=1
 		tail -60 "$log" >&2
 	fi
-	out=$(tap timeout -k 10 600 "$node" "${faults[@]}" --proofs)
+	out=$(tap timeout -k 10 1200 "$node" "${faults[@]}" --proofs)
 	read -r -a sum <<<"${out##*$'\n'}"
 	echo "$((p + sum[0])) $((f + sum[1]))"
 }
@@ -119,7 +119,7 @@ upgrade()
 	[[ upgrade == *"$filter"* ]] || { echo 0 0; return; }
 	need_old || return
 	if [ -n "$old" ]; then
-		tap timeout -k 10 600 "$node" "${faults[@]}" --upgrade --old "$old" --seed 1
+		tap timeout -k 10 1200 "$node" "${faults[@]}" --upgrade --old "$old" --seed 1
 	else
 		tap printf 'ok 1 - old pods beside new ones # SKIP %s\n1..1\n' "$no_old"
 	fi
@@ -168,7 +168,7 @@ e2e()
 	if [[ e2e != *"$filter"* ]]; then files=$(filtered <<<"$files"); fi
 	[ -n "$files" ] || { echo 0 0; return; }
 	rm -f "$out"
-	(cd tests/e2e && timeout -k 10 1800 "../../$node" ../../node_modules/vitest/vitest.mjs run --reporter=json --outputFile="../../$out" $files) >build-asan/meson-logs/e2e.out 2>&1 || true
+	(cd tests/e2e && timeout -k 10 3600 "../../$node" ../../node_modules/vitest/vitest.mjs run --reporter=json --outputFile="../../$out" $files) >build-asan/meson-logs/e2e.out 2>&1 || true
 	tally vitest "$out" "$files"
 }
 
