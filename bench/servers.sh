@@ -26,7 +26,7 @@ program_start()
 # linnet_start ARGUMENT...: one reactor, no rate limits; further settings come from the environment.
 linnet_start()
 {
-	LINNET_RATE_MESSAGES=off LINNET_RATE_REQUESTS=off LINNET_RATE_LOGIN=off LINNET_RATE_REGISTER=off LINNET_RATE_SEARCH=off LINNET_ACCESS_LOG=false \
+	LINNET_RATE_MESSAGES=off LINNET_RATE_REQUESTS=off LINNET_RATE_LOGIN=off LINNET_RATE_REGISTER=off LINNET_RATE_SEARCH=off LINNET_RATE_PEOPLE=off LINNET_ACCESS_LOG=false \
 		LINNET_REACTORS=1 LINNET_LOG_LEVEL=info program_start "$build/linnet" "$@" --listen 127.0.0.1:0
 }
 serve_start() { linnet_start serve --data "$1/data"; } # DIR

@@ -4,13 +4,13 @@
 #include "edge/http_conn.h"
 #include "store/session.h"
 
-static const char *const names[] = { "requests", "login", "register", "messages", "search" };
+static const char *const names[] = { "requests", "login", "register", "messages", "search", "people", "profile" };
 
 static const struct rate *rate_of(const struct request *q, enum route_rate rate)
 {
 	const struct config *c = q->pod->config;
-	const struct rate *const rates[] = { &c->rate_requests, &c->rate_login, &c->rate_register, &c->rate_messages,
-										 &c->rate_search };
+	const struct rate *const rates[] = { &c->rate_requests, &c->rate_login,  &c->rate_register, &c->rate_messages,
+										 &c->rate_search,   &c->rate_people, &c->rate_profile };
 	return rates[rate];
 }
 

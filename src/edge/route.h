@@ -10,7 +10,8 @@
  * later, unless it returns an error)
  * - BODY: none (what comes is thrown away), json, json_may (or nothing at all), form (JSON or
  *   application/x-www-form-urlencoded)
- * - RATE: requests, login, register, messages, search, none
+ * - RATE: requests, login, register, messages, search, people (what makes the server read other people's lists, or
+ * tells all of a channel), profile (what tells everybody), none
  * - take: on the reactor, after the body was read; NULL where there is nothing to take
  * - run: on the lane; NULL only with start
  *
@@ -31,7 +32,16 @@ enum route_scope {
 	SCOPE_admin = SCOPE_ADMIN
 };
 enum route_body { BODY_none, BODY_json, BODY_json_may, BODY_form, BODY_sink };
-enum route_rate { RATE_requests, RATE_login, RATE_register, RATE_messages, RATE_search, RATE_none };
+enum route_rate {
+	RATE_requests,
+	RATE_login,
+	RATE_register,
+	RATE_messages,
+	RATE_search,
+	RATE_people,
+	RATE_profile,
+	RATE_none
+};
 
 struct route {
 	enum http_method method;

@@ -7,6 +7,9 @@
 #include "hub/list.h"
 #include "hub/session.h"
 
+#define PAUSE_SHARE 9
+#define PAUSE_MOST_MS 1000
+
 struct reading *reading_ref(struct reading *r)
 {
 	r->refs++;
@@ -106,6 +109,7 @@ static void start(struct person *p, size_t n_waiting)
 	r->here = hr;
 	r->person = p;
 	r->asked = hr->history;
+	r->began_ns = reactor_now_ns(hr->reactor);
 	r->list.user_id = p->user_id;
 	r->list.now_ms = reactor_wall_ms(hr->reactor);
 	take_askers(p, r, n_waiting);
@@ -159,6 +163,16 @@ static void give(struct person *p, struct reading *r, bool good)
 	}
 }
 
+/* What waited for a thread counts as well: when all are busy there are fewer reads. */
+static int64_t pause_ms(const struct reading *r)
+{
+	int64_t took_ms = (reactor_now_ns(r->here->reactor) - r->began_ns) / 1000000,
+			ms = r->here->hub->config->list_pause_ms;
+	if (r->failed) return HUB_RETRY_MS;
+	int64_t share = took_ms * PAUSE_SHARE < PAUSE_MOST_MS ? took_ms * PAUSE_SHARE : PAUSE_MOST_MS;
+	return share > ms ? share : ms;
+}
+
 static void reading_done(struct job *j)
 {
 	struct reading *r = container_of(j, struct reading, job);
@@ -171,7 +185,7 @@ static void reading_done(struct job *j)
 		give(p, r, good); /* nothing is begun until all have it */
 		r->over = true;
 		r->failed = !good;
-		timer_set(r->here->reactor, &r->pause, good ? h->config->list_pause_ms : HUB_RETRY_MS);
+		timer_set(r->here->reactor, &r->pause, pause_ms(r));
 		reading_next(p);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* Reading a person's list of channels, for those of their sessions on this reactor that want it: one read at a time,
- * with a pause between two (LINNET_LIST_PAUSE_MS), so that a head which moves all the time costs no more than that. A
- * hello alone does not wait for the pause. What is wanted while a read is under way is read once more. reactor; frozen
- * once it was read */
+ * with a pause between two (LINNET_LIST_PAUSE_MS, and nine times as long as the read took), so that a head which moves
+ * all the time, as others can make it, costs a tenth of a thread at most. A hello alone does not wait for the pause.
+ * What is wanted while a read is under way is read once more. reactor; frozen once it was read */
 #ifndef LINNET_HUB_READING_H
 #define LINNET_HUB_READING_H
 #include "hub/person.h"
@@ -20,6 +20,7 @@ struct reading { /* counted: a session that is still being told keeps it */
 	struct sync_list list;
 	const struct channel **by_user_rev; /* list.channels, in the order in which their own parts changed */
 	uint64_t epoch, asked;
+	int64_t began_ns;
 };
 /* Session's reactor: it is told by list_take(), from one that begins after this call. */
 void reading_want(struct session *s);

@@ -112,6 +112,29 @@ describe('rates', () => {
     expect((await dm(bob, [ann.user.id], 200)).id).toBe(first.id);
   });
 
+  test('what one person tells everybody, and does to the lists of others', async () => {
+    server = await startEmbedded({ LINNET_RATE_PROFILE: '1/h:3', LINNET_RATE_PEOPLE: '1/h:4' });
+    const [ann, bob] = [await person(server.api(), 'ann'), await person(server.api(), 'bob')];
+    let n = 0;
+    expect(await until429(ann.api, 'me_patch', () => ({ body: { display_name: `Ann ${++n}` } }), 5)).toBe(3);
+    const { id } = await ann.api.channel('room');
+    const member = { path: { id, user_id: bob.user.id } };
+    await ann.api.ok('block_put', { path: { id: bob.user.id } }, 204);
+    await ann.api.ok('block_delete', { path: { id: bob.user.id } }, 204);
+    await ann.api.ok('member_put', { ...member, body: {} });
+    await ann.api.ok('member_delete', member, 204);
+    for (const [op, ask] of [
+      ['block_put', { path: { id: bob.user.id } }],
+      ['member_put', { ...member, body: {} }],
+      ['ban_put', { ...member, body: {} }],
+      ['channel_leave', { path: { id } }],
+      ['invite_create', { body: {} }],
+    ] as [string, object][])
+      await ann.api.refused(429, 'rate_limited', op, ask);
+    await ann.api.send(id, 'this goes on');
+    await bob.api.ok('channel_join', { path: { id } });
+  });
+
   test('wrong passwords from one address, whatever the rate', async () => {
     server = await startEmbedded();
     await server.api().register('victim');

@@ -42,6 +42,9 @@ const base_env: Env = {
   LINNET_MESSAGE_BODY: '50000', // more than Redis carries
 };
 
+/** What a version that is to be upgraded would not start with. */
+const newer_env: Env = { LINNET_RATE_PEOPLE: 'off' };
+
 export class Rig {
   readonly database: Database;
   readonly redis: Redis | undefined;
@@ -77,6 +80,7 @@ export class Rig {
     const rig = new Rig(dir, options.binary ?? linnet, await Database.start(`${dir}/postgres`), redis);
     const env = {
       ...base_env,
+      ...(rig.binary === linnet ? newer_env : {}),
       DATABASE_URL: rig.database.url,
       ...options.env,
     };

@@ -15,6 +15,8 @@ const relaxed: Env = {
   LINNET_RATE_REQUESTS: 'off',
   LINNET_RATE_MESSAGES: 'off',
   LINNET_RATE_SEARCH: 'off',
+  LINNET_RATE_PEOPLE: 'off',
+  LINNET_RATE_PROFILE: 'off',
   LINNET_RATE_LOGIN: 'off',
   LINNET_RATE_REGISTER: 'off',
   LINNET_RATE_DMS: 'off',

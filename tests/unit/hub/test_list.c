@@ -1,5 +1,7 @@
 /* The list of channels as sessions are told it: in which order, what is made good for who could not be told, and how
  * often it is read. */
+#include <unistd.h>
+
 #include "hand.h"
 #include "hub/list.h"
 
@@ -367,6 +369,57 @@ static bool has_read_again(void *arg)
 	return metric_total(x->w->metrics, METRIC_HUB_LISTS) > x->before;
 }
 
+struct held { /* a thread of the lane */
+	struct job job;
+	_Atomic bool begun, let_go;
+};
+
+static void hold(struct job *j, void *state)
+{
+	struct held *h = container_of(j, struct held, job);
+	h->begun = true;
+	while (!h->let_go) usleep(1000);
+}
+
+static bool has_begun(void *arg)
+{
+	return ((struct held *)arg)->begun;
+}
+
+static void let_go(struct job *j) {}
+
+/* A read that takes long is followed by a pause of nine times as long, however often others make the head move. */
+static void a_read_that_takes_long_is_made_seldom(void **state)
+{
+	struct world *w = *state;
+	world_start(w);
+	struct client *k = client_open(w, 0, NULL, 0);
+	client_wait(k, "ready");
+	struct held held[2] = { 0 };
+	for (size_t i = 0; i < countof(held); i++) {
+		held[i].job.home = w->r[0], held[i].job.run = hold, held[i].job.done = let_go;
+		assert_int_equal(lane_submit(w->sync, &held[i].job), OK);
+		world_until(w, has_begun, &held[i]);
+		assert_true(has_begun(&held[i]));
+	}
+	struct read_again first = { w, metric_total(w->metrics, METRIC_HUB_LISTS) };
+	join_channel(w, 1, ME);
+	tell_person(w, ME, 2);
+	world_until(w, has_read_again, &first);
+	assert_true(has_read_again(&first));
+	int64_t asked_ns = clock_monotonic_ns(&clock_real);
+	while (clock_monotonic_ns(&clock_real) - asked_ns < INT64_C(50000000)) usleep(1000);
+	for (size_t i = 0; i < countof(held); i++) held[i].let_go = true;
+	client_wait(k, line_of("channel", 1, -1));
+	struct read_again second = { w, metric_total(w->metrics, METRIC_HUB_LISTS) };
+	join_channel(w, 2, ME);
+	tell_person(w, ME, 3);
+	client_wait(k, line_of("channel", 2, -1));
+	assert_true(has_read_again(&second));
+	assert_true(clock_monotonic_ns(&clock_real) - asked_ns >= INT64_C(450000000));
+	client_end(k);
+}
+
 /* The database is away: it is asked again, also when everything ends meanwhile. */
 static void a_read_that_failed_is_tried_again_until_the_end(void **state)
 {
@@ -464,6 +517,7 @@ int main(void)
 		WORLD_TEST(ready_lists_what_changed_and_what_was_left),
 		WORLD_TEST(the_whole_list_is_for_who_knows_none_that_can_be_gone_on_from),
 		WORLD_TEST(it_is_read_once_a_pause),
+		WORLD_TEST(a_read_that_takes_long_is_made_seldom),
 		WORLD_TEST(a_hello_does_not_wait_for_the_pause),
 		WORLD_TEST(a_read_that_failed_is_tried_again_until_the_end),
 		cmocka_unit_test(news_that_come_while_it_is_read_make_it_be_read_again),
