@@ -22,7 +22,8 @@ struct retention {
 	size_t raising; /* changes on their way */
 	/* while a turn runs the lane's, else the reactor's */
 	bool more;
-	int64_t after; /* the last channel that was looked at */
+	int64_t upto_ms; /* of what is old enough */
+	int64_t after;   /* the last channel that was looked at */
 	struct retention_due due[DUE_MOST];
 	size_t n_due;
 };
@@ -34,7 +35,8 @@ static enum err retention_run(struct turns *turns, struct db_conn *c)
 	t->n_due = 0;
 	enum err e = retention_slice(c, now_ms, days, t->o.rows, &t->more);
 	if (e || t->more) return e;
-	return retention_find(c, now_ms - days * RETENTION_DAY_MS, t->after, t->due, DUE_MOST, &t->n_due);
+	t->upto_ms = now_ms - days * RETENTION_DAY_MS;
+	return retention_find(c, t->upto_ms, t->after, t->due, DUE_MOST, &t->n_due);
 }
 
 /* ---- raising */
@@ -72,6 +74,7 @@ static void raise_one(struct retention *t, const struct retention_due *due)
 	r->change.kind = CHANGE_RETAIN;
 	r->change.channel_id = due->channel_id;
 	r->change.upto_rev = due->rev;
+	r->change.upto_ms = t->upto_ms;
 	r->change.by_server = true;
 	r->change.home = t->o.home;
 	r->change.done = raised;

@@ -1,5 +1,6 @@
 /* Retention raises what a channel keeps: from the change's rev on nobody is shown what is at or below `upto_rev`, and
- * its rows may go (retention.h). Which rev that is was found before: the time of a row stays as it is. */
+ * its rows may go (retention.h). Which rev that is was found before: the time of a row stays as it is, but the database
+ * may have gone back meanwhile and given the rev to what is young. */
 #include "store/append_tx.h"
 
 static const struct sql SQL_AT = {
@@ -31,6 +32,7 @@ enum err write_retain(struct tx_ask *q)
 	if (c->upto_rev <= h->min_rev || c->upto_rev > h->rev) return OK; /* another process was quicker */
 	struct db_args upto = DB_ARGS(DB_I64(h->id), DB_I64(c->upto_rev));
 	enum err e = db_one(q->tx->c, &SQL_AT, upto, i64_take, &at);
+	if (!e && at > c->upto_ms) return OK;
 	if (!e) e = db_one(q->tx->c, &SQL_LAST, upto, i64_take, &min_id);
 	if (e && e != ERR_NOT_FOUND) return e;
 	e = tx_change(q, CHANGE_RETAIN, 0, 0, arena_printf(q->tx->a, "\"min_rev\":%lld", (long long)c->upto_rev));

@@ -72,7 +72,7 @@ struct change {
 	struct str text;                 /* the new body, emoji, topic, name or the kick's reason */
 	struct str invite;               /* CHANGE_JOIN by oneself: by this code; STR_NONE: without */
 	bool by_server;                  /* by nobody: there is no credential, and nothing is asked of permit() */
-	int64_t upto_rev;                /* CHANGE_RETAIN: this and all below go */
+	int64_t upto_rev, upto_ms;       /* CHANGE_RETAIN: this and all below go, when it is not of after upto_ms */
 	bool on;                         /* CHANGE_REACTION, CHANGE_PIN: given, pinned; else taken back */
 	struct str text_key;             /* of a name */
 	int role, voice;                 /* CHANGE_ROLE: enum channel_role; -1: as it is */

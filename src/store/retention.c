@@ -4,10 +4,12 @@
 
 /* ---- what is due */
 
+/* A retain that stands alone stays: there would be one more in its place, day by day where nothing happens. */
 static const struct sql SQL_OLD = {
 	"SELECT h.channel_id, h.min_rev, h.rev FROM heads h WHERE h.channel_id > $1 AND h.deleted_at IS NULL AND h.rev > "
 	"h.min_rev AND coalesce((SELECT m.created_at FROM messages m WHERE m.channel_id = h.channel_id AND m.rev = "
-	"h.min_rev + 1), (SELECT x.at FROM changes x WHERE x.channel_id = h.channel_id AND x.rev = h.min_rev + 1), "
+	"h.min_rev + 1), (SELECT x.at FROM changes x WHERE x.channel_id = h.channel_id AND x.rev = h.min_rev + 1 AND NOT "
+	"(x.kind = 'retain' AND x.rev = h.rev)), "
 	"9223372036854775807) <= $2 ORDER BY h.channel_id LIMIT $3",
 	NULL,
 };

@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include "store/retention.h"
+#include "store/verify.h"
 
 #define FOR_EVER 200000 /* days: nothing is so old that its nonce goes */
 
@@ -26,6 +27,7 @@ static enum err raise_to(struct rig *g, int64_t ch, int64_t rev)
 	struct ask *q = ask_new(g, 2, CHANGE_RETAIN, ch);
 	q->change.by_server = true;
 	q->change.upto_rev = rev;
+	q->change.upto_ms = INT64_MAX;
 	return ask_once(q);
 }
 
@@ -75,6 +77,33 @@ static void finds(void **state)
 	must(raise_to(g, ch, 7));
 	assert_int_equal(due_of(g, 1007 * RETENTION_DAY_MS, ch).rev, 0);
 	assert_int_equal(due_of(g, 1009 * RETENTION_DAY_MS, ch).rev, 9);
+}
+
+/* In a channel where nothing happens any more nothing is raised either: there would be one more each day. */
+static void leaves_the_last_retain(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = aged(g, 10);
+	must(raise_to(g, ch, 12));
+	assert_int_equal(due_of(g, INT64_C(10000000000000), ch).rev, 0);
+	must(ask_once(ask_send(g, 2, ch, "a word")));
+	assert_int_equal(due_of(g, INT64_C(10000000000000), ch).rev, 14);
+}
+
+/* What was found to be old may be another row by now: the database may have gone back meanwhile. */
+static void raises_only_what_is_old(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = aged(g, 10);
+	struct ask *q = ask_new(g, 2, CHANGE_RETAIN, ch);
+	q->change.by_server = true;
+	q->change.upto_rev = 9;
+	q->change.upto_ms = 1009 * RETENTION_DAY_MS - 1;
+	must(ask_do(q));
+	assert_null(q->change.event);
+	ask_free(q);
+	assert_int_equal(count(g, "min_rev FROM heads", ch), 0);
+	assert_int_equal(count(g, "rev FROM heads", ch), 12);
 }
 
 static void raises(void **state)
@@ -166,13 +195,69 @@ static void nonces_outlive(void **state)
 	assert_int_equal(count(g, "last_id FROM heads", ch), 1);
 }
 
+struct heard {
+	int64_t channel_id;
+	int findings;
+};
+
+static void hear(void *arg, const struct finding *f)
+{
+	struct heard *h = arg;
+	h->findings += f->channel_id == h->channel_id;
+}
+
+static int findings(struct rig *g, int64_t ch)
+{
+	struct heard h = { ch, 0 };
+	struct verify v = { .found = hear, .arg = &h };
+	must(db_begin_snapshot(g->look));
+	must(verify_run(g->look, &v));
+	must(db_commit(g->look));
+	return h.findings;
+}
+
+static void deletes_reply(struct rig *g, int64_t ch, int64_t message_id, int64_t rev)
+{
+	struct ask *q = ask_new(g, 3, CHANGE_DELETE, ch);
+	q->change.message_id = message_id;
+	must(ask_once(q));
+	const struct event *e = rig_event(g, ch, rev);
+	assert_non_null(e);
+	assert_null(memmem(e->json, e->json_n, "\"root\"", 6));
+}
+
+/* Replies may outlive their root: nothing is counted where it was, which slices may be emptying at that moment. */
+static void roots_go_first(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = room(g);
+	must(ask_once(ask_send(g, 2, ch, "what do you say?")));
+	for (int i = 0; i < 2; i++) {
+		struct ask *q = ask_send(g, 3, ch, "this");
+		q->send.thread_id = 1;
+		send_hash(&q->send);
+		must(ask_once(q));
+	}
+	must(raise_to(g, ch, 3));
+	deletes_reply(g, ch, 2, 7);
+	assert_int_equal(findings(g, ch), 0);
+	slices(g, FOR_EVER, 100);
+	deletes_reply(g, ch, 3, 8);
+	assert_int_equal(
+		rig_count(g, "SELECT changed_rev FROM messages WHERE channel_id = %lld AND message_id = 1", (long long)ch), 5);
+	assert_int_equal(findings(g, ch), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds),
+		cmocka_unit_test(leaves_the_last_retain),
+		cmocka_unit_test(raises_only_what_is_old),
 		cmocka_unit_test(raises),
 		cmocka_unit_test(goes_in_slices),
 		cmocka_unit_test(nonces_outlive),
+		cmocka_unit_test(roots_go_first),
 	};
 	return rig_main(tests, countof(tests));
 }
