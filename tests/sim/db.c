@@ -197,6 +197,16 @@ static void remember_members(struct sim_db *d)
 		"coalesce(NEW.left_rev = NEW.cut_rev, 0)); END;");
 }
 
+/* An edit says in its text which message it is of: one that hit another, also where its row is emptied since. */
+static void remember_strays(struct sim_db *d)
+{
+	sim_db_run(
+		d, "CREATE TABLE sim_strays (channel_id, message_id, body);"
+		   "CREATE TRIGGER sim_strayed AFTER UPDATE OF body ON messages WHEN NEW.body <> '' AND "
+		   "printf('%%08X', CAST(substr(NEW.body, 2) AS INTEGER)) <> hex(substr(NEW.nonce, 1, 4)) BEGIN INSERT INTO "
+		   "sim_strays VALUES (NEW.channel_id, NEW.message_id, NEW.body); END;");
+}
+
 /* What retention deletes, for the judge: it goes back with the rest. */
 static void remember_rows(struct sim_db *d)
 {
@@ -231,6 +241,7 @@ struct sim_db *sim_db_create(void)
 	make_channels(d);
 	remember_members(d);
 	remember_rows(d);
+	remember_strays(d);
 	copies_open(&d->copies, shared(d));
 	d->look = sim_db_take(d, DB_READ);
 	return d;

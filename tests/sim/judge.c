@@ -66,6 +66,7 @@ static const struct sql SQL_HEADS = { "SELECT channel_id, rev, min_rev, rev_at F
 static const struct sql SQL_SPANS = {
 	"SELECT channel_id, user_id, joined_rev, left_rev, left_at, quiet FROM sim_spans ORDER BY n", NULL
 };
+static const struct sql SQL_STRAYS = { "SELECT channel_id, message_id, body FROM sim_strays", NULL };
 static const struct sql SQL_MEMBERS = {
 	"SELECT m.channel_id, m.user_id FROM members m JOIN heads h ON h.channel_id = m.channel_id WHERE m.left_rev IS "
 	"NULL "
@@ -311,12 +312,19 @@ static void judge_log(struct judge *j, const struct lineage *l, int slot)
 		if (!was_member(l, slot, r->author_id, r->rev))
 			fault(j->world, "written by no member: %lld-r%lld of %lld", (long long)channel_at(slot), (long long)r->rev,
 				  (long long)r->author_id);
-		/* a file copied back has the same epoch, so nothing tells that an id means another message now */
-		if (!j->world->counts.copied_back && !r->deleted && strtoll(r->text + 1, NULL, 10) != r->nonce)
-			fault(j->world, "an edit hit another message: %lld-%lld m%lld is %s", (long long)channel_at(slot),
-				  (long long)r->message_id, (long long)r->nonce, r->text);
 	}
 	if (rev != l->log[slot].rev) fault(j->world, "the log ends before its head: %lld", (long long)channel_at(slot));
+}
+
+static void judge_edits(struct judge *j)
+{
+	/* a file copied back has the same epoch, so nothing tells that an id means another message now */
+	if (j->world->counts.copied_back) return;
+	struct db_rows rows = begin(j, &SQL_STRAYS);
+	while (db_next(&rows))
+		fault(j->world, "an edit hit another message: %lld-%lld is " STR_FMT, (long long)db_i64(&rows, 0),
+			  (long long)db_i64(&rows, 1), STR_ARG(db_str(&rows, 2)));
+	end(j, &rows);
 }
 
 /* What its root shows, counted anew from the replies. */
@@ -535,6 +543,7 @@ void judge_end(struct judge *j)
 	judge_rules(j->world);
 	judge_retention(j->world);
 	judge_verify(j->world);
+	judge_edits(j);
 	for (int slot = 0; slot < CHANNELS; slot++) {
 		judge_log(j, l, slot);
 		judge_once(j, l, slot);

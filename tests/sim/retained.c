@@ -71,7 +71,9 @@ static void judge_taken(struct world *w)
 /* Rows that are too old above what is kept ($1), what is left below, and rows of nonces that nobody asks for ($2). */
 static const struct sql SQL_LEFT = {
 	"SELECT h.channel_id, 'is not raised' FROM heads h JOIN (" ROWS_AT ") x ON x.channel_id = h.channel_id AND x.rev = "
-	"h.min_rev + 1 WHERE h.channel_id > 0 AND h.deleted_at IS NULL AND x.at <= $1 UNION ALL "
+	"h.min_rev + 1 WHERE h.channel_id > 0 AND h.deleted_at IS NULL AND x.at <= $1 AND NOT EXISTS (SELECT 1 FROM "
+	"changes r WHERE "
+	"r.channel_id = h.channel_id AND r.rev = h.rev AND r.rev = h.min_rev + 1 AND r.kind = 'retain') UNION ALL "
 	"SELECT h.channel_id, 'has changes' FROM heads h JOIN changes x ON x.channel_id = h.channel_id AND x.rev <= "
 	"h.min_rev UNION ALL "
 	"SELECT h.channel_id, 'has texts' FROM heads h JOIN messages x ON x.channel_id = h.channel_id AND x.message_id <= "
