@@ -8,6 +8,7 @@
 
 #define CLUSTER_MOST 32                 /* code points; a longer one is cut, in the query as in the message */
 #define FOLDED_MOST (CLUSTER_MOST * 20) /* of one code point come 18 at most */
+#define NEEDLE_MOST 2048                /* characters of a needle that have links */
 #define FOLD_OPTIONS (UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE)
 
 struct range {
@@ -143,13 +144,39 @@ void fold_release(struct fold *f)
 	vec_release(f);
 }
 
+static bool same_chars(const struct fold *f, size_t at, const struct fold *needle, size_t from)
+{
+	if (needle->n - from > f->n - at) return false;
+	while (from < needle->n && f->p[at].c == needle->p[from].c) at++, from++;
+	return from == needle->n;
+}
+
+/* Of each beginning of the needle: how long a beginning of it is that stands again at its end. */
+static void find_links(const struct fold *needle, size_t n, uint16_t links[NEEDLE_MOST])
+{
+	size_t k = 0;
+	links[0] = 0;
+	for (size_t i = 1; i < n; i++) {
+		while (k && needle->p[i].c != needle->p[k].c) k = links[k - 1];
+		if (needle->p[i].c == needle->p[k].c) k++;
+		links[i] = (uint16_t)k;
+	}
+}
+
+/* By Knuth, Morris and Pratt: never back in the text, however much it and the needle repeat themselves. What a needle
+ * has beyond NEEDLE_MOST is compared where the rest was found. */
 size_t fold_find(const struct fold *f, size_t at, const struct fold *needle)
 {
-	if (!needle->n) return f->n;
-	for (; at + needle->n <= f->n; at++) {
-		size_t k = 0;
-		while (k < needle->n && f->p[at + k].c == needle->p[k].c) k++;
-		if (k == needle->n) return at;
+	uint16_t links[NEEDLE_MOST];
+	size_t n = needle->n < NEEDLE_MOST ? needle->n : NEEDLE_MOST, k = 0;
+	if (!n || at > f->n || needle->n > f->n - at) return f->n;
+	find_links(needle, n, links);
+	for (; at < f->n; at++) {
+		while (k && f->p[at].c != needle->p[k].c) k = links[k - 1];
+		if (f->p[at].c == needle->p[k].c) k++;
+		if (k < n) continue;
+		if (same_chars(f, at + 1, needle, n)) return at + 1 - n;
+		k = links[k - 1];
 	}
 	return f->n;
 }

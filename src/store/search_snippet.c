@@ -22,12 +22,18 @@ static int by_start(const void *a, const void *b)
 	return x->to < y->to ? -1 : x->to > y->to;
 }
 
+/* Where a term stands, as far as a window reaches that begins with it. */
+static void find_term(const struct fold *f, const struct fold *term, struct stretches *out)
+{
+	size_t at = fold_find(f, 0, term);
+	for (size_t end = at + LENGTH; at < f->n && at < end; at = fold_find(f, at + 1, term))
+		vec_push(out, ((struct stretch){ at, at + term->n }));
+}
+
 static void find_all(const struct fold *f, const struct query *q, struct stretches *out)
 {
 	size_t kept = 0;
-	for (size_t i = 0; i < q->n_terms; i++)
-		for (size_t at = 0; (at = fold_find(f, at, &q->terms[i])) < f->n; at++)
-			vec_push(out, ((struct stretch){ at, at + q->terms[i].n }));
+	for (size_t i = 0; i < q->n_terms; i++) find_term(f, &q->terms[i], out);
 	if (out->n) qsort(out->p, out->n, sizeof *out->p, by_start);
 	for (size_t i = 0; i < out->n; i++) {
 		if (kept && out->p[i].from <= out->p[kept - 1].to) {

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "model/text.h"
 
 static bool same(const char *x, const char *y)
@@ -72,6 +73,65 @@ static void characters_know_their_source(void **state)
 	fold_release(&needle);
 }
 
+static size_t compared(const struct fold *f, size_t at, const struct fold *needle)
+{
+	for (; at + needle->n <= f->n; at++) {
+		size_t k = 0;
+		while (k < needle->n && f->p[at + k].c == needle->p[k].c) k++;
+		if (k == needle->n) return at;
+	}
+	return f->n;
+}
+
+static void fill(struct fold *f, size_t n, size_t letters, struct random *r)
+{
+	vec_clear(f);
+	for (size_t i = 0; i < n; i++) {
+		const struct fold_char c = { 'a' + (int32_t)random_below(r, letters), 0, 1 };
+		vec_push(f, c);
+	}
+}
+
+/* Of few letters, so that beginnings come again and again. */
+static void a_needle_is_found_wherever_it_stands(void **state)
+{
+	struct random_seeded r;
+	struct fold f = { 0 }, needle = { 0 };
+	random_seeded_init(&r, 7);
+	for (size_t i = 0; i < 20000; i++) {
+		fill(&f, random_below(&r.base, 40), 1 + random_below(&r.base, 3), &r.base);
+		fill(&needle, 1 + random_below(&r.base, 9), 1 + random_below(&r.base, 3), &r.base);
+		for (size_t at = 0; at <= f.n + 1; at++) {
+			size_t wanted = compared(&f, at, &needle);
+			assert_int_equal(fold_find(&f, at, &needle), wanted);
+			if (wanted < f.n) at = wanted;
+		}
+	}
+	fold_release(&f);
+	fold_release(&needle);
+}
+
+/* To compare at each place would take four thousand million steps. */
+static void what_repeats_itself_is_gone_through_once(void **state)
+{
+	struct random_seeded r;
+	struct fold f = { 0 }, needle = { 0 };
+	const struct fold_char b = { 'b', 0, 1 };
+	random_seeded_init(&r, 7);
+	fill(&f, 2 << 20, 1, &r.base);
+	fill(&needle, 2000, 1, &r.base);
+	vec_push(&needle, b);
+	assert_int_equal(fold_find(&f, 0, &needle), f.n);
+	vec_push(&f, b);
+	assert_int_equal(fold_find(&f, 0, &needle), f.n - 2001);
+	fill(&needle, 4000, 1, &r.base); /* more than has links */
+	assert_int_equal(fold_find(&f, 5, &needle), 5);
+	vec_push(&needle, b);
+	assert_int_equal(fold_find(&f, f.n - 4002, &needle), f.n - 4001);
+	fold_release(&f);
+	fold_release(&needle);
+}
+
 static void a_long_cluster_is_cut(void **state)
 {
 	struct fold f = { 0 };
@@ -87,9 +147,13 @@ static void a_long_cluster_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(case_and_accents_are_put_aside), cmocka_unit_test(what_tells_words_apart_stays),
-		cmocka_unit_test(any_run_of_spaces_is_one),       cmocka_unit_test(characters_know_their_source),
+		cmocka_unit_test(case_and_accents_are_put_aside),
+		cmocka_unit_test(what_tells_words_apart_stays),
+		cmocka_unit_test(any_run_of_spaces_is_one),
+		cmocka_unit_test(characters_know_their_source),
 		cmocka_unit_test(a_long_cluster_is_cut),
+		cmocka_unit_test(a_needle_is_found_wherever_it_stands),
+		cmocka_unit_test(what_repeats_itself_is_gone_through_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
