@@ -34,25 +34,36 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 	"h.min_id"
 #define CHANNEL_COLUMN_COUNT 20
 #define CHANNEL_FROM "FROM heads h JOIN channels c ON c.channel_id = h.channel_id "
-/* How often the person of `members m` is named in what is unread of the channel, alone or with everybody, up to 1,000
- * each: not by themselves, nor by whom they have blocked; what is said in a thread counts there. There is an index of
- * the messages that name everybody, which SQLite does not come upon by itself. */
+/* How often the person of `members m` is named in what is unread of the channel, alone or with everybody: not by
+ * themselves, nor by whom they have blocked; what is said in a thread counts there. Each is counted to MENTIONS_MOST
+ * among the newest MENTIONS_LOOKED, so that it costs no more whatever was written. Everything is looked up from inside
+ * by scalar selects: as a join Postgres would read the whole channel for it. SQLite does not come upon the indexes by
+ * itself. */
+#define MENTIONS_MOST "100"
+#define MENTIONS_LOOKED "1000"
+#define BLOCKS(m, author)                                                                                              \
+	"(SELECT count(*) FROM blocks b WHERE b.user_id = " m ".user_id AND b.blocked_id = " author ")"
 #define NOT_BLOCKED(m, author)                                                                                         \
 	"NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = " m ".user_id AND b.blocked_id = " author ")"
-#define MENTION_COUNT_OF(indexed)                                                                                      \
-	"((SELECT count(*) FROM (SELECT 1 FROM mentions q JOIN messages x ON x.channel_id = q.channel_id AND "             \
-	"x.message_id = q.message_id WHERE q.user_id = m.user_id AND q.channel_id = m.channel_id AND q.message_id > "      \
-	"m.read_id AND q.message_id >= m.first_id AND q.thread_id IS NULL AND " NOT_BLOCKED(                               \
-		"m", "x.author_id") " LIMIT 1000) z) + (SELECT count(*) FROM (SELECT 1 FROM messages x" indexed                \
-							" WHERE x.channel_id = m.channel_id "                                                      \
-							"AND x.mention_all = 1 AND x.message_id > m.read_id AND x.message_id >= m.first_id AND "   \
-							"x.thread_id IS NULL AND "                                                                 \
-							"x.author_id <> m.user_id AND NOT EXISTS (SELECT 1 FROM mentions q WHERE q.channel_id = "  \
-							"x.channel_id AND "                                                                        \
-							"q.message_id = x.message_id AND q.user_id = m.user_id) AND " NOT_BLOCKED(                 \
-								"m", "x.author_id") " LIMIT 1000) z))"
-#define MENTION_COUNT MENTION_COUNT_OF("")
-#define MENTION_COUNT_SQLITE MENTION_COUNT_OF(" INDEXED BY messages_mention_all")
+#define UNREAD_OF(t) t ".message_id > m.read_id AND " t ".message_id >= m.first_id"
+#define NEWEST_OF(t) "ORDER BY " t ".message_id DESC LIMIT " MENTIONS_LOOKED
+#define COUNTED(from, where)                                                                                           \
+	"(SELECT count(*) FROM (SELECT 1 FROM (" from ") t WHERE " where " LIMIT " MENTIONS_MOST ") z)"
+#define COUNT_NAMED(indexed)                                                                                           \
+	COUNTED("SELECT q.message_id, q.thread_id FROM mentions q" indexed                                                 \
+			" WHERE q.user_id = m.user_id AND q.channel_id = "                                                         \
+			"m.channel_id AND " UNREAD_OF("q") " " NEWEST_OF("q"),                                                     \
+			"t.thread_id IS NULL AND " BLOCKS("m", "(SELECT x.author_id FROM messages x WHERE x.channel_id = "         \
+												   "m.channel_id AND x.message_id = t.message_id)") " = 0")
+#define COUNT_ALL(indexed)                                                                                             \
+	COUNTED("SELECT x.message_id, x.author_id, x.thread_id FROM messages x" indexed " WHERE x.channel_id = "           \
+			"m.channel_id AND x.mention_all = 1 AND " UNREAD_OF("x") " " NEWEST_OF("x"),                               \
+			"t.thread_id IS NULL AND t.author_id <> m.user_id AND (SELECT count(*) FROM mentions q WHERE "             \
+			"q.channel_id = m.channel_id AND q.message_id = t.message_id AND q.user_id = m.user_id) = 0 AND " BLOCKS(  \
+				"m", "t.author_id") " = 0")
+#define MENTION_COUNT "(" COUNT_NAMED("") " + " COUNT_ALL("") ")"
+#define MENTION_COUNT_SQLITE                                                                                           \
+	"(" COUNT_NAMED(" INDEXED BY mentions_user") " + " COUNT_ALL(" INDEXED BY messages_mention_all") ")"
 #define ME_COLUMNS(mention_count)                                                                                      \
 	CHANNEL_COLUMNS ", m.role, m.voice, m.read_id, m.read_seq, m.level, m.muted_until, m.hidden_at, m.first_id, "      \
 					"m.joined_rev, m.user_rev, " mention_count ", m.read_at, m.cut_rev, m.silenced_until"

@@ -34,10 +34,13 @@ static const struct sql SQL_AT = {
 static const struct sql SQL_MARK = {
 	"SELECT following, read_seq FROM thread_follows WHERE channel_id = $1 AND thread_id = $2 AND user_id = $3", NULL
 };
+/* Ids ascend with thread_seq; counted to MENTIONS_MOST, however many there are. */
 #define MENTIONS(channel, thread, user, read)                                                                          \
-	"(SELECT count(*) FROM mentions q JOIN messages r ON r.channel_id = q.channel_id AND r.message_id = q.message_id " \
-	"WHERE q.user_id = " user " AND q.channel_id = " channel " AND q.thread_id = " thread " AND r.thread_seq > " read  \
-	")"
+	"(SELECT count(*) FROM (SELECT 1 FROM mentions q WHERE q.user_id = " user " AND q.channel_id = " channel           \
+	" AND q.thread_id = " thread                                                                                       \
+	" AND q.message_id > coalesce((SELECT r.message_id FROM messages r WHERE r.channel_id = " channel                  \
+	" AND r.thread_id = " thread " AND r.thread_seq <= " read                                                          \
+	" ORDER BY r.thread_seq DESC LIMIT 1), 0) LIMIT " MENTIONS_MOST ") z)"
 static const struct sql SQL_MENTIONS = { "SELECT " MENTIONS("$1", "$2", "$3", "$4"), NULL };
 
 static enum err root_read(struct db_conn *c, struct arena *a, const struct channel *ch, int64_t root_id,
