@@ -51,8 +51,8 @@ enum err user_list_run(struct request *q, struct db_conn *c)
 {
 	const struct users_ask *ask = q->in;
 	struct people_page page;
-	struct channel ch;
-	const struct people_query query = {
+	struct channel ch = { .id = 0 };
+	struct people_query query = {
 		.who = &q->actor,
 		.q = ask->q,
 		.ids = ask->ids,
@@ -63,6 +63,7 @@ enum err user_list_run(struct request *q, struct db_conn *c)
 	};
 	enum err e = ask->channel_id >= 0 ? channel_read(c, &q->arena, ask->channel_id, &q->actor, true, &ch) : OK;
 	if (e) return e;
+	query.large = ch.large;
 	e = people_find(c, &q->arena, &query, &page);
 	if (e) return page_cursor(q, e);
 	struct json_out o = list_open(q);

@@ -3,8 +3,10 @@
 #include "base/buf.h"
 #include "base/vec.h"
 #include "model/permit.h"
+#include "store/indexed.h"
 #include "store/rows.h"
 
+#define MEMBER_COLUMNS USER_COLUMNS ", m.role, m.voice, m.joined_at, m.silenced_until"
 #define ME_JOIN "JOIN members m ON m.channel_id = h.channel_id AND m.user_id = $1 AND m.left_rev IS NULL "
 
 #define ONE_FROM CHANNEL_FROM "LEFT " ME_JOIN "WHERE h.channel_id = $2 AND h.deleted_at IS NULL"
@@ -18,32 +20,32 @@ static const struct sql SQL_ONE = {
 	"ORDER BY m.channel_id LIMIT $3"
 static const struct sql SQL_MINE = { "SELECT " CHANNEL_ME_COLUMNS MINE_FROM,
 									 "SELECT " CHANNEL_ME_COLUMNS_SQLITE MINE_FROM };
-#define BROWSE_FROM                                                                                                    \
-	CHANNEL_FROM "LEFT " ME_JOIN                                                                                       \
-				 "WHERE h.kind = 0 AND h.deleted_at IS NULL AND c.name_key > $2 AND ($3 = '' OR c.name_key LIKE $4 "   \
-				 "ESCAPE '!' OR lower(c.topic) LIKE $4 ESCAPE '!') ORDER BY c.name_key LIMIT $5"
+/* By channels_name, then each head by its key. */
+#define BROWSE_FROM(heads)                                                                                             \
+	" FROM channels c CROSS JOIN " heads " LEFT " ME_JOIN                                                              \
+	"WHERE h.kind = 0 AND h.deleted_at IS NULL AND c.name_key > $2 AND ($3 = '' OR c.name_key LIKE $4 ESCAPE '!' OR "  \
+	"lower(c.topic) LIKE $4 ESCAPE '!') ORDER BY c.name_key LIMIT $5"
 static const struct sql SQL_BROWSE = {
-	"SELECT " CHANNEL_ME_COLUMNS " " BROWSE_FROM,
-	"SELECT " CHANNEL_ME_COLUMNS_SQLITE " " BROWSE_FROM,
+	"SELECT " CHANNEL_ME_COLUMNS BROWSE_FROM(
+		"LATERAL (SELECT * FROM heads x WHERE x.channel_id = c.channel_id OFFSET 0) h"),
+	"SELECT " CHANNEL_ME_COLUMNS_SQLITE BROWSE_FROM("heads h ON h.channel_id = c.channel_id"),
 };
 static const struct sql SQL_NAME_KEY = { "SELECT name_key FROM channels WHERE channel_id = $1", NULL };
-#define MEMBERS_FROM                                                                                                   \
-	"SELECT " USER_COLUMNS                                                                                             \
-	", m.role, m.voice, m.joined_at, m.silenced_until FROM members m JOIN users u ON u.user_id = m.user_id "           \
-	"WHERE m.channel_id = $1 AND m.left_rev IS NULL AND m.user_id > $2 AND ($3 = '' OR u.username LIKE $4 ESCAPE '!' " \
-	"OR u.display_key LIKE $4 ESCAPE '!') "
-#define MEMBERS_ORDER " ORDER BY m.user_id LIMIT $5"
-static const struct sql SQL_MEMBERS = { MEMBERS_FROM MEMBERS_ORDER, NULL };
-static const struct sql SQL_MEMBERS_IDS = {
-	MEMBERS_FROM "AND " IDS_ANY("m.user_id", "$6") MEMBERS_ORDER,
-	MEMBERS_FROM "AND " IDS_ANY_SQLITE("m.user_id", "$6") MEMBERS_ORDER,
-};
+#define MEMBER_BEGINS " AND (u.username LIKE $4 ESCAPE '!' OR u.display_key LIKE $4 ESCAPE '!')"
+#define MEMBERS_BOTH(where, where_sqlite)                                                                              \
+	{                                                                                                                  \
+		MEMBERS_PAGE(MEMBER_COLUMNS, where), MEMBERS_PAGE_SQLITE(MEMBER_COLUMNS, where_sqlite)                         \
+	}
+static const struct sql SQL_MEMBERS = MEMBERS_BOTH("", "");
+static const struct sql SQL_MEMBERS_BEGIN = MEMBERS_BOTH(MEMBER_BEGINS, MEMBER_BEGINS);
+static const struct sql SQL_MEMBERS_IDS = MEMBERS_BOTH(MEMBER_BEGINS " AND " IDS_ANY("m.user_id", "$5"),
+													   MEMBER_BEGINS " AND " IDS_ANY_SQLITE("m.user_id", "$5"));
 
 /* All that begin with $3 lie from $3 to $4, in the order of their bytes. */
 #define MEMBERS_NAMED(c)                                                                                               \
 	"(SELECT b.user_id FROM users b WHERE b.username" c " >= $3 AND b.username" c                                      \
 	" < $4 UNION SELECT d.user_id FROM users d WHERE d.display_key" c " >= $3 AND d.display_key" c " < $4) k "
-#define MEMBERS_OF(from) "SELECT " USER_COLUMNS ", m.role, m.voice, m.joined_at, m.silenced_until FROM " from
+#define MEMBERS_OF(from) "SELECT " MEMBER_COLUMNS " FROM " from
 static const struct sql SQL_MEMBERS_NAMED = {
 	MEMBERS_OF(
 		MEMBERS_NAMED(" COLLATE \"C\"")) "CROSS JOIN LATERAL (SELECT * FROM members x WHERE x.channel_id = $1 AND "
@@ -235,16 +237,15 @@ enum err member_list(struct db_conn *c, struct arena *a, int64_t channel_id, con
 	struct db_rows rows;
 	int64_t after;
 	if (!cursor_id(cursor, &after)) return ERR_INVALID;
-	if (!q.p) q = STR("");
-	struct db_value like = DB_TEXT(pattern(a, q, false)), most = DB_I64((int64_t)limit + 1);
+	struct db_value ch = DB_I64(channel_id), from = DB_I64(after), most = DB_I64((int64_t)limit + 1);
+	struct db_value like = DB_TEXT(pattern(a, q, false));
 	enum err e;
 	if (ids)
-		e = db_query(
-			c, &SQL_MEMBERS_IDS,
-			DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), like, most, ids_param(c, a, ids->ids, ids->n)),
-			&rows);
+		e = db_query(c, &SQL_MEMBERS_IDS, DB_ARGS(ch, from, most, like, ids_param(c, a, ids->ids, ids->n)), &rows);
+	else if (q.n)
+		e = db_query(c, &SQL_MEMBERS_BEGIN, DB_ARGS(ch, from, most, like), &rows);
 	else
-		e = db_query(c, &SQL_MEMBERS, DB_ARGS(DB_I64(channel_id), DB_I64(after), DB_TEXT(q), like, most), &rows);
+		e = db_query(c, &SQL_MEMBERS, DB_ARGS(ch, from, most), &rows);
 	return e ? e : members_take(a, &rows, limit, out);
 }
 

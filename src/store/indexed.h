@@ -35,6 +35,15 @@ _Static_assert(USER_OWNER == 3, "as users_owners has it");
 	" AND role = 2 AND left_rev IS NULL LIMIT 1"
 _Static_assert(CHANNEL_OWNER == 2, "as members_owners has it");
 
+/* A page of a channel's members: by the key of members from $2 on, then each person by theirs; $3 of them. However many
+ * members there are, and whatever is known of how many have what: OFFSET 0 is the fence. */
+#define MEMBERS_FROM(columns, users, where)                                                                            \
+	"SELECT " columns " FROM members m CROSS JOIN " users " WHERE m.channel_id = $1 AND m.left_rev IS NULL AND "       \
+	"m.user_id > $2" where " ORDER BY m.user_id LIMIT $3"
+#define MEMBERS_PAGE(columns, where)                                                                                   \
+	MEMBERS_FROM(columns, "LATERAL (SELECT * FROM users x WHERE x.user_id = m.user_id OFFSET 0) u", where)
+#define MEMBERS_PAGE_SQLITE(columns, where) MEMBERS_FROM(columns, "users u", " AND u.user_id = m.user_id" where)
+
 /* members_user, then each head by its key. Not joined: from the side of the heads it would be a look-up for each
  * channel of the server. */
 #define CHANNELS_OF(user_id, dm)                                                                                       \

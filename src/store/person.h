@@ -60,6 +60,7 @@ struct people_query {
 	const int64_t *ids; /* NULL: not asked by ids */
 	size_t n_ids;
 	int64_t channel_id; /* its members; -1: not asked */
+	bool large;         /* that channel is */
 	struct str cursor;
 	size_t limit;
 };
@@ -68,6 +69,8 @@ struct people_page {
 	size_t n;
 	struct str next; /* STR_NONE at the end */
 };
-/* By username. ERR_INVALID: a cursor that is none. Whether the channel may be asked for is the caller's to know. */
+/* By username; by id those of a channel, and all whom a guest may know of, unless they are asked for by ids (or, of the
+ * guest, by q). ERR_INVALID: a cursor that is none. Whether
+ * the channel may be asked for is the caller's to know. */
 enum err people_find(struct db_conn *c, struct arena *a, const struct people_query *q, struct people_page *out);
 #endif

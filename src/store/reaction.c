@@ -9,10 +9,12 @@ static const struct sql SQL_MINE = {
 	MINE_FROM IDS_ANY("r.message_id", "$3") MINE_ORDER,
 	MINE_FROM IDS_ANY_SQLITE("r.message_id", "$3") MINE_ORDER,
 };
+#define GIVERS(users, where)                                                                                           \
+	"SELECT r.at, " USER_COLUMNS " FROM reactions r CROSS JOIN " users " WHERE r.channel_id = $1 AND r.message_id = "  \
+	"$2 AND r.emoji = $3 AND r.user_id > $4" where " ORDER BY r.user_id LIMIT $5"
 static const struct sql SQL_GIVERS = {
-	"SELECT r.at, " USER_COLUMNS " FROM reactions r JOIN users u ON u.user_id = r.user_id WHERE r.channel_id = $1 AND "
-	"r.message_id = $2 AND r.emoji = $3 AND r.user_id > $4 ORDER BY r.user_id LIMIT $5",
-	NULL,
+	GIVERS("LATERAL (SELECT * FROM users x WHERE x.user_id = r.user_id OFFSET 0) u", ""),
+	GIVERS("users u", " AND u.user_id = r.user_id"),
 };
 
 enum err reactions_mine(struct db_conn *c, struct arena *a, int64_t channel_id, int64_t user_id, const int64_t *ids,

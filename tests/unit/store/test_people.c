@@ -88,6 +88,34 @@ static void people_are_found_by_channel(struct both *b, struct db_conn *c)
 	expect(b, c, (struct people_query){ .who = &member, .channel_id = 43 }, "carl");
 }
 
+/* By id, so that a page costs a page; also by a name, whichever way they are looked for. */
+static void a_channels_people_go_in_pages(struct both *b, struct db_conn *c)
+{
+	struct people_page page;
+	struct people_query q = { .who = &member, .channel_id = 43, .limit = 2 };
+	six_people(c);
+	both_must(db_script(c, "INSERT INTO members (channel_id, user_id, joined_rev, joined_at) VALUES (43, 3, 3, 1), "
+						   "(43, 4, 4, 1)"));
+	for (int large = 0; large < 2; large++) {
+		q.large = large, q.q = STR_NONE, q.cursor = STR_NONE;
+		expect(b, c, q, "bob bo_b");
+		both_must(people_find(c, &b->arena, &q, &page));
+		q.cursor = page.next;
+		expect(b, c, q, "bo-c carl");
+		both_must(people_find(c, &b->arena, &q, &page));
+		assert_null(page.next.p);
+		q.q = STR("bo"), q.cursor = STR_NONE;
+		expect(b, c, q, "bob bo_b");
+		both_must(people_find(c, &b->arena, &q, &page));
+		q.cursor = page.next;
+		expect(b, c, q, "bo-c");
+		q.cursor = STR("bob");
+		assert_int_equal(people_find(c, &b->arena, &q, &page), ERR_INVALID);
+	}
+	both_must(db_script(c, "UPDATE users SET deleted_at = 1 WHERE user_id = 2")); /* and not out of the channel yet */
+	expect(b, c, (struct people_query){ .who = &member, .channel_id = 43 }, "bo_b bo-c carl");
+}
+
 static void a_guest_sees_common_channels(struct both *b, struct db_conn *c)
 {
 	struct user u;
@@ -97,6 +125,17 @@ static void a_guest_sees_common_channels(struct both *b, struct db_conn *c)
 	both_must(person_seen(c, &b->arena, &guest, 6, &u));
 	assert_int_equal(person_seen(c, &b->arena, &guest, 2, &u), ERR_NOT_FOUND);
 	both_must(person_seen(c, &b->arena, &member, 2, &u));
+	both_must(db_script(c, "INSERT INTO heads (channel_id, kind) VALUES (43, 0); INSERT INTO members (channel_id, "
+						   "user_id, joined_rev, joined_at) VALUES (43, 1, 3, 1), (43, 6, 4, 1)"));
+	struct people_query q = { .who = &guest, .channel_id = -1, .limit = 3 };
+	struct people_page page;
+	expect(b, c, q, "ann bob carl"); /* each once, by id */
+	both_must(people_find(c, &b->arena, &q, &page));
+	q.cursor = page.next;
+	expect(b, c, q, "gus");
+	q.cursor = STR("bob");
+	assert_int_equal(people_find(c, &b->arena, &q, &page), ERR_INVALID);
+	both_must(db_script(c, "UPDATE heads SET deleted_at = 1"));
 	both_must(db_script(c, "UPDATE members SET left_rev = 3 WHERE channel_id = 42 AND user_id = 1"));
 	expect(b, c, (struct people_query){ .who = &guest, .channel_id = -1 }, "gus");
 }
@@ -141,11 +180,9 @@ static void beginnings_are_found_by_an_index(struct both *b, struct db_conn *c)
 int main(void)
 {
 	static const struct both_case cases[] = {
-		BOTH_FRESH(people_are_found_by_beginnings),
-		BOTH_FRESH(people_are_found_by_ids),
-		BOTH_FRESH(people_are_found_by_channel),
-		BOTH_FRESH(a_guest_sees_common_channels),
-		BOTH_FRESH(lists_go_in_pages),
+		BOTH_FRESH(people_are_found_by_beginnings), BOTH_FRESH(people_are_found_by_ids),
+		BOTH_FRESH(people_are_found_by_channel),    BOTH_FRESH(a_channels_people_go_in_pages),
+		BOTH_FRESH(a_guest_sees_common_channels),   BOTH_FRESH(lists_go_in_pages),
 		BOTH(beginnings_are_found_by_an_index),
 	};
 	return both_main(cases, countof(cases));
