@@ -23,6 +23,16 @@
 	"SELECT message_id, created_at, author_id FROM messages WHERE channel_id = $1 AND thread_id = $2 AND message_id "  \
 	"<> $3 AND deleted_at IS NULL ORDER BY thread_seq + 0 DESC LIMIT $4"
 
+/* messages_mention_all: those messages of the channel of `members m` that name everybody, the newest first, $5 of them.
+ * SQLite does not come upon it by itself. */
+#define ALL_NEWEST(columns, indexed, where)                                                                            \
+	"SELECT " columns " FROM messages y" indexed " WHERE y.channel_id = m.channel_id AND y.mention_all = 1" where      \
+	" ORDER BY y.message_id DESC LIMIT $5"
+
+/* invites_newest, or invites_to_newest where it is said whom they are to: the newest first, below the cursor $3, $4. */
+#define INVITES_IN "coalesce(i.channel_id, 0) = "
+#define INVITES_BELOW "i.created_at <= $3 AND (i.created_at < $3 OR i.code > $4)"
+
 /* users_owners. 3 is USER_OWNER: an index of some rows is found by what the statement says, not by a parameter. */
 #define OTHER_OWNER(user_id)                                                                                           \
 	"SELECT 1 FROM users WHERE role = 3 AND user_id <> " user_id                                                       \

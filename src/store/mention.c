@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "model/mention.h"
 #include "store/history.h"
+#include "store/indexed.h"
 #include "store/rows.h"
 
 static const struct sql SQL_NAMED = {
@@ -69,38 +70,49 @@ enum err mentions_rewrite(struct db_conn *c, const struct message *m, int64_t at
 	return e ? e : mentions_write(c, m, at);
 }
 
-/* ---- one's own: those by name, and those of everybody in one's channels; each kind by its index, newest first */
+/* ---- one's own: those by name, and those of everybody in one's channels; each kind by its index, newest first. Which
+ * they are is found out before any of them is read whole, and what is asked of each stands in scalar selects: a join
+ * Postgres might begin with the messages of a whole channel. */
 
 #define BELOW(at, channel, id) "(" at ", " channel ", " id ") < ($2, $3, $4)"
-#define NEWEST(at, t) " ORDER BY " at " DESC, " t ".channel_id DESC, " t ".message_id DESC LIMIT $5"
-#define READABLE "m.left_rev IS NULL AND h.deleted_at IS NULL"
-#define NAMED_FROM                                                                                                     \
-	", q.at FROM mentions q JOIN members m ON m.channel_id = q.channel_id AND m.user_id = q.user_id JOIN heads h ON "  \
-	"h.channel_id = q.channel_id JOIN messages t ON t.channel_id = q.channel_id AND t.message_id = q.message_id "      \
-	"WHERE q.user_id = $1 AND " BELOW(                                                                                 \
-		"q.at", "q.channel_id",                                                                                        \
-		"q.message_id") " AND " READABLE                                                                               \
-						" AND q.message_id >= m.first_id AND t.deleted_at IS NULL AND " NOT_BLOCKED(                   \
-							"m", "t.author_id") NEWEST("q.at", "q")
-static const struct sql SQL_NAMED_ME = { "SELECT " MESSAGE_COLUMNS NAMED_FROM,
-										 "SELECT " MESSAGE_COLUMNS_SQLITE NAMED_FROM };
+#define NEWEST(t) " ORDER BY at DESC, " t ".channel_id DESC, " t ".message_id DESC"
+/* k: which, $5 of them. */
+#define WHOLE(columns, of, k) "SELECT " columns ", k.at FROM (" k NEWEST("q") " LIMIT $5) k CROSS JOIN " of NEWEST("k")
+#define WHOLE_BOTH(k, k_sqlite)                                                                                        \
+	{                                                                                                                  \
+		WHOLE(MESSAGE_COLUMNS,                                                                                         \
+			  "LATERAL (SELECT * FROM messages x WHERE x.channel_id = k.channel_id AND x.message_id = k.message_id "   \
+			  "OFFSET 0) t",                                                                                           \
+			  k),                                                                                                      \
+			WHOLE(MESSAGE_COLUMNS_SQLITE, "messages t ON t.channel_id = k.channel_id AND t.message_id = k.message_id", \
+				  k_sqlite)                                                                                            \
+	}
 
-/* The newest of each channel, by the index of those that name everybody. */
-#define OF_CHANNEL(indexed)                                                                                            \
-	"SELECT y.message_id FROM messages y" indexed " WHERE y.channel_id = m.channel_id AND y.mention_all = 1 AND "      \
-	"y.message_id >= m.first_id AND y.author_id <> m.user_id AND " BELOW(                                              \
-		"y.created_at", "y.channel_id",                                                                                \
-		"y.message_id") " AND " NOT_BLOCKED("m", "y.author_id") " ORDER BY y.message_id DESC LIMIT $5"
-#define MINE "members m JOIN heads h ON h.channel_id = m.channel_id "
-static const struct sql SQL_NAMED_ALL = {
-	"SELECT " MESSAGE_COLUMNS ", t.created_at FROM " MINE "CROSS JOIN LATERAL (" OF_CHANNEL(
-		"") ") k JOIN messages t ON "
-			"t.channel_id = m.channel_id AND t.message_id = k.message_id WHERE m.user_id = $1 AND " READABLE NEWEST(
-				"t.created_at", "t"),
-	"SELECT " MESSAGE_COLUMNS_SQLITE ", t.created_at FROM " MINE "JOIN messages t ON t.channel_id = m.channel_id AND "
-	"t.message_id IN (" OF_CHANNEL(" INDEXED BY messages_mention_all") ") WHERE m.user_id = $1 AND " READABLE NEWEST(
-		"t.created_at", "t"),
-};
+#define NAMED                                                                                                          \
+	"SELECT q.at, q.channel_id, q.message_id FROM mentions q WHERE q.user_id = $1 AND " BELOW(                         \
+		"q.at", "q.channel_id", "q.message_id") " AND (SELECT count(*) FROM members m JOIN heads h ON h.channel_id = " \
+												"m.channel_id JOIN messages t ON "                                     \
+												"t.channel_id = m.channel_id WHERE m.channel_id = q.channel_id AND "   \
+												"m.user_id = q.user_id AND t.message_id = "                            \
+												"q.message_id AND m.left_rev IS NULL AND h.deleted_at IS NULL AND "    \
+												"q.message_id >= m.first_id AND "                                      \
+												"t.deleted_at IS NULL AND " BLOCKS("m", "t.author_id") " = 0) = 1"
+static const struct sql SQL_NAMED_ME = WHOLE_BOTH(NAMED, NAMED);
+
+/* The newest of each channel. */
+#define MINE                                                                                                           \
+	"m.user_id = $1 AND m.left_rev IS NULL AND (SELECT h.deleted_at FROM heads h WHERE h.channel_id = m.channel_id) "  \
+	"IS NULL"
+#define OF_CHANNEL(columns, indexed)                                                                                   \
+	ALL_NEWEST(columns, indexed,                                                                                       \
+			   " AND y.message_id >= m.first_id AND y.author_id <> m.user_id AND " BELOW(                              \
+				   "y.created_at", "y.channel_id", "y.message_id") " AND " BLOCKS("m", "y.author_id") " = 0")
+static const struct sql SQL_NAMED_ALL =
+	WHOLE_BOTH("SELECT q.* FROM members m CROSS JOIN LATERAL (" OF_CHANNEL(
+				   "y.created_at AS at, y.channel_id, y.message_id", "") ") q WHERE " MINE,
+			   "SELECT q.created_at AS at, q.channel_id, q.message_id FROM members m CROSS JOIN messages q ON "
+			   "q.channel_id = m.channel_id AND q.message_id IN (" OF_CHANNEL(
+				   "y.message_id", " INDEXED BY messages_mention_all") ") WHERE " MINE);
 
 struct named {
 	struct message *m;

@@ -181,19 +181,23 @@ enum err thread_read(struct db_conn *c, struct arena *a, const struct actor *who
 #define FOLLOWS                                                                                                        \
 	"(SELECT o.channel_id, o.thread_id, o.user_id, o.following, o.read_seq FROM thread_follows o "                     \
 	"WHERE o.user_id = $1 ORDER BY o.user_rev DESC LIMIT $8) f "
-#define UNREAD_MENTIONS MENTIONS("f.channel_id", "f.thread_id", "f.user_id", "f.read_seq")
 #define FOLLOWED                                                                                                       \
-	", f.read_seq, t.thread_last_seq - f.read_seq, " UNREAD_MENTIONS " FROM " FOLLOWS                                  \
+	"(SELECT f.channel_id, f.thread_id, f.user_id, f.read_seq, r.thread_last_at AS at FROM " FOLLOWS                   \
 	"JOIN members m ON m.channel_id = f.channel_id AND m.user_id = f.user_id AND m.left_rev IS NULL "                  \
 	"JOIN heads h ON h.channel_id = f.channel_id AND h.deleted_at IS NULL "                                            \
-	"JOIN messages t ON t.channel_id = f.channel_id AND t.message_id = f.thread_id "                                   \
-	"WHERE f.following = 1 AND t.thread_count > 0 AND (h.history <> $7 OR t.message_id >= m.first_id) "                \
-	"AND ($6 = 0 OR t.thread_last_seq > f.read_seq) AND (t.thread_last_at < $2 OR (t.thread_last_at = $2 "             \
-	"AND (t.channel_id < $3 OR (t.channel_id = $3 AND t.message_id < $4)))) "                                          \
-	"ORDER BY t.thread_last_at DESC, t.channel_id DESC, t.message_id DESC LIMIT $5"
+	"JOIN messages r ON r.channel_id = f.channel_id AND r.message_id = f.thread_id "                                   \
+	"WHERE f.following = 1 AND r.thread_count > 0 AND (h.history <> $7 OR r.message_id >= m.first_id) "                \
+	"AND ($6 = 0 OR r.thread_last_seq > f.read_seq) AND (r.thread_last_at, r.channel_id, r.message_id) < "             \
+	"($2, $3, $4) ORDER BY r.thread_last_at DESC, r.channel_id DESC, r.message_id DESC LIMIT $5) k"
+#define UNREAD_MENTIONS MENTIONS("k.channel_id", "k.thread_id", "k.user_id", "k.read_seq")
+/* Which they are first: what else there is to tell is read of a page alone. */
+#define FOLLOWED_WHOLE(columns, root)                                                                                  \
+	"SELECT " columns ", k.read_seq, t.thread_last_seq - k.read_seq, " UNREAD_MENTIONS " FROM " FOLLOWED               \
+	" CROSS JOIN " root " ORDER BY k.at DESC, k.channel_id DESC, k.thread_id DESC"
 static const struct sql SQL_FOLLOWED = {
-	"SELECT " MESSAGE_COLUMNS FOLLOWED,
-	"SELECT " MESSAGE_COLUMNS_SQLITE FOLLOWED,
+	FOLLOWED_WHOLE(MESSAGE_COLUMNS, "LATERAL (SELECT * FROM messages x WHERE x.channel_id = k.channel_id AND "
+									"x.message_id = k.thread_id OFFSET 0) t"),
+	FOLLOWED_WHOLE(MESSAGE_COLUMNS_SQLITE, "messages t ON t.channel_id = k.channel_id AND t.message_id = k.thread_id"),
 };
 
 static bool cursor_read(struct str cursor, int64_t *at, int64_t *channel_id, int64_t *id)
