@@ -1,5 +1,6 @@
 #include "store/invite.h"
 
+#include "store/indexed.h"
 #include "store/rows.h"
 #include "store/setting.h"
 
@@ -24,15 +25,11 @@ static const struct sql SQL_SAME = {
 	"$4 AND " INVITE_HOLDS " ORDER BY i.created_at DESC LIMIT 1",
 	NULL,
 };
-#define PAGE                                                                                                           \
-	" AND " ALIVE "$2 AND (i.created_at < $3 OR (i.created_at = $3 AND i.code > $4)) AND " INVITE_HOLDS                \
-	" ORDER BY i.created_at DESC, i.code LIMIT $5"
-static const struct sql SQL_CHANNEL = { "SELECT " INVITE_COLUMNS INVITE_FROM
-										"i.channel_id = $1 AND ($6 = 0 OR i.created_by = $6)" PAGE,
-										NULL };
-static const struct sql SQL_SERVER = { "SELECT " INVITE_COLUMNS INVITE_FROM
-									   "i.channel_id IS NULL AND $1 = 0 AND ($6 = 0 OR i.created_by = $6)" PAGE,
-									   NULL };
+/* One more index for each whose they are: all, of a channel or (0) to the server, or one person's among them. */
+#define PAGE " AND " ALIVE "$2 AND " INVITES_BELOW " AND " INVITE_HOLDS " ORDER BY i.created_at DESC, i.code LIMIT $5"
+static const struct sql SQL_ALL = { "SELECT " INVITE_COLUMNS INVITE_FROM INVITES_IN "$1" PAGE, NULL };
+static const struct sql SQL_OWN = { "SELECT " INVITE_COLUMNS INVITE_FROM "i.created_by = $6 AND 0 + " INVITES_IN "$1" PAGE,
+									NULL };
 #define NOT_BANNED                                                                                                     \
 	"NOT EXISTS (SELECT 1 FROM channel_masks x WHERE x.channel_id = i.channel_id AND x.kind = 'b' AND x.mask = '' "    \
 	"AND "                                                                                                             \
@@ -200,7 +197,7 @@ static enum err list(struct db_conn *c, struct arena *a, const struct sql *sql, 
 	const struct db_value v[] = {
 		DB_I64(of), DB_I64(q->now_ms), DB_I64(at), DB_TEXT(code), DB_I64((int64_t)q->limit + 1), DB_I64(q->created_by)
 	};
-	enum err e = db_query(c, sql, (struct db_args){ v, sql == &SQL_TO ? 5 : 6 }, &rows);
+	enum err e = db_query(c, sql, (struct db_args){ v, sql == &SQL_OWN ? 6 : 5 }, &rows);
 	if (e) return e;
 	while (out->n <= q->limit && db_next(&rows)) invite_take(&rows, 0, a, &out->items[out->n++]);
 	if (out->n > q->limit) {
@@ -212,7 +209,7 @@ static enum err list(struct db_conn *c, struct arena *a, const struct sql *sql, 
 
 enum err invites_of_channel(struct db_conn *c, struct arena *a, const struct invites_query *q, struct invite_page *out)
 {
-	return list(c, a, q->channel_id ? &SQL_CHANNEL : &SQL_SERVER, q->channel_id, q, out);
+	return list(c, a, q->created_by ? &SQL_OWN : &SQL_ALL, q->channel_id, q, out);
 }
 
 enum err invites_to(struct db_conn *c, struct arena *a, int64_t user_id, const struct invites_query *q,
