@@ -112,6 +112,12 @@ static struct span span_of(const struct page_query *q, int64_t place)
 	return s;
 }
 
+/* SQLite goes by the first of two lower bounds: it is the higher one, or all below would be read. */
+static int64_t above(int64_t first, int64_t id)
+{
+	return first > id ? first : id + 1;
+}
+
 static enum err read_items(struct db_conn *c, struct arena *a, const struct page_query *q, const struct span *s,
 						   struct page *out)
 {
@@ -129,22 +135,21 @@ static enum err read_items(struct db_conn *c, struct arena *a, const struct page
 	for (size_t i = 0; i < n_down; i++) out->items[i] = down[n_down - 1 - i];
 	if (!e && s->n_above)
 		e = page_messages(c, a, &SQL_UP[q->threads],
-						  DB_ARGS(DB_I64(q->channel_id), DB_I64(first), DB_I64(s->above), DB_BOOL(q->threads),
-								  DB_I64((int64_t)s->n_above + 1)),
+						  DB_ARGS(DB_I64(q->channel_id), DB_I64(above(first, s->above)), DB_I64(s->above),
+								  DB_BOOL(q->threads), DB_I64((int64_t)s->n_above + 1)),
 						  out->items + n_down, s->n_above, &n_up, &after);
 	out->n = n_down + n_up;
 	out->before = before, out->after = after;
 	return e;
 }
 
-static enum err read_beside(struct db_conn *c, const struct sql *sql, const struct page_query *q, const struct page *p,
+static enum err read_beside(struct db_conn *c, const struct sql *sql, const struct page_query *q, int64_t least,
 							int64_t id, int64_t *rev)
 {
 	struct db_rows rows;
 	*rev = 0;
-	enum err e = db_query(
-		c, sql, DB_ARGS(DB_I64(q->channel_id), DB_I64(page_first(&p->channel)), DB_I64(id), DB_BOOL(q->threads)),
-		&rows);
+	enum err e =
+		db_query(c, sql, DB_ARGS(DB_I64(q->channel_id), DB_I64(least), DB_I64(id), DB_BOOL(q->threads)), &rows);
 	if (e) return e;
 	while (db_next(&rows)) *rev = db_i64(&rows, 0);
 	return db_end(&rows);
@@ -156,9 +161,12 @@ static enum err read_edges(struct db_conn *c, const struct page_query *q, const 
 	bool upward = q->kind == PAGE_AFTER || q->kind == PAGE_AROUND;
 	int64_t lowest = p->n ? p->items[0].message_id : upward ? s->above + 1 : s->below, behind = 0;
 	int64_t highest = p->n ? p->items[p->n - 1].message_id : s->below - 1;
+	int64_t first = page_first(&p->channel);
 	enum err e = OK;
-	if (p->before || q->kind == PAGE_AFTER) e = read_beside(c, &SQL_BEFORE[q->threads], q, p, lowest, &p->before_rev);
-	if (!e && q->kind == PAGE_BEFORE) e = read_beside(c, &SQL_BEHIND[q->threads], q, p, highest, &behind);
+	if (p->before || q->kind == PAGE_AFTER)
+		e = read_beside(c, &SQL_BEFORE[q->threads], q, first, lowest, &p->before_rev);
+	if (!e && q->kind == PAGE_BEFORE)
+		e = read_beside(c, &SQL_BEHIND[q->threads], q, above(first, highest), highest, &behind);
 	p->before = p->before_rev != 0;
 	p->after = p->after || behind != 0;
 	return e;
