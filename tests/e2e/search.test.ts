@@ -1,8 +1,10 @@
 // Searches on both databases: what is found, by whom, and at once; on two pods; and by whom it never may be.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Api, person, type Person } from './lib/api.ts';
 import { backends, createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
 import type { Channel, List, Message, User } from './lib/types.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // what is indexed comes when its lane has the time
 
 type Hits = List<{ message: Message; snippet: string[] }> & { users: User[] };
 type Query = { [name: string]: number | string };

@@ -1,11 +1,13 @@
 // PATCH /server: its name and who may register, by admins, told to everybody.
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { password, person } from './lib/api.ts';
 import { at } from './lib/contract.ts';
 import type { Server } from './lib/server.ts';
 import { connect, settle } from './lib/socket.ts';
 import { type Place, places } from './lib/target.ts';
 import type { ChangePage } from './lib/types.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // it makes a database, and starts two servers
 
 interface Settings {
   name: string;
