@@ -30,7 +30,11 @@ static const struct sql SQL_BROWSE = {
 		"LATERAL (SELECT * FROM heads x WHERE x.channel_id = c.channel_id OFFSET 0) h"),
 	"SELECT " CHANNEL_ME_COLUMNS_SQLITE BROWSE_FROM("heads h ON h.channel_id = c.channel_id"),
 };
-static const struct sql SQL_NAME_KEY = { "SELECT name_key FROM channels WHERE channel_id = $1", NULL };
+/* A cursor of a channel that is not shown here is one of nobody's: from where the list goes on its name could be told.
+ */
+static const struct sql SQL_NAME_KEY = { "SELECT c.name_key " CHANNEL_FROM
+										 "WHERE h.channel_id = $1 AND h.kind = 0 AND h.deleted_at IS NULL",
+										 NULL };
 #define MEMBER_BEGINS " AND (u.username LIKE $4 ESCAPE '!' OR u.display_key LIKE $4 ESCAPE '!')"
 #define MEMBERS_BOTH(where, where_sqlite)                                                                              \
 	{                                                                                                                  \

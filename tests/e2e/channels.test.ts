@@ -105,6 +105,19 @@ describe.each(backends)('channels on $name', ({ start }) => {
     await bob.api.refused(404, 'not_found', 'channel_get', { path: { id: 987_654 } }); // the same as for none
   });
 
+  test('a cursor tells nothing of a channel that is not browsed', async () => {
+    const browse = async (cursor: number | string): Promise<List<Channel>> =>
+      bob.api.ok<List<Channel>>('channel_browse', { query: { q: 'probe-', limit: 1, cursor: String(cursor) } });
+    const first = await ann.api.channel('probe-a');
+    await ann.api.channel('probe-z');
+    const hidden = await ann.api.channel('probe-m', { private: true });
+    const behind = await browse(first.id);
+    expect(behind.items.map((c) => c.name)).toEqual(['probe-z']);
+    const nobodys = await browse(987_654);
+    expect(nobodys.items.map((c) => c.name)).toEqual(['probe-a']);
+    expect(await browse(hidden.id)).toEqual(nobodys);
+  });
+
   test('server roles give no reading', async () => {
     const { id } = await ann.api.channel('private-matters', { private: true });
     await owner.api.refused(404, 'not_found', 'message_list', { path: { id } });
