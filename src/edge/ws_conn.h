@@ -48,8 +48,8 @@ void ws_keep(struct ws_conn *w);
 void ws_watch_free(struct ws_conn *w);
 /* The ref of the set that is being answered, the caller's; NULL: it had none, or was answered. */
 json_t *ws_watch_answers(struct ws_conn *w);
-/* One channel less: whom a guest may watch is to be asked anew. */
-void ws_watch_left(struct ws_conn *w);
+/* One channel less: whom a guest may watch is to be asked anew. Who leaves channel 0 has become one. */
+void ws_watch_left(struct ws_conn *w, int64_t channel_id);
 /* ---- ws_writer.c */
 extern const struct session_ops ws_session_ops;
 #endif

@@ -102,9 +102,22 @@ json_t *ws_watch_answers(struct ws_conn *w)
 	return ref;
 }
 
-void ws_watch_left(struct ws_conn *w)
+static void overtaken(struct ws_conn *w, const json_t *ref)
 {
-	if (w->watches && w->watch->limited && w->session) watch_end(w->session);
+	struct problem p = { 0 };
+	if (ref) ws_answer_error(w, ref, ERR_CONFLICT, &p);
+}
+
+/* What is still being judged, or answered, was so as of before. */
+void ws_watch_left(struct ws_conn *w, int64_t channel_id)
+{
+	bool guest = channel_id == 0; /* from now on */
+	if (!w->watches || !w->session || !(w->watch->limited || guest)) return;
+	json_t *ref = ws_watch_answers(w);
+	overtaken(w, ref);
+	json_decref(ref);
+	w->watch->judged = w->watch->asked + 1;
+	watch_end(w->session);
 }
 
 static int by_id(const void *a, const void *b)
@@ -140,12 +153,6 @@ static enum err watch_judge(struct ws_call *c, struct db_conn *db)
 	for (size_t i = 0; i < page.n; i++) ask->ids[i] = page.items[i].id;
 	ask->n = distinct(ask->ids, page.n);
 	return OK;
-}
-
-static void overtaken(struct ws_conn *w, const json_t *ref)
-{
-	struct problem p = { 0 };
-	if (ref) ws_answer_error(w, ref, ERR_CONFLICT, &p);
 }
 
 /* Answers come in any order: the set that was said last stays. */

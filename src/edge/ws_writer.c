@@ -102,7 +102,7 @@ static void write_gone(struct session *s, int64_t channel_id, int64_t user_rev)
 	json_field_i64(&o, "channel_id", channel_id);
 	json_field_i64(&o, "user_rev", user_rev);
 	end(s, &o);
-	ws_watch_left(s->data);
+	ws_watch_left(s->data, channel_id);
 }
 
 static void write_synced(struct session *s, int64_t channel_id, int64_t rev)

@@ -165,4 +165,23 @@ describe.each(stages)('guests on $name', ({ open }) => {
     await gus.api.refused(404, 'not_found', 'user_get', { path: { id: root.user.id } });
     await gus.api.refused(404, 'not_found', 'dm_create', { body: { user_ids: [root.user.id] } });
   });
+
+  test('who is made one watches no strangers any more, until they ask anew', async () => {
+    const mia = await person(stage.there.api(), 'mia');
+    for (const c of (await mia.api.ok<List<Channel>>('channel_list')).items)
+      await mia.api.ok('channel_leave', { path: { id: c.id } }, 204);
+    await mia.api.ok('channel_join', { path: { id: lounge } }, 200);
+    const watched = async (): Promise<number> =>
+      Number(/^linnet_presence_watches (\d+)$/m.exec((await stage.there.api().call('metrics')).text)?.[1]);
+    while ((await watched()) > 0); // those of the tests before
+    const m = await attach(stage.there, { token: mia.signed.access_token }, lounge);
+    const ask = { op: 'watch', user_ids: [ann.user.id, eve.user.id] };
+    expect((await m.request(ask)).states).toEqual({ [ann.user.id]: 'offline', [eve.user.id]: 'offline' });
+    expect(await watched()).toBe(2);
+    await root.api.ok('user_patch', { path: { id: mia.user.id }, body: { role: 'guest' } }, 200);
+    await m.until(() => m.frames.find((f) => f.op === 'channel_gone' && f.channel_id === 0), 'channel 0 to be gone');
+    while ((await watched()) > 0);
+    expect((await m.request(ask)).states).toEqual({ [ann.user.id]: 'offline' });
+    expect(await watched()).toBe(1);
+  });
 });
