@@ -105,6 +105,7 @@ static bool open_database(struct process *p)
 		.url = arena_cstr(&c->arena, p->database_url),
 		.statement_timeout_ms = (int)c->statement_timeout_ms,
 		.connect_timeout_ms = (int)c->connect_timeout_ms,
+		.lock_timeout_ms = (int)c->migration_lock_ms,
 		.most_connections = db_most(c),
 		.fsync = true,
 		.beside = p->beside,

@@ -84,6 +84,7 @@ struct db_options {
 	int most_connections; /* over all lanes; db_connect fails past it with ERR_INTERNAL */
 	bool fsync;           /* false only for tests of speed, never by a setting */
 	bool beside;          /* SQLite: the file is there, and a server may have its lock: an operator's command */
+	int lock_timeout_ms;  /* Postgres: of a migration's waits for locks (migrate.h); 0: as long as it takes */
 };
 enum err db_create(const struct db_options *o, struct db **out); /* parses; connects to nothing yet */
 void db_destroy(struct db *db);

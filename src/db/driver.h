@@ -35,6 +35,7 @@ struct db_conn { /* lane */
 	bool rows_open;
 	bool counted;     /* in db->open */
 	bool patient;     /* no statement timeouts: migrations */
+	bool lock_late;   /* the last statement that failed had waited too long for a lock */
 	bool outage;      /* the last attempt to connect failed (logged once an outage) */
 	int64_t retry_ns; /* no attempt before this */
 	int64_t pause_ms;

@@ -4,6 +4,7 @@
 #include "db/migrate.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -25,6 +26,8 @@ static const struct sql
 				  "applied_at INTEGER NOT NULL) STRICT" },
 	sql_lock = { "SELECT pg_advisory_xact_lock(7813586407931)", NULL },
 	sql_no_timeout = { "SET LOCAL statement_timeout = 0", NULL },
+	sql_lock_timeout = { "SELECT set_config('lock_timeout', $1, true)", NULL },
+	sql_pause = { "SELECT pg_sleep($1::bigint / 1000.0)", NULL },
 	sql_rows = { "SELECT number, name FROM migrations ORDER BY number", NULL },
 	sql_row = { "INSERT INTO migrations (number, name, applied_at) VALUES ($1, $2, $3)", NULL };
 
@@ -71,6 +74,38 @@ static enum err read_applied(struct db_conn *c, const struct migration *list, si
 	return e ? e : refused;
 }
 
+/* Waiting for another migrator, before this, has no end. */
+static enum err bound_locks(struct db_conn *c)
+{
+	char ms[16];
+	snprintf(ms, sizeof ms, "%d", c->db->o.lock_timeout_ms);
+	return db_one(c, &sql_lock_timeout, DB_ARGS(DB_TEXT(str_of(ms))), NULL, NULL);
+}
+
+/* Out of the way of others, and still before other migrators: else one of them would be in it all the time. */
+static enum err step_aside(struct db_conn *c)
+{
+	enum err e = db_rollback_to(c);
+	return e ? e : db_one(c, &sql_pause, DB_ARGS(DB_I64(INT64_C(3) * c->db->o.lock_timeout_ms)), NULL, NULL);
+}
+
+static enum err apply(struct db_conn *c, const struct migration *m)
+{
+	bool postgres = db_conn_kind(c) == DB_POSTGRES, told = false;
+	enum err e = postgres ? bound_locks(c) : OK;
+	while (!e) {
+		c->lock_late = false;
+		e = db_savepoint(c);
+		if (!e) e = db_script(c, postgres ? m->postgres : m->sqlite);
+		if (!e) return db_release(c);
+		if (!c->lock_late) return e;
+		if (!told) log_event(LOG_WARN, "db.migration_waits", LOG_INT("number", m->number), LOG_TEXT("name", m->name));
+		told = true;
+		e = step_aside(c);
+	}
+	return e;
+}
+
 /* Applies the first that is missing; *done: none is. */
 static enum err step(struct db_conn *c, const struct migration *list, size_t n, bool contract, bool *done)
 {
@@ -82,7 +117,7 @@ static enum err step(struct db_conn *c, const struct migration *list, size_t n, 
 	for (size_t i = 0; !e && !next && i < n; i++) {
 		if (!applied[i] && (contract || !contracting(list[i].name))) next = &list[i];
 	}
-	if (!e && next) e = db_script(c, db_conn_kind(c) == DB_SQLITE ? next->sqlite : next->postgres);
+	if (!e && next) e = apply(c, next);
 	if (!e && next)
 		e = db_exec(c, &sql_row,
 					DB_ARGS(DB_I64(next->number), DB_TEXT(str_of(next->name)), DB_I64(clock_wall_ms(&clock_real))),

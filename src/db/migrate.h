@@ -1,6 +1,10 @@
 /* Migrations: numbered SQL files in the binary, applied in order at start, each in a transaction with its row in
  * `migrations`; N processes may start at once (an advisory lock; SQLite: BEGIN IMMEDIATE). Only expanding ones run at
- * start. */
+ * start.
+ *
+ * Postgres: what changes a table waits until nobody else has it, a dump of hours say, and whoever comes next waits
+ * behind it, senders too. So it does for no longer than lock_timeout_ms, then goes out of the way for three times as
+ * long, and tries again, until it has it. How long it takes by itself (an index) is not bounded. */
 #ifndef LINNET_DB_MIGRATE_H
 #define LINNET_DB_MIGRATE_H
 #include "db/db.h"

@@ -69,7 +69,9 @@ static enum err judge(struct db_conn *c, PGresult *res, const char *text, bool u
 	bool drop, fatal = PQstatus(p->pg) == CONNECTION_BAD;
 	if (!state || fatal) return pg_lost(c, PQresultErrorMessage(res), text, unsure);
 	enum err e = pg_state_error(c, res, &drop);
-	if (!no_room(state) || !db_trouble_known(c)) log_error(res, e, state, text);
+	c->lock_late = !strcmp(state, "55P03");
+	bool said = no_room(state) ? db_trouble_known(c) : c->lock_late && c->patient; /* a migration says so, once */
+	if (!said) log_error(res, e, state, text);
 	if (no_room(state)) db_trouble(c);
 	if (drop) db_conn_drop(c);
 	return e;

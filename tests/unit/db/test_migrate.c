@@ -2,8 +2,10 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -58,7 +60,7 @@ struct fixture {
 static void open_new(struct fixture *f, bool postgres)
 {
 	char *url = postgres ? postgres_database(server, "migrate") : NULL;
-	struct db_options o = { url ? url : "sqlite::memory:", 5000, 5000, 20, true };
+	struct db_options o = { url ? url : "sqlite::memory:", 5000, 5000, 20, true, .lock_timeout_ms = 200 };
 	must(db_create(&o, &f->db));
 	free(url);
 	f->c = db_conn_create(f->db, DB_WRITE);
@@ -174,6 +176,60 @@ static void many_at_once_apply_each_once(void **state)
 	}
 }
 
+static const struct sql
+	count_waiting = { "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE "
+					  "NOT l.granted AND d.datname = current_database() AND l.locktype = 'relation'",
+					  NULL },
+	insert_one = { "INSERT INTO ones (a) VALUES (7)", NULL };
+
+static void until_waiting(struct db_conn *c, bool waiting)
+{
+	while ((one_i64(c, &count_waiting) > 0) != waiting)
+		;
+}
+
+struct told {
+	_Atomic int waits, failed;
+};
+
+static void hear(void *arg, struct str line)
+{
+	struct told *t = arg;
+	t->waits += memmem(line.p, line.n, "db.migration_waits", 18) != NULL;
+	t->failed += memmem(line.p, line.n, "db.statement_failed", 19) != NULL;
+}
+
+/* It waits for who reads the table; who writes to it does not wait for both. */
+static void a_lock_that_is_waited_for_stops_nobody(void **state)
+{
+	struct fixture f;
+	struct told told = { 0 };
+	open_new(&f, true);
+	struct db_conn *reader = db_conn_create(f.db, DB_READ), *writer = db_conn_create(f.db, DB_WRITE);
+	must(migrate_up(f.c, list, 1, NULL));
+	must(db_begin(reader));
+	assert_int_equal(one_i64(reader, &count_ones), 1);
+	log_capture(hear, &told);
+	struct migrator m = { .db = f.db };
+	assert_int_equal(pthread_create(&m.thread, NULL, migrate_thread, &m), 0);
+	for (int i = 0; i < 3; i++) {
+		until_waiting(f.c, true);
+		must(db_exec(writer, &insert_one, DB_NO_ARGS, NULL));
+		until_waiting(f.c, false);
+	}
+	must(db_commit(reader));
+	pthread_join(m.thread, NULL);
+	log_capture(hush, NULL);
+	must(m.err);
+	assert_int_equal(m.applied, 2);
+	assert_int_equal(told.waits, 1);
+	assert_int_equal(told.failed, 0);
+	assert_int_equal(one_i64(f.c, &count_ones), 5);
+	db_conn_destroy(reader);
+	db_conn_destroy(writer);
+	close_it(&f);
+}
+
 static void expect_state(struct fixture *f, size_t n, int missing, int unknown)
 {
 	int m = -1, u = -1;
@@ -202,9 +258,13 @@ static void what_is_missing_and_what_is_newer_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_is_applied_once),         cmocka_unit_test(contracting_ones_shut_older_binaries_out),
-		cmocka_unit_test(a_failed_one_leaves_nothing),  cmocka_unit_test(another_under_the_same_number_is_refused),
-		cmocka_unit_test(many_at_once_apply_each_once), cmocka_unit_test(what_is_missing_and_what_is_newer_is_told),
+		cmocka_unit_test(each_is_applied_once),
+		cmocka_unit_test(contracting_ones_shut_older_binaries_out),
+		cmocka_unit_test(a_failed_one_leaves_nothing),
+		cmocka_unit_test(another_under_the_same_number_is_refused),
+		cmocka_unit_test(many_at_once_apply_each_once),
+		cmocka_unit_test(a_lock_that_is_waited_for_stops_nobody),
+		cmocka_unit_test(what_is_missing_and_what_is_newer_is_told),
 	};
 	log_capture(hush, NULL); /* the cases make errors on purpose */
 	server = postgres_start(NULL);
