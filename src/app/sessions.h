@@ -23,5 +23,5 @@ enum err sessions_refresh(struct db_conn *c, struct bus *bus, struct str token, 
  */
 enum err sessions_new_password(struct db_conn *c, struct bus *bus, int64_t user_id, struct str before, struct str after,
 							   struct str kept, int64_t now_ms);
-enum err sessions_new_token(struct db_conn *c, struct token_new *n); /* ERR_LIMIT_REACHED */
+enum err sessions_new_token(struct db_conn *c, struct token_new *n); /* errors as token_create() */
 #endif

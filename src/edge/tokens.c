@@ -92,6 +92,7 @@ static enum err write_run(struct request *q, struct db_conn *c)
 {
 	struct token_new *n = q->in;
 	n->user_id = q->actor.user_id;
+	n->by = &q->credential;
 	n->most_alive = q->pod->config->tokens_per_person;
 	enum err e = sessions_new_token(c, n);
 	if (e == ERR_LIMIT_REACHED)

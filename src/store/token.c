@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "base/random.h"
+#include "store/account.h"
 #include "store/person.h"
 
 #define ALIVE "kind = 'token' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
@@ -100,7 +101,9 @@ enum err token_create(struct db_conn *c, struct token_new *n)
 {
 	uint8_t hash[32];
 	int64_t alive = 0;
+	struct actor asks;
 	enum err e = person_lock(c, n->user_id);
+	if (!e && n->by) e = session_actor(c, n->by, n->now_ms, &asks);
 	if (!e) e = db_exec(c, &SQL_FORGET, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms - SESSION_LIFE_MS)), NULL);
 	if (!e) e = db_one(c, &SQL_COUNT, DB_ARGS(DB_I64(n->user_id), DB_I64(n->now_ms)), i64_take, &alive);
 	if (!e && n->most_alive && alive >= n->most_alive) return ERR_LIMIT_REACHED;

@@ -25,6 +25,7 @@ enum err token_list(struct db_conn *c, struct arena *a, int64_t user_id, int64_t
 
 struct token_new {
 	int64_t user_id;
+	const struct credential *by; /* who asks for it, for themselves; NULL: the server */
 	struct str name;
 	int scopes;
 	int64_t expires_at, now_ms;      /* expires_at 0: no end */
@@ -36,7 +37,8 @@ struct token_new {
 void token_make(char out[SECRET_TEXT]);
 /* The verifier of a token with this salt; takes a millisecond or two. */
 void token_scram(struct str token, const uint8_t salt[SCRAM_SALT], uint8_t out[SCRAM_BYTES]);
-/* In the caller's transaction. ERR_LIMIT_REACHED: most_alive. */
+/* In the caller's transaction. ERR_LIMIT_REACHED: most_alive. ERR_SESSION_REVOKED, ERR_UNAUTHENTICATED: what asks has
+ * ended, maybe just now: what ends all of a person's tokens leaves none behind. */
 enum err token_create(struct db_conn *c, struct token_new *n);
 /* As session_end. */
 enum err token_end(struct db_conn *c, int64_t user_id, struct str id, int64_t now_ms, struct sessions_ended *ended);

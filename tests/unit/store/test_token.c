@@ -1,5 +1,6 @@
 #include "store/token.h"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include "store/account.h"
@@ -178,6 +179,56 @@ static void the_verifier_is_that_of_scram(struct both *b, struct db_conn *c)
 	assert_string_equal(text, "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
 }
 
+/* ---- while what asks for it is being ended */
+
+struct asking {
+	pthread_t thread;
+	struct db *db;
+	struct token_new n;
+	enum err err;
+};
+
+static void *ask_thread(void *arg)
+{
+	struct asking *a = arg;
+	struct db_conn *c = db_conn_create(a->db, DB_WRITE);
+	a->err = create(c, &a->n);
+	db_conn_destroy(c);
+	return NULL;
+}
+
+/* In Postgres the other is at it meanwhile, and waits for the person; SQLite has one writer. */
+static void what_has_ended_makes_none(struct both *b, struct db_conn *c)
+{
+	struct sessions_ended ended = { 0 };
+	int64_t id = person(b, c);
+	struct session_new s = { .user_id = id, .kind = SESSION_COOKIE, .address = STR("192.0.2.1"), .now_ms = NOW };
+	bool postgres = db_conn_kind(c) == DB_POSTGRES;
+	both_must(db_begin(c));
+	both_must(session_create(c, &s, &ended));
+	both_must(db_commit(c));
+	struct credential by = { .kind = CREDENTIAL_JWT, .user_id = id };
+	memcpy(by.session_id, s.session_id, sizeof s.session_id);
+	struct asking a = { .db = b->db[1], .n = one(id, SCOPE_READ, 0) };
+	a.n.by = &by;
+	both_must(create(c, &a.n));
+	both_must(db_begin(c));
+	both_must(session_end_others(c, id, STR_NONE, NOW, &ended));
+	both_must(token_end_all(c, id, NOW, &ended));
+	if (postgres) {
+		assert_int_equal(pthread_create(&a.thread, NULL, ask_thread, &a), 0);
+		while (both_number(b, c, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 0)
+			;
+	}
+	both_must(db_commit(c));
+	if (postgres)
+		pthread_join(a.thread, NULL);
+	else
+		a.err = create(c, &a.n);
+	assert_int_equal(a.err, ERR_SESSION_REVOKED);
+	sessions_ended_release(&ended);
+}
+
 int main(void)
 {
 	static const struct both_case cases[] = {
@@ -186,6 +237,7 @@ int main(void)
 		BOTH(it_is_revoked_once_by_its_maker),
 		BOTH(tokens_and_sessions_do_not_mix),
 		BOTH(there_is_a_most),
+		BOTH(what_has_ended_makes_none),
 		BOTH(lists_go_in_pages),
 		BOTH(the_verifier_is_that_of_scram),
 		BOTH(both_each_moved_head_was_noted),
