@@ -61,8 +61,10 @@ enum err sync_heads(struct db_conn *c, struct sync_head *heads, size_t n, uint64
 	return end_snapshot(c, e);
 }
 
+/* Of what is listed: the rows of a channel that was deleted stay for a while. */
 #define SUM_OF_MARKERS                                                                                                 \
-	"(SELECT coalesce(sum(m.read_at), 0) FROM members m WHERE m.user_id = p.user_id AND m.left_rev IS NULL)"
+	"(SELECT coalesce(sum(m.read_at), 0) FROM members m WHERE m.user_id = p.user_id AND m.left_rev IS NULL AND NOT "   \
+	"EXISTS (SELECT 1 FROM ended_channels e WHERE e.channel_id = m.channel_id))"
 static const struct sql SQL_PERSON_HEADS = {
 	"SELECT p.user_id, p.rev, " SUM_OF_MARKERS "::bigint FROM user_heads p WHERE " IDS_ANY("p.user_id", "$1"),
 	"SELECT p.user_id, p.rev, " SUM_OF_MARKERS " FROM user_heads p WHERE " IDS_ANY_SQLITE("p.user_id", "$1"),

@@ -85,6 +85,24 @@ static void who_has_missed_something_reads_it(void **state)
 	leave(h, k);
 }
 
+/* Its rows are there for days. */
+static void a_deleted_channel_is_nothing_that_was_missed(void **state)
+{
+	struct hand *h = *state;
+	struct client *k[PEOPLE];
+	for (int64_t id = ME; id < ME + PEOPLE; id++) {
+		enter_channel(h->w, 2, id);
+		set_marker(h->w, 2, id, 5, 1000);
+	}
+	delete_channel(h->w, 2);
+	gather(h, k);
+	int64_t read = lists(h);
+	confirm_again(h);
+	hand_pass(h, 20);
+	assert_int_equal(lists(h), read);
+	leave(h, k);
+}
+
 /* What is missed while the answer is on its way is missed by nobody: the bus has confirmed before. */
 static void a_marker_that_was_told_meanwhile_is_not_told_again(void **state)
 {
@@ -126,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HAND_TEST(one_question_for_all_who_missed_nothing),
 		HAND_TEST(who_has_missed_something_reads_it),
+		HAND_TEST(a_deleted_channel_is_nothing_that_was_missed),
 		HAND_TEST(a_marker_that_was_told_meanwhile_is_not_told_again),
 		HAND_TEST(who_comes_reads_it_at_once),
 	};

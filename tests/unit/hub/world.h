@@ -603,6 +603,7 @@ static inline int64_t delete_channel(struct world *w, int64_t channel)
 {
 	int64_t rev = write_change(w, channel, "deleted", 0);
 	run_sql(w, "UPDATE heads SET deleted_at = 1 WHERE channel_id = %lld", (long long)channel);
+	run_sql(w, "INSERT INTO ended_channels (channel_id, at) VALUES (%lld, 1)", (long long)channel);
 	return rev;
 }
 
