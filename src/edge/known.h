@@ -4,7 +4,7 @@
 #include "app/login.h"
 #include "edge/request.h"
 
-/* Fills in all but the name. user_id 0: nobody. Lane. */
+/* Fills in all but whose it is (of, name). user_id 0: nobody. Lane. */
 enum err known_guess(struct request *q, struct db_conn *c, int64_t user_id, struct login_try *out);
 /* Asks login_admit() or login_confirm(), and says in the problem when to come again. */
 enum err known_refusal(struct request *q, enum err (*ask)(const struct login_try *, int64_t *),

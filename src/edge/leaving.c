@@ -40,7 +40,8 @@ static enum err find_run(struct request *q, struct db_conn *c)
 		e = problem_set(&q->problem, ERR_NOT_ALLOWED, "This account has no password: an admin deletes it");
 	if (e) return e;
 	l->hash = key.password_hash;
-	l->guess.name = arena_printf(&q->arena, "=%lld", (long long)q->actor.user_id);
+	l->guess.of = LOGIN_SELF;
+	l->guess.name = arena_printf(&q->arena, "%lld", (long long)q->actor.user_id);
 	e = known_guess(q, c, q->actor.user_id, &l->guess);
 	if (!e) e = known_refusal(q, login_admit, &l->guess);
 	if (!e) request_then(q, LANE_cpu, verify_run);

@@ -191,7 +191,8 @@ enum err password_run(struct request *q, struct db_conn *c)
 	if (!e && !key.password_hash.p) e = problem_set(&q->problem, ERR_NOT_ALLOWED, "This account has no password");
 	if (e) return e;
 	call->hash = key.password_hash;
-	call->guess.name = arena_printf(&q->arena, "=%lld", (long long)q->actor.user_id);
+	call->guess.of = LOGIN_SELF;
+	call->guess.name = arena_printf(&q->arena, "%lld", (long long)q->actor.user_id);
 	e = known_guess(q, c, q->actor.user_id, &call->guess);
 	if (!e) e = known_refusal(q, login_admit, &call->guess);
 	if (!e) request_then(q, LANE_cpu, hash_run);

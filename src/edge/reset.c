@@ -56,7 +56,8 @@ enum err reset_run(struct request *q, struct db_conn *c)
 	struct resetting *r = q->in;
 	int64_t user_id;
 	enum err e = known_guess(q, c, 0, &r->guess);
-	r->guess.name = r->guess.address; /* counted by address alone: no name is known */
+	r->guess.of = LOGIN_CODE;
+	r->guess.name = r->guess.address;
 	if (!e) e = known_refusal(q, login_admit, &r->guess);
 	if (!e) e = refused(q, reset_code_find(c, r->code, clock_wall_ms(q->pod->clock), &user_id));
 	if (!e) request_then(q, LANE_cpu, hash_run);

@@ -113,6 +113,28 @@ static void a_name_under_attack_makes_strangers_wait(void **state)
 	for (int i = 0; i < 5; i++) assert_int_equal(login_admit(&stranger, &retry_ms), OK);
 }
 
+/* Names are what somebody outside makes up. */
+static void no_name_counts_for_who_is_signed_in_nor_for_codes(void **state)
+{
+	struct world *w = *state;
+	int64_t retry_ms;
+	struct login_try name = try_of(w, "192.0.2.2", "7", false), self = name, code = name;
+	self.of = LOGIN_SELF, code.of = LOGIN_CODE;
+	fail_from_many(w, "7", (int)w->config.login_failures_name);
+	assert_int_equal(login_admit(&name, &retry_ms), OK);
+	assert_int_equal(login_admit(&name, &retry_ms), ERR_RATE_LIMITED);
+	for (int i = 0; i < 3; i++) assert_int_equal(login_admit(&self, &retry_ms), OK);
+	for (int i = 0; i < 3; i++) assert_int_equal(login_admit(&code, &retry_ms), OK);
+	for (int i = 0; i < w->config.login_failures_name; i++) {
+		self.address = arena_printf(&w->config.arena, "10.1.0.%d", i);
+		login_failed(&self);
+	}
+	self.address = name.address;
+	assert_int_equal(login_admit(&self, &retry_ms), OK);
+	assert_int_equal(login_admit(&self, &retry_ms), ERR_RATE_LIMITED);
+	assert_int_equal(login_admit(&code, &retry_ms), OK);
+}
+
 static void names_of_any_length_are_counted(void **state)
 {
 	struct world *w = *state;
@@ -135,6 +157,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_address_has_its_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(guesses_at_once_count_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_name_under_attack_makes_strangers_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_name_counts_for_who_is_signed_in_nor_for_codes, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_of_any_length_are_counted, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
