@@ -67,7 +67,9 @@ static enum err read_end(struct request *q, struct json_in *in, struct change_un
 	struct str text;
 	until->given = true;
 	if (json_in_null(in, "until") || !json_in_str(in, "until", JSON_MAY, &text)) return OK;
-	return time_parse(text, &until->ms) ? OK : problem_field(&q->problem, "until", "must be a time or null");
+	if (!time_parse(text, &until->ms)) return problem_field(&q->problem, "until", "must be a time or null");
+	if (!until->ms) until->ms = 1; /* 0 would be none */
+	return OK;
 }
 
 static enum err read_ban(struct request *q, struct change *c)

@@ -134,6 +134,15 @@ describe.each(stages)('bans on $name', ({ open }) => {
     expect((await bans(id)).items).toEqual([]);
   });
 
+  test('an end in the past is none, however long ago', async () => {
+    const id = await room(bob);
+    for (const until of ['1969-12-31T23:59:59.999Z', '1970-01-01T00:00:00Z', '1970-01-01T00:00:00.001Z']) {
+      const problem = await ann.api.refused(422, 'invalid', 'ban_put', { path: of(id, bob), body: { until } });
+      expect(problem.errors).toEqual([{ field: 'until', detail: 'must be in the future' }]);
+    }
+    expect((await bans(id)).items).toEqual([]);
+  });
+
   test('who may ban whom', async () => {
     const id = await room(bob, cat, root);
     const refused = (by: Person, p: Person): Promise<unknown> =>
