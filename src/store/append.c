@@ -100,6 +100,7 @@ static void forget_results(struct append_batch *b)
 {
 	vec_clear(&b->moved);
 	for (size_t i = 0; i < b->n; i++) {
+		problem_init(&b->changes[i]->problem, &b->changes[i]->arena); /* who is judged again is told it once */
 		b->changes[i]->err = OK;
 		b->changes[i]->fields = b->changes[i]->also = NULL;
 		b->changes[i]->quiet = false, b->changes[i]->left_rev = 0;

@@ -311,6 +311,26 @@ static void quotes(void **state)
 	rig_check_dense(g, ch);
 }
 
+/* The bad one has the batch written again, in parts: whoever was refused before is judged anew. */
+static void a_refusal_is_told_once(void **state)
+{
+	struct rig *g = *state;
+	int64_t ch = channel_of(g, CHANNEL_PUBLIC, 2);
+	struct ask *q[8];
+	for (int i = 0; i < 8; i++) q[i] = ask_send(g, 2, ch, "x");
+	q[0]->send.reply_to = 9;
+	q[7]->send.body = STR("no \xff text");
+	rig_hold(g);
+	for (int i = 0; i < 8; i++) must(ask_submit(q[i]));
+	rig_let_go(g);
+	for (int i = 0; i < 8; i++) ask_wait(q[i]);
+	assert_int_equal(q[0]->change.err, ERR_INVALID);
+	assert_int_equal(q[0]->change.problem.n_fields, 1);
+	assert_int_equal(q[7]->change.err, ERR_INTERNAL);
+	for (int i = 0; i < 8; i++) ask_free(q[i]);
+	rig_check_dense(g, ch);
+}
+
 static void mentions(void **state)
 {
 	struct rig *g = *state;
@@ -578,12 +598,19 @@ static void as_permit_says(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sends),          cmocka_unit_test(frame),
-		cmocka_unit_test(retries),        cmocka_unit_test(retries_in_one_batch),
-		cmocka_unit_test(refusals),       cmocka_unit_test(slow_mode),
-		cmocka_unit_test(credentials),    cmocka_unit_test(quotes),
-		cmocka_unit_test(mentions),       cmocka_unit_test(edits),
-		cmocka_unit_test(deletions),      cmocka_unit_test(clipped),
+		cmocka_unit_test(sends),
+		cmocka_unit_test(frame),
+		cmocka_unit_test(retries),
+		cmocka_unit_test(retries_in_one_batch),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(slow_mode),
+		cmocka_unit_test(credentials),
+		cmocka_unit_test(quotes),
+		cmocka_unit_test(a_refusal_is_told_once),
+		cmocka_unit_test(mentions),
+		cmocka_unit_test(edits),
+		cmocka_unit_test(deletions),
+		cmocka_unit_test(clipped),
 		cmocka_unit_test(as_permit_says),
 	};
 	return rig_main(tests, countof(tests));
