@@ -9,6 +9,7 @@ struct reset_password {
 	size_t n_ended; /* out */
 };
 /* One transaction, which ends all their sessions and API tokens too: somebody else may have them. No process that
- * serves need know: the person's head tells the head checks. ERR_NOT_FOUND with whom in *problem. */
+ * serves need know: the person's head tells the head checks. ERR_NOT_FOUND, ERR_CONFLICT (a bot), with whom in
+ * *problem. */
 enum err reset_password(struct db_conn *c, struct reset_password *r, struct problem *problem);
 #endif

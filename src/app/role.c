@@ -1,7 +1,7 @@
 #include "app/role.h"
 
 #include "base/mem.h"
-#include "model/channel.h"
+#include "model/permit_person.h"
 #include "store/audit.h"
 #include "store/indexed.h"
 #include "store/person.h"
@@ -13,13 +13,13 @@ struct setting {
 	struct db_conn *c;
 	struct problem *problem;
 	int64_t rev, at, last_id, last_seq; /* of channel 0 */
-	int64_t user_id, role, user_rev, joined;
+	int64_t user_id, role, bot, user_rev, joined;
 	struct sessions_ended ended;
 };
 
 #define HEAD "SELECT rev, rev_at, last_id, last_seq FROM heads WHERE channel_id = 0"
 static const struct sql SQL_LOCK = { HEAD " FOR NO KEY UPDATE", HEAD };
-static const struct sql SQL_WHO = { "SELECT user_id, role FROM users WHERE username = $1 AND deleted_at IS NULL",
+static const struct sql SQL_WHO = { "SELECT user_id, role, bot FROM users WHERE username = $1 AND deleted_at IS NULL",
 									NULL };
 static const struct sql SQL_OTHER_OWNER = { OTHER_OWNER("$1"), NULL };
 static const struct sql SQL_ROLE = { "UPDATE users SET role = $2, changed_rev = $3, user_rev = $4 WHERE user_id = $1",
@@ -58,7 +58,25 @@ static void head_take(const struct db_rows *r, void *arg)
 static void who_take(const struct db_rows *r, void *arg)
 {
 	struct setting *s = arg;
-	s->user_id = db_i64(r, 0), s->role = db_i64(r, 1);
+	s->user_id = db_i64(r, 0), s->role = db_i64(r, 1), s->bot = db_i64(r, 2);
+}
+
+/* Whoever has the machine may what an owner may, and no more. */
+static enum err may(struct setting *s, bool last_owner)
+{
+	static const struct actor machine = { .role = USER_OWNER, .scopes = SCOPE_ALL };
+	const struct user target = { .id = s->user_id, .role = (enum user_role)s->role, .bot = s->bot };
+	const struct permit_person ask = {
+		.act = PERSON_CHANGE,
+		.actor = &machine,
+		.target = &target,
+		.new_role = s->r->role,
+		.last_owner = last_owner,
+	};
+	struct permit_answer a = permit_person(&ask);
+	if (!a.err) return OK;
+	return problem_set(s->problem, a.err, STR_FMT ": %s", STR_ARG(s->r->username),
+					   a.why ? a.why : err_row(a.err)->title);
 }
 
 static enum err find(struct setting *s)
@@ -68,11 +86,8 @@ static enum err find(struct setting *s)
 	if (!e) e = db_one(s->c, &SQL_WHO, DB_ARGS(DB_TEXT(name)), who_take, s);
 	if (e == ERR_NOT_FOUND) return problem_set(s->problem, e, "there is no account " STR_FMT, STR_ARG(name));
 	s->r->before = (enum user_role)s->role;
-	if (e || s->role != USER_OWNER || s->r->role == USER_OWNER) return e;
-	e = db_one(s->c, &SQL_OTHER_OWNER, DB_ARGS(DB_I64(s->user_id)), NULL, NULL);
-	if (e != ERR_NOT_FOUND) return e;
-	return problem_set(s->problem, ERR_CONFLICT, STR_FMT " is the only owner: make somebody else one first",
-					   STR_ARG(name));
+	if (!e && s->role == USER_OWNER) e = db_one(s->c, &SQL_OTHER_OWNER, DB_ARGS(DB_I64(s->user_id)), NULL, NULL);
+	return e && e != ERR_NOT_FOUND ? e : may(s, e == ERR_NOT_FOUND);
 }
 
 static enum err cut_off(struct setting *s)

@@ -13,6 +13,7 @@ struct role_set {
 };
 /* One transaction, which takes a rev of channel 0. Guests are no members of that channel: who becomes one leaves it and
  * is cut off everywhere, who no longer is one joins it. No process that serves need be told: heads and moves do.
- * ERR_NOT_FOUND, ERR_CONFLICT (the only owner) with why in *problem. */
+ * ERR_NOT_FOUND, and what permit_person() refuses an owner (the last one goes, a bot becomes one), with why in
+ * *problem. */
 enum err role_set(struct db_conn *c, struct role_set *r, struct problem *problem);
 #endif

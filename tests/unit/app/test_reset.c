@@ -84,12 +84,24 @@ static void nobody_is_not_found(struct both *b, struct db_conn *c)
 	assert_int_equal(both_number(b, c, "SELECT count(*) FROM audit WHERE action = 'user.password_reset'"), 0);
 }
 
+static void a_bot_gets_no_password(struct both *b, struct db_conn *c)
+{
+	struct reset_password r;
+	make(b, c, "robo", NULL);
+	session(c, 1, SESSION_TOKEN);
+	both_must(db_script(c, "UPDATE users SET bot = 1"));
+	assert_int_equal(reset(b, c, "robo", &r), ERR_CONFLICT);
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM sessions WHERE revoked_at IS NULL"), 1);
+	assert_int_equal(both_number(b, c, "SELECT count(*) FROM users WHERE password_hash IS NOT NULL"), 0);
+}
+
 int main(void)
 {
 	static const struct both_case cases[] = {
 		BOTH_FRESH(made_without_a_token_somebody_signs_in_by_password),
 		BOTH_FRESH(a_reset_ends_all_sessions_and_tokens),
 		BOTH_FRESH(nobody_is_not_found),
+		BOTH_FRESH(a_bot_gets_no_password),
 	};
 	return both_main(cases, countof(cases));
 }

@@ -75,6 +75,18 @@ static void a_role_takes_a_rev_of_channel_0(struct both *b, struct db_conn *c)
 	all_is_well(c);
 }
 
+/* It would count as an owner, so that the last person who is one could go. */
+static void a_bot_becomes_no_owner(struct both *b, struct db_conn *c)
+{
+	struct role_set r;
+	make(b, c, "ann", USER_OWNER);
+	make(b, c, "robo", USER_MEMBER);
+	both_must(db_script(c, "UPDATE users SET bot = 1 WHERE user_id = 2"));
+	assert_int_equal(set(b, c, "robo", USER_OWNER, &r), ERR_NOT_ALLOWED);
+	assert_int_equal(both_number(b, c, "SELECT role FROM users WHERE user_id = 2"), USER_MEMBER);
+	both_must(set(b, c, "robo", USER_ADMIN, &r));
+}
+
 static void the_only_owner_stays_one(struct both *b, struct db_conn *c)
 {
 	struct role_set r;
@@ -161,9 +173,8 @@ static void sessions_of_one_or_all_are_ended(struct both *b, struct db_conn *c)
 int main(void)
 {
 	static const struct both_case cases[] = {
-		BOTH_FRESH(a_role_takes_a_rev_of_channel_0),
-		BOTH_FRESH(the_only_owner_stays_one),
-		BOTH_FRESH(guests_are_no_members_of_channel_0),
+		BOTH_FRESH(a_role_takes_a_rev_of_channel_0),  BOTH_FRESH(a_bot_becomes_no_owner),
+		BOTH_FRESH(the_only_owner_stays_one),         BOTH_FRESH(guests_are_no_members_of_channel_0),
 		BOTH_FRESH(sessions_of_one_or_all_are_ended),
 	};
 	return both_main(cases, countof(cases));
