@@ -132,6 +132,11 @@ static enum db_way way_of(const struct db_conn *c)
 	return c->use == DB_READ ? DB_READING : DB_WRITING;
 }
 
+const char *db_damage(const struct db *db)
+{
+	return atomic_load(&db->damage);
+}
+
 bool db_trouble_known(const struct db_conn *c)
 {
 	return db_away_ms(c->db, way_of(c)) > 0;
@@ -149,6 +154,7 @@ static void proved(const struct db_conn *c)
 {
 	_Atomic int64_t *at = &c->db->away_since_ns[way_of(c)];
 	if (!atomic_load_explicit(at, memory_order_relaxed)) return;
+	if (way_of(c) == DB_WRITING && atomic_load(&c->db->full)) return;
 	int64_t since = atomic_exchange(at, 0);
 	if (since)
 		log_event(LOG_INFO, "db.back", LOG_TEXT("for", db_way_name(way_of(c))),
@@ -357,6 +363,17 @@ void db_rollback(struct db_conn *c)
 	if (c->tx == DB_TX_OPEN && c->impl && c->db->driver->in_transaction(c) && c->db->driver->script(c, "ROLLBACK"))
 		db_conn_drop(c); /* never leave a transaction open behind the caller's back */
 	transaction_over(c);
+}
+
+enum err db_rehearse(struct db_conn *c)
+{
+	enum err e = c->tx == DB_TX_OPEN ? c->failed : ERR_UNAVAILABLE;
+	if (!e && c->db->driver->flush) e = c->db->driver->flush(c);
+	db_rollback(c);
+	if (e) return e;
+	atomic_store(&c->db->full, false);
+	proved(c);
+	return OK;
 }
 
 enum err db_savepoint(struct db_conn *c)

@@ -81,7 +81,7 @@ struct db_options {
 	const char *url; /* postgresql://... or sqlite:PATH (sqlite::memory: shared in the process, for tests) */
 	int statement_timeout_ms;
 	int connect_timeout_ms;
-	int most_connections; /* over all lanes; db_connect fails past it with ERR_INTERNAL */
+	int most_connections; /* over all lanes; a statement that would make one more fails with ERR_INTERNAL */
 	bool fsync;           /* false only for tests of speed, never by a setting */
 	bool beside;          /* SQLite: the file is there, and a server may have its lock: an operator's command */
 	int lock_timeout_ms;  /* Postgres: of a migration's waits for locks (migrate.h); 0: as long as it takes */
@@ -96,6 +96,8 @@ int db_open_connections(const struct db *db); /* now; any thread */
 enum db_way { DB_READING, DB_WRITING, DB_WAYS };
 int64_t db_away_ms(const struct db *db, enum db_way way);
 const char *db_way_name(enum db_way way);
+/* SQLite: in which words it said that a page of the file makes no sense; NULL: it met none. Any thread. */
+const char *db_damage(const struct db *db);
 
 enum db_use {
 	DB_READ,  /* statements of one lane; SQLite: a read-only connection */
@@ -139,6 +141,9 @@ enum err db_begin(struct db_conn *c);
 enum err db_begin_snapshot(struct db_conn *c);
 enum err db_commit(struct db_conn *c); /* OK only after ReadyForQuery; a failure rolls back */
 void db_rollback(struct db_conn *c);   /* also when nothing is open */
+/* SQLite: instead of a commit. What the transaction wrote goes to the disk and is taken back: was there room for so
+ * much? Where there was none for something, only this ends db_away, not a smaller commit that still finds room. */
+enum err db_rehearse(struct db_conn *c);
 
 /* A statement that fails inside a transaction aborts it, in SQLite too: until it is rolled back, statements and commit
  * return that first error. Between savepoint and rollback_to it aborts only what came since. They nest; each savepoint

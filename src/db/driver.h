@@ -14,6 +14,8 @@ struct db {
 	_Atomic int open;
 	_Atomic int64_t connects;
 	_Atomic int64_t away_since_ns[DB_WAYS]; /* 0: it is there */
+	_Atomic bool full;                      /* SQLite: has had no room, until a rehearsal finds some */
+	_Atomic(const char *) damage;           /* a constant */
 };
 
 enum db_tx {
@@ -49,7 +51,8 @@ struct db_driver {
 	void (*disconnect)(struct db_conn *c);
 	bool (*alive)(struct db_conn *c); /* notices an idle connection that the other side has closed */
 	bool (*in_transaction)(struct db_conn *c);
-	void (*rest)(struct db_conn *c); /* or NULL: keeps nothing worth giving back */
+	void (*rest)(struct db_conn *c);      /* or NULL: keeps nothing worth giving back */
+	enum err (*flush)(struct db_conn *c); /* or NULL: what the open transaction wrote is with the system already */
 	enum err (*query)(struct db_conn *c, const struct sql *q, struct db_args args, struct db_rows *rows);
 	bool (*next)(struct db_rows *rows);
 	void (*end)(struct db_rows *rows);

@@ -30,6 +30,14 @@ static void sqlite_rest(struct db_conn *c)
 	sqlite3_db_release_memory(s->db);
 }
 
+/* Into the log, behind what is committed: a rollback has the next one write over it. */
+static enum err sqlite_flush(struct db_conn *c)
+{
+	struct sqlite_conn *s = c->impl;
+	int rc = sqlite3_db_cacheflush(s->db);
+	return rc == SQLITE_OK ? OK : sqlite_error(c, rc, "flush", false);
+}
+
 /* Which argument each parameter takes. False: a name that is not $ and a number. */
 static bool map_parameters(struct sqlite_stmt *st)
 {
@@ -263,6 +271,7 @@ const struct db_driver db_driver_sqlite = {
 	.alive = sqlite_alive,
 	.in_transaction = sqlite_in_transaction,
 	.rest = sqlite_rest,
+	.flush = sqlite_flush,
 	.query = sqlite_query,
 	.next = sqlite_next,
 	.end = sqlite_end,

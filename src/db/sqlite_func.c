@@ -49,7 +49,10 @@ enum err sqlite_error(struct db_conn *c, int rc, const char *text, bool committi
 	struct sqlite_conn *s = c->impl;
 	enum err e = error_of(rc, committing);
 	if (e == ERR_CONFLICT) return e; /* the caller's business, and no news */
+	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
+		atomic_store(&c->db->damage, sqlite3_errstr(rc & 0xff));
 	bool no_room = (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
+	if (no_room && c->use != DB_READ) atomic_store(&c->db->full, true);
 	if (c->outage || (no_room && db_trouble_known(c))) return e;
 	const char *event = (rc & 0xff) == SQLITE_INTERRUPT ? "db.statement_timeout" : "db.statement_failed";
 	log_event(e == ERR_INTERNAL ? LOG_ERROR : LOG_WARN, event, LOG_INT("sqlite", rc),

@@ -1,6 +1,6 @@
 // Two ways to run out of space.
 import { execFile } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
@@ -15,8 +15,8 @@ export interface Disk {
   remove(): Promise<void>;
 }
 
-/** A small file system with nothing left on it. Needs to mount one. */
-export async function diskFull(): Promise<Disk> {
+/** A small file system with nothing left on it. Needs to mount one. `ease` gives some of it back. */
+export async function diskFull(): Promise<Disk & { ease(bytes: number): void }> {
   const dir = await mkdtemp(`${tmpdir()}/linnet-disk-`);
   await run('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=700', 'tmpfs', dir]);
   const ballast = `${dir}/ballast`;
@@ -33,6 +33,7 @@ export async function diskFull(): Promise<Disk> {
       }
     },
     free: () => rm(ballast),
+    ease: (bytes) => truncateSync(ballast, statSync(ballast).size - bytes),
     async remove() {
       await run('umount', ['-l', dir]);
       await rm(dir, { recursive: true });

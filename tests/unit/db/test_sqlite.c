@@ -179,9 +179,19 @@ static void a_full_disk_takes_nothing_and_harms_nothing(void **state)
 	must(db_commit(f->c));
 	must(put(f->c, 5));
 	assert_int_equal(rows_in(f->c), 3);
+	/* a row that found room is not yet room enough */
+	assert_true(db_away_ms(f->db, DB_WRITING) > 0);
+	must(db_begin(f->c));
+	must(put(f->c, 6));
+	must(db_rehearse(f->c));
+	assert_int_equal(db_away_ms(f->db, DB_WRITING), 0);
+	assert_int_equal(rows_in(f->c), 3);
 	faulty.write_error = SQLITE_FULL;
-	assert_int_equal(put(f->c, 6), ERR_UNAVAILABLE);
+	must(db_begin(f->c));
+	must(put(f->c, 6));
+	assert_int_equal(db_rehearse(f->c), ERR_UNAVAILABLE);
 	assert_int_equal(failures_said, 2);
+	assert_true(db_away_ms(f->db, DB_WRITING) > 0);
 	faulty.write_error = 0;
 	log_capture(hush, NULL);
 	assert_int_equal(db_conn_generation(f->c), 1);
