@@ -124,11 +124,21 @@ bool admin_flag(int *argc, char **argv, const char *name)
 
 const char *admin_first(int *argc, char **argv)
 {
-	if (!*argc || argv[0][0] == '-') return NULL;
-	const char *first = argv[0];
-	memmove(argv, argv + 1, sizeof *argv * (size_t)(*argc - 1));
+	int i = 0;
+	while (i < *argc && argv[i][0] == '-') i += strchr(argv[i], '=') ? 1 : 2;
+	if (i >= *argc) return NULL;
+	const char *first = argv[i];
+	memmove(argv + i, argv + i + 1, sizeof *argv * (size_t)(*argc - i - 1));
 	--*argc;
 	return first;
+}
+
+struct str admin_username(struct arena *a, const char *given)
+{
+	char *low = arena_cstr(a, str_of(given));
+	for (char *p = low; *p; p++)
+		if (*p >= 'A' && *p <= 'Z') *p = (char)(*p - 'A' + 'a');
+	return str_of(low);
 }
 
 enum err admin_password(const char *path, struct arena *a, struct str *out, struct problem *p)
@@ -152,21 +162,27 @@ void admin_say(const char *command, enum err e, const struct problem *p)
 		fprintf(stderr, "linnet: admin %s: %s: " STR_FMT "\n", command, p->fields[i].field,
 				STR_ARG(p->fields[i].detail));
 	if (p->n_fields) return;
-	struct str detail = p->detail.p ? p->detail : str_of(err_row(e)->title);
+	const char *title = e == ERR_UNAVAILABLE || e == ERR_INTERNAL
+							? "the database did not do what it was asked for; the log line above says why"
+							: err_row(e)->title;
+	struct str detail = p->detail.p ? p->detail : str_of(title);
 	fprintf(stderr, "linnet: admin %s: " STR_FMT "\n", command, STR_ARG(detail));
 }
 
 static enum err ready(struct admin_job *j, struct process *p, struct problem *problem)
 {
-	if (j->use != PROCESS_READS) return process_migrate(p, false, false);
 	int missing = 0, unknown = 0;
 	struct db_conn *c = db_conn_create(p->pod.db, DB_READ);
 	enum err e = migrate_state(c, migration_list, migration_count, &missing, &unknown);
 	db_conn_destroy(c);
-	if (!e && missing)
+	if (e) return e;
+	if (missing == migrate_all(migration_list, migration_count))
+		return problem_set(problem, ERR_NOT_FOUND, "there is nothing of linnet in this database: is it the right one?");
+	if (j->use != PROCESS_READS) return process_migrate(p, false, false);
+	if (missing)
 		return problem_set(problem, ERR_CONFLICT,
 						   "the database is of an older version: start the server once, or run `linnet migrate`");
-	return e;
+	return OK;
 }
 
 int admin_run(struct admin_job *j, int argc, char **argv)
@@ -182,6 +198,8 @@ int admin_run(struct admin_job *j, int argc, char **argv)
 		e = j->run(j, &p, c, &problem);
 		db_conn_destroy(c);
 	}
+	const char *damage = status ? NULL : db_damage(p.pod.db);
+	if (e && damage) e = problem_set(&problem, e, "the database is damaged (SQLite: %s): restore a backup", damage);
 	if (e) admin_say(j->command, e, &problem);
 	arena_release(&j->arena);
 	process_close(&p);

@@ -24,14 +24,17 @@ struct admin_word {
 const char *admin_take(int *argc, char **argv, const struct admin_word *words, size_t n);
 /* Takes the bare word `--NAME` out. */
 bool admin_flag(int *argc, char **argv, const char *name);
-/* Takes the first argument out, which is no flag; NULL: there is none. */
+/* Takes the first argument out that is no flag's value; NULL: there is none. After the words and flags were taken. */
 const char *admin_first(int *argc, char **argv);
 /* What the file holds, without the end of its line; checked as any new password. */
 enum err admin_password(const char *path, struct arena *a, struct str *out, struct problem *p);
+/* As a login takes it: lowered. */
+struct str admin_username(struct arena *a, const char *given);
 void admin_say(const char *command, enum err e, const struct problem *p);
 
 /* Opens settings and database (see PROCESS_...) and runs one job on a connection; the exit status. `use` other than
- * PROCESS_READS brings the schema up to date; PROCESS_READS refuses an older one. */
+ * PROCESS_READS brings the schema up to date; PROCESS_READS refuses an older one. A database without one is refused by
+ * all: an address may be mistyped. */
 struct admin_job {
 	const char *command;
 	enum process_use use;

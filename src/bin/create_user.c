@@ -51,6 +51,7 @@ struct token_file {
 	const char *path;
 	char temporary[4096]; /* empty: it is a pipe, a link or such, and written as it is */
 	FILE *f;
+	size_t n;
 };
 
 static bool file_open(struct token_file *t, const char *path)
@@ -62,10 +63,8 @@ static bool file_open(struct token_file *t, const char *path)
 				path);
 		return false;
 	}
-	t->path = path;
-	t->temporary[0] = 0;
-	if (plain) snprintf(t->temporary, sizeof t->temporary, "%s.new", path);
-	if (plain) unlink(t->temporary);
+	*t = (struct token_file){ .path = path };
+	if (plain) snprintf(t->temporary, sizeof t->temporary, "%s.partial-%d", path, (int)getpid());
 	int fd = open(plain ? t->temporary : path, O_WRONLY | O_CLOEXEC | (plain ? O_CREAT | O_EXCL : O_TRUNC), 0600);
 	t->f = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (t->f) return true;
@@ -79,6 +78,7 @@ static enum err put_line(void *arg, struct str line)
 	struct token_file *t = arg;
 	fwrite(line.p, 1, line.n, t->f);
 	fputc('\n', t->f);
+	t->n++;
 	return ferror(t->f) ? ERR_UNAVAILABLE : OK;
 }
 
@@ -139,6 +139,17 @@ static struct str read_names(const char *path, struct arena *a)
 	return names;
 }
 
+/* Nothing where the tokens may go to where this would. */
+static void say_made(const struct words *w, const struct token_file *t)
+{
+	if (t && !t->temporary[0]) return;
+	if (w->username)
+		printf("made: %s\n", w->username);
+	else
+		printf("made: %zu people\n", t->n);
+	if (t) printf("%s: their tokens\n", t->path);
+}
+
 static int create(struct process *p, const struct words *w, struct admin_people *people)
 {
 	struct arena arena;
@@ -154,6 +165,7 @@ static int create(struct process *p, const struct words *w, struct admin_people 
 	bool kept = !e;
 	if (w->tokens) kept = !e || e == ERR_UNKNOWN_OUTCOME ? file_keep(&file) : (file_drop(&file), false);
 	arena_release(&arena);
+	if (kept && !e) say_made(w, w->tokens ? &file : NULL);
 	return !e && kept ? 0 : 1;
 }
 

@@ -8,6 +8,7 @@
 #include "bin/admin.h"
 #include "model/text.h"
 #include "proto/json.h"
+#include "store/person.h"
 
 #define COMMAND "list"
 #define PAGE 1000
@@ -60,14 +61,15 @@ static const struct listed lists[] = {
 		{ "messages", COLUMN_NUMBER, 8 },
 		{ "rev", COLUMN_NUMBER, 8 },
 		{ "last_at", COLUMN_TIME, 20 },
-		{ "created_at", COLUMN_TIME, 20 } },
+		{ "created_at", COLUMN_TIME, 20 },
+		{ "people", COLUMN_TEXT, 1 } }, /* of a direct message: their ids */
 	  { "SELECT h.channel_id, CASE h.kind WHEN 0 THEN 'public' WHEN 1 THEN 'private' WHEN 2 THEN 'dm' ELSE 'server' "
 		"END, "
-		"coalesce(c.name, c.dm_key), CASE WHEN h.deleted_at IS NOT NULL THEN 'deleted' WHEN h.archived = 1 THEN "
+		"c.name, CASE WHEN h.deleted_at IS NOT NULL THEN 'deleted' WHEN h.archived = 1 THEN "
 		"'archived' "
 		"WHEN h.read_only = 1 THEN 'read_only' WHEN c.is_default = 1 THEN 'default' ELSE 'open' END, h.member_count, "
 		"h.last_id, h.rev, CASE WHEN h.last_id > 0 THEN h.last_at END, CASE WHEN c.created_at > 0 THEN c.created_at "
-		"END "
+		"END, c.dm_key "
 		"FROM heads h JOIN channels c ON c.channel_id = h.channel_id WHERE h.channel_id > $1 AND $2::bigint > 0 ORDER "
 		"BY "
 		"h.channel_id LIMIT $3" } },
@@ -198,14 +200,13 @@ static void row(struct listing *l, const struct db_rows *r)
 	l->n++;
 }
 
-static enum err page(struct listing *l, struct db_conn *c, int64_t now_ms)
+static enum err page(struct listing *l, struct db_conn *c, struct str name, int64_t now_ms)
 {
 	struct db_rows rows;
 	int64_t id = -1;
 	bool text = l->list->columns[0].kind == COLUMN_TEXT;
 	if (!text && l->after[0]) str_i64(str_of(l->after), -1, INT64_MAX, &id);
 	struct db_value after = text ? DB_TEXT(str_of(l->after)) : DB_I64(id);
-	struct str name = str_of(l->username ? l->username : "");
 	struct db_args args = DB_ARGS(after, DB_I64(now_ms), DB_I64(PAGE), DB_TEXT(name));
 	if (!l->list->of_person) args.n--;
 	l->n = 0;
@@ -221,10 +222,14 @@ static enum err page(struct listing *l, struct db_conn *c, int64_t now_ms)
 static enum err run(struct admin_job *j, struct process *p, struct db_conn *c, struct problem *problem)
 {
 	struct listing *l = container_of(j, struct listing, job);
-	enum err e = OK;
+	struct str name = l->username ? admin_username(&j->arena, l->username) : STR("");
+	int64_t user_id;
+	enum err e = l->username ? person_named(c, name, &user_id) : OK;
+	if (e == ERR_NOT_FOUND) return problem_set(problem, e, "there is no account " STR_FMT, STR_ARG(name));
+	if (e) return e;
 	buf_init(&l->out);
 	if (!l->json) put_title(l);
-	do e = page(l, c, clock_wall_ms(p->pod.clock));
+	do e = page(l, c, name, clock_wall_ms(p->pod.clock));
 	while (!e && l->n == PAGE);
 	buf_release(&l->out);
 	if (!e && (fflush(stdout) != 0 || ferror(stdout)))

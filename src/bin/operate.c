@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "bin/admin.h"
 #include "bin/commands.h"
 #include "bin/process.h"
 
@@ -42,22 +43,10 @@ int command_config(int argc, char **argv)
 	return ok ? 0 : 2;
 }
 
-/* Takes a word out of the arguments; false: it was not there. */
-static bool take_word(int *argc, char **argv, const char *word)
-{
-	for (int i = 0; i < *argc; i++) {
-		if (strcmp(argv[i], word) != 0) continue;
-		memmove(argv + i, argv + i + 1, sizeof *argv * (size_t)(*argc - i - 1));
-		--*argc;
-		return true;
-	}
-	return false;
-}
-
 int command_migrate(int argc, char **argv)
 {
 	struct process p;
-	bool contract = take_word(&argc, argv, "--contract");
+	bool contract = admin_flag(&argc, argv, "--contract");
 	int status = process_open(&p, ROLE_SERVE, PROCESS_TOOL, argc, argv);
 	if (!status && process_migrate(&p, contract, true)) status = 1;
 	process_close(&p);

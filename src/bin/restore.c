@@ -76,16 +76,21 @@ static void counts_take(const struct db_rows *r, void *arg)
 }
 
 /* Is it whole, is it ours, and not of a newer version, which may mean something by it that this one would break? */
-static enum err look_through(struct restore *r, struct db_conn *c)
+static enum err look_through(struct restore *r, const struct db *db, struct db_conn *c)
 {
 	char pages[200] = "";
 	int missing = 0, unknown = 0;
 	enum err e = db_one(c, &SQL_PAGES, DB_NO_ARGS, text_take, pages);
 	if (!e && strcmp(pages, "ok") != 0) e = ERR_CONFLICT;
-	if (e) return problem_set(r->problem, e, "%s: is damaged, or no database: %s", r->from, pages);
+	const char *damage = db_damage(db);
+	if (e)
+		return problem_set(r->problem, e, "%s: is damaged, or no database: %s", r->from,
+						   *pages   ? pages
+						   : damage ? damage
+									: err_row(e)->title);
 	e = migrate_state(c, migration_list, migration_count, &missing, &unknown);
 	if (!e && unknown) return problem_set(r->problem, ERR_CONFLICT, "%s: is of a newer version of linnet", r->from);
-	if (!e && (size_t)missing == migration_count)
+	if (!e && missing == migrate_all(migration_list, migration_count))
 		return problem_set(r->problem, ERR_CONFLICT, "%s: is no database of linnet", r->from);
 	return e ? e : db_one(c, &SQL_COUNTS, DB_NO_ARGS, counts_take, r);
 }
@@ -104,7 +109,7 @@ static enum err prepare(struct restore *r)
 	if (e) return e;
 	struct db_conn *c = db_conn_create(db, DB_WRITE);
 	db_conn_patient(c);
-	e = look_through(r, c);
+	e = look_through(r, db, c);
 	if (!e) e = epoch_renew(c);
 	db_conn_destroy(c); /* the last one: its log is empty and gone */
 	db_destroy(db);

@@ -168,12 +168,19 @@ static void count_take(const struct db_rows *r, void *arg)
 	*(int64_t *)arg = db_i64(r, 0);
 }
 
+int migrate_all(const struct migration *list, size_t n)
+{
+	int all = 0;
+	for (size_t i = 0; i < n; i++) all += !contracting(list[i].name);
+	return all;
+}
+
 enum err migrate_state(struct db_conn *c, const struct migration *list, size_t n, int *missing, int *unknown)
 {
 	struct db_rows rows;
 	int64_t any = 0;
-	*unknown = *missing = 0;
-	for (size_t i = 0; i < n; i++) *missing += !contracting(list[i].name);
+	*unknown = 0;
+	*missing = migrate_all(list, n);
 	enum err e = db_one(c, &sql_any, DB_NO_ARGS, count_take, &any);
 	if (!e && any) e = db_query(c, &sql_rows, DB_NO_ARGS, &rows);
 	if (e || !any) return e;

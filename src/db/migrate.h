@@ -19,6 +19,9 @@ enum err migrate_up(struct db_conn *c, const struct migration *list, size_t n, i
 /* The contracting ones as well (their name begins with "contract_"): on an operator's word, once no older binary runs.
  */
 enum err migrate_contract(struct db_conn *c, const struct migration *list, size_t n, int *applied);
+/* How many of the list migrate_up() applies to an empty database: where so many are missing, there is nothing of ours.
+ */
+int migrate_all(const struct migration *list, size_t n);
 /* How many of the list are not applied (contracting ones apart), and how many were that it does not know. Reads only.
  */
 enum err migrate_state(struct db_conn *c, const struct migration *list, size_t n, int *missing, int *unknown);

@@ -141,6 +141,14 @@ static enum err channels(struct db_conn *c, struct verify *v)
 
 /* ---- */
 
+/* Several lines, below one that names the file. */
+static void page_faults(struct verify *v, struct str text)
+{
+	struct str line;
+	while (str_split(&text, '\n', &line))
+		if (line.n && !str_starts(line, STR("***"))) verify_found(v, "pages", -1, line);
+}
+
 /* SQLite's own look at its pages, but for what the indexes hold. */
 static enum err pages(struct db_conn *c, struct verify *v)
 {
@@ -150,7 +158,7 @@ static enum err pages(struct db_conn *c, struct verify *v)
 	if (e) return e;
 	while (db_next(&rows)) {
 		struct str text = db_str(&rows, 0);
-		if (!str_eq(text, STR("ok"))) verify_found(v, "pages", -1, text);
+		if (!str_eq(text, STR("ok"))) page_faults(v, text);
 	}
 	return db_end(&rows);
 }

@@ -76,6 +76,31 @@ describe('its commands', () => {
     await fails(2, text, ...args);
   });
 
+  test('where they find nothing of ours they make nothing: an address may be mistyped', async () => {
+    const url = await createDatabase();
+    const where = ['--database-url', url];
+    await writeFile(`${dir}/password`, 'a good password\n', { mode: 0o600 });
+    const nothing = 'there is nothing of linnet in this database';
+    await fails(1, nothing, 'set-role', '--username', 'ann', '--role', 'admin', ...where);
+    await fails(1, nothing, 'reset-password', '--username', 'ann', '--password-file', `${dir}/password`, ...where);
+    await fails(1, nothing, 'revoke-sessions', '--all', ...where);
+    await fails(1, nothing, 'list', 'people', ...where);
+    await fails(1, nothing, 'check', ...where);
+    const psql = new Program('psql', [
+      '-X',
+      '-A',
+      '-t',
+      '-d',
+      url,
+      '-c',
+      "SELECT count(*) FROM pg_class WHERE relname = 'migrations'",
+    ]);
+    await psql.finish();
+    expect(psql.lines).toEqual(['0']);
+    await writeFile(`${dir}/linnet.db`, '');
+    await fails(1, nothing, 'set-role', '--username', 'ann', '--role', 'admin', '--data', dir);
+  });
+
   test.each(['set-role', 'revoke-sessions', 'list', 'check', 'backup'])('%s makes no database', async (verb) => {
     const more: { [verb: string]: string[] } = {
       'set-role': ['--username', 'ann', '--role', 'admin'],
@@ -133,7 +158,7 @@ describe.each(sites)('beside a server on $name', ({ open }) => {
     const socket = await attach(server, { token: ann.signed.access_token }, 0);
     const own = await connect(server, { token: bob.signed.access_token });
     await fails(1, 'there is no account eve', 'set-role', '--username', 'eve', '--role', 'admin', ...where);
-    await fails(1, 'ann is the only owner', 'set-role', '--username', 'ann', '--role', 'member', ...where);
+    await fails(1, 'ann: the last owner stays', 'set-role', '--username', 'ann', '--role', 'member', ...where);
     expect(await well('set-role', '--username', 'bob', '--role', 'admin', ...where)).toContain(
       'bob is admin now, and was member',
     );
@@ -145,6 +170,26 @@ describe.each(sites)('beside a server on $name', ({ open }) => {
     await well('set-role', '--username', 'bob', '--role', 'owner', ...where);
     await well('set-role', '--username', 'ann', '--role', 'member', ...where);
     expect(await well('check', ...where)).toMatch(/^well: /m);
+  });
+
+  test('a bot becomes no owner and gets no password, and a name is taken as people type it', async () => {
+    const ann = await person(server.api(), 'ann');
+    const bot = { username: 'robo', bot: true };
+    const { token } = await ann.api.ok<{ token: string }>('user_create', { body: bot }, 201);
+    await writeFile(`${dir}/password`, 'another good password\n', { mode: 0o600 });
+    const reset = ['reset-password', '--password-file', `${dir}/password`, ...where];
+    await fails(1, 'robo: a bot owns no server', 'set-role', '--username', 'robo', '--role', 'owner', ...where);
+    await fails(1, /robo is a bot, and has no password: POST \/users\/\d+\/reset/, ...reset, '--username', 'Robo');
+    const robo = server.api();
+    robo.bearer = token;
+    await robo.ok('me_get');
+    const login = { username: 'robo', password: 'another good password', cookie: false };
+    await server.api().refused(401, 'bad_credentials', 'auth_login', { body: login });
+    await fails(1, 'ann: the last owner stays', 'set-role', '--username', 'ANN', '--role', 'member', ...where);
+    expect(await well('set-role', '--username', 'Robo', '--role', 'admin', ...where)).toContain('robo is admin now');
+    expect(await well('list', 'sessions', '--username', 'ROBO', ...where)).toMatch(/ robo /);
+    expect(await well(...reset, '--username', 'Ann')).toContain('the password of ann is set');
+    expect(await well('revoke-sessions', '--username', 'Robo', ...where)).toContain('ended: 1, of 1 people');
   });
 
   test('who becomes a guest is cut off and out of channel 0; who no longer is one comes in', async () => {
@@ -206,14 +251,22 @@ describe.each(sites)('beside a server on $name', ({ open }) => {
     expect(channels).toContainEqual(expect.objectContaining({ id: 0, kind: 'server', name: null, last_at: null }));
     const sessions = rows(await well('list', 'sessions', '--username', 'ann', '--json', ...where));
     expect(sessions).toEqual([expect.objectContaining({ kind: 'client', username: 'ann', address: '127.0.0.1' })]);
-    expect(await well('list', 'sessions', '--username', 'eve', '--json', ...where)).toBe('');
+    await fails(1, 'there is no account eve', 'list', 'sessions', '--username', 'eve', '--json', ...where);
+    const bob = await person(server.api(), 'bob');
+    await ann.api.ok('dm_create', { body: { user_ids: [bob.user.id] } }, 201);
+    const dm = rows(await well('list', '--json', ...where, 'channels')).find((row) => row.kind === 'dm');
+    expect(dm).toMatchObject({ name: null, people: `${ann.user.id},${bob.user.id}` });
   });
 
   test('people are made by a list of names, with a role', async () => {
     const ann = await person(server.api(), 'ann');
     const socket = await attach(server, { token: ann.signed.access_token }, 0);
     await writeFile(`${dir}/names`, 'bob\r\n\ncarla-x\ndora\n');
-    await well('create-user', '--names', `${dir}/names`, '--role', 'admin', '--tokens', `${dir}/tokens`, ...where);
+    await writeFile(`${dir}/tokens.new`, 'somebody else`s');
+    const made = ['create-user', '--names', `${dir}/names`, '--role', 'admin', '--tokens', `${dir}/tokens`, ...where];
+    expect(await well(...made)).toBe(`made: 3 people\n${dir}/tokens: their tokens`);
+    expect(await readFile(`${dir}/tokens.new`, 'utf8')).toBe('somebody else`s');
+    expect((await readdir(dir)).filter((name) => name.includes('partial'))).toEqual([]);
     const lines = (await readFile(`${dir}/tokens`, 'utf8')).trim().split('\n');
     expect(lines.map((line) => line.split(' ')[0])).toEqual(['bob', 'carla-x', 'dora']);
     for (const line of lines) {
@@ -271,6 +324,35 @@ test('check names what is damaged, in words and for programs, with status 1', as
   expect(json.status).toBe(1);
   expect(rows(json.text)[0]).toEqual({ check: 'rev_missing', channel_id: id, text: 'rev 3 is in no row' });
   expect(rows(json.text).at(-1)).toMatchObject({ well: false, findings: 3 });
+});
+
+test('a database that is damaged, or none, is named so', async () => {
+  const server = await startEmbedded({}, dir);
+  const ann = await person(server.api(), 'ann');
+  const { id } = await ann.api.channel('room');
+  for (let i = 0; i < 40; i++) await ann.api.send(id, 'x'.repeat(7000));
+  await well('backup', `${dir}/backup`, '--data', dir);
+  await server.stop();
+  const damage = async (path: string): Promise<void> => {
+    const whole = await readFile(path);
+    // All but the first pages, which hold the schema.
+    await writeFile(
+      path,
+      whole.map((byte, at) => (at > whole.length / 4 && at % 4096 < 64 ? 0xa5 : byte)),
+    );
+  };
+  await damage(`${dir}/linnet.db`);
+  const checked = await run('check', '--data', dir);
+  expect(checked, checked.text).toMatchObject({ status: 1 });
+  for (const line of checked.text.split('\n'))
+    expect(line).toMatch(/^(pages: |NOT WELL: |linnet: admin check: the database is damaged \(SQLite: )/);
+  await damage(`${dir}/backup/linnet.db`);
+  const other = ['--data', `${dir}/other`];
+  await fails(1, /is damaged, or no database: \S/, 'restore', `${dir}/backup`, ...other);
+  for (const path of [`${dir}/linnet.db`, `${dir}/backup/linnet.db`]) await writeFile(path, 'junk '.repeat(1000));
+  const none = 'the database is damaged (SQLite: file is not a database): restore a backup';
+  await fails(1, `linnet: admin check: ${none}`, 'check', '--data', dir);
+  await fails(1, 'is damaged, or no database: file is not a database', 'restore', `${dir}/backup`, ...other);
 });
 
 test('an older schema is not read, and the reason is told', async () => {
