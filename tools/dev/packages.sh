@@ -22,7 +22,6 @@ libjansson-dev
 libjwt-dev
 libsodium-dev
 libutf8proc-dev
-libcurl4-openssl-dev
 libyaml-dev
 zlib1g-dev
 libllhttp-dev|node-llhttp'

@@ -42,7 +42,7 @@ test_known()
 		(cd tests/unit && find . -name 'test_*.c') | sed -E 's|^\./(.*/)test_([^/]*)\.c$|unit:\1\2|' | with_files
 		printf 'unit:fuzz/%s\n' $(fuzz_targets)
 		(cd tests/e2e && find . -name '*.test.ts' -not -path '*/node_modules/*')
-		printf '%s\n' "${!check_commands[@]}" unit tsan checks sim e2e faults
+		printf '%s\n' "${!check_commands[@]}" unit tsan checks sim e2e faults upgrade
 	} | grep -qF -- "$filter" || die "test: nothing is named like '$filter'"
 }
 
@@ -188,7 +188,7 @@ test_all()
 		suite upgrade upgrade || true
 	else
 		say 'no test was run'
-		failed=$((failed + 6))
+		failed=$((failed + 7))
 	fi
 	[ $((passed + failed)) -gt 0 ] || die "nothing is named like '$filter'"
 	echo "$passed passed, $failed failed"
