@@ -127,6 +127,7 @@ static void step_done(struct job *j)
 {
 	struct indexer *x = container_of(j, struct indexer, job);
 	if (x->stopping) return;
+	if (err_ends(&x->failed, j->err)) log_event(LOG_INFO, "search.index_back");
 	if (j->err != ERR_BUSY && err_begins(&x->failed, j->err))
 		log_event(LOG_WARN, "search.index_failed", LOG_TEXT("error", err_row(j->err)->code));
 	if (j->err) {

@@ -112,8 +112,10 @@ static void submit(struct leaver *l, size_t i)
 static void next_done(struct turns *t, enum err e)
 {
 	struct leaver *l = container_of(t, struct leaver, turns);
-	enum err fault = e == ERR_NOT_FOUND ? OK : e; /* nothing is to be done */
-	if (err_begins(&l->failed, fault))
+	enum err fault = e == ERR_NOT_FOUND ? OK : e;  /* nothing is to be done */
+	bool begun = l->stage != STAGE_TAKE || !fault; /* a look for one that fails leaves nothing undone */
+	if (begun && err_ends(&l->failed, fault)) log_event(LOG_INFO, "account.deletion_back");
+	if (begun && err_begins(&l->failed, fault))
 		log_event(LOG_WARN, "account.deletion_failed", LOG_TEXT("error", err_row(e)->code));
 	if (fault) l->at = l->before;
 	if (e || !l->n) {

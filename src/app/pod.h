@@ -35,7 +35,7 @@ struct pod {
 	struct shares *searchers; /* app/share.h: of the lane `slow` */
 	struct reactor **reactors;
 	size_t n_reactors;
-	bool local; /* listens on loopback only and has no PUBLIC_URL (security: First run) */
+	bool local; /* listens on loopback only and has no PUBLIC_URL (docs/accounts.md: The first account) */
 	uint8_t jwt_key[64], jwt_key_previous[64];
 	size_t jwt_key_n, jwt_key_previous_n;
 	_Atomic int64_t searches, searches_cut, search_scanned; /* counted on their lane */

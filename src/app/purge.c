@@ -31,6 +31,7 @@ static void say_outcome(struct purger *p, enum err e)
 {
 	bool over = !e && p->turn.channel_id && p->turn.gone < p->turn.most;
 	if (over) log_event(LOG_INFO, "channel.purged", LOG_INT("channel_id", p->turn.channel_id));
+	if (err_ends(&p->failed, e)) log_event(LOG_INFO, "channel.purge_back");
 	if (err_begins(&p->failed, e)) log_event(LOG_WARN, "channel.purge_failed", LOG_TEXT("error", err_row(e)->code));
 }
 

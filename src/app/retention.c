@@ -91,6 +91,7 @@ static void raise_one(struct retention *t, const struct retention_due *due)
 static void retention_done(struct turns *turns, enum err e)
 {
 	struct retention *t = container_of(turns, struct retention, turns);
+	if (err_ends(&t->failed, e)) log_event(LOG_INFO, "retention.back");
 	if (err_begins(&t->failed, e)) log_event(LOG_WARN, "retention.failed", LOG_TEXT("error", err_row(e)->code));
 	if (e) t->more = false, t->n_due = 0;
 	t->raising = 1; /* until all are on their way */

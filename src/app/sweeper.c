@@ -93,6 +93,7 @@ static void say_outcome(struct sweeper *s, enum err e)
 {
 	if (!e && s->sweep.mine) metric_add(s->cell, METRIC_MOVES_SWEPT, s->sweep.swept);
 	if (!e) atomic_store(&s->left, s->sweep.left);
+	if (err_ends(&s->failed, e)) log_event(LOG_INFO, "moves.sweep_back");
 	if (err_begins(&s->failed, e)) log_event(LOG_WARN, "moves.sweep_failed", LOG_TEXT("error", err_row(e)->code));
 }
 

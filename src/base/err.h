@@ -30,6 +30,13 @@ static inline bool err_begins(bool *failing, enum err e)
 	*failing = e != OK;
 	return begins;
 }
+/* True where it had failed and works again; asked before err_begins(). */
+static inline bool err_ends(bool *failing, enum err e)
+{
+	bool ends = !e && *failing;
+	if (ends) *failing = false;
+	return ends;
+}
 
 /* What the client should read besides the code. Lives in the request's arena. */
 struct problem_field {

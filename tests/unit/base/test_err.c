@@ -66,13 +66,17 @@ static void problem_may_be_nobodys(void **state)
 	assert_int_equal(problem_field(NULL, "f", "x"), ERR_INVALID);
 }
 
-static void an_outage_begins_once(void **state)
+static void an_outage_begins_and_ends_once(void **state)
 {
 	bool failing = false;
 	assert_false(err_begins(&failing, OK));
 	assert_true(err_begins(&failing, ERR_UNAVAILABLE));
 	assert_false(err_begins(&failing, ERR_BUSY));
 	assert_false(err_begins(&failing, OK));
+	assert_true(err_begins(&failing, ERR_BUSY));
+	assert_false(err_ends(&failing, ERR_BUSY));
+	assert_true(err_ends(&failing, OK));
+	assert_false(err_ends(&failing, OK));
 	assert_true(err_begins(&failing, ERR_BUSY));
 }
 
@@ -81,7 +85,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_as_the_table),         cmocka_unit_test(every_row_is_usable),
 		cmocka_unit_test(problem_keeps_the_last_detail), cmocka_unit_test(problem_keeps_sixteen_fields),
-		cmocka_unit_test(problem_may_be_nobodys),        cmocka_unit_test(an_outage_begins_once),
+		cmocka_unit_test(problem_may_be_nobodys),        cmocka_unit_test(an_outage_begins_and_ends_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
