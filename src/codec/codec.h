@@ -1,4 +1,4 @@
-/* JSON of the entities, each written in one function, the only place that knows its fields (api: Shapes). */
+/* JSON of the entities, each written in one function, the only place that knows its fields (api/openapi.yaml). */
 #ifndef LINNET_CODEC_CODEC_H
 #define LINNET_CODEC_CODEC_H
 #include "model/channel.h"

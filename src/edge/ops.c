@@ -23,7 +23,7 @@ static const char front[] =
 	"<p>Register, then talk. The first account becomes the owner; where the server is not for its own machine alone, "
 	"it "
 	"shows the setup code as well: <code>\"setup_code\":\"...\"</code>, which <code>./dev cluster</code> and the "
-	"server's first log line <code>server.setup_code_made</code> tell."
+	"line <code>server.setup_code_made</code> of the server's first log tell."
 	"<pre>curl -d '{\"username\":\"ann\",\"password\":\"a long password\",\"cookie\":false}' \\\n"
 	"     -H 'Content-Type: application/json' HOST/api/auth/register\n"
 	"curl -H 'Authorization: Bearer ACCESS_TOKEN' HOST/api/channels\n"

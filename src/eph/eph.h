@@ -26,7 +26,7 @@ struct eph_items {
 	size_t n;
 };
 #define EPH_ITEMS_MOST 10000 /* of one key; what comes on top is left out */
-#define EPH_KEYS_MOST 512    /* of one eph_get */
+#define EPH_KEYS_MOST 512    /* of one look */
 
 enum eph_said { EPH_SAME, EPH_CHANGED, EPH_UNKNOWN /* Redis is away */ };
 struct eph_device { /* of a person: a connection to one of the pods */
