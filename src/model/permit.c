@@ -119,7 +119,7 @@ static struct permit_answer permit_react(const struct permit *p)
 /* In a direct message there is nobody above the others. */
 static struct permit_answer permit_pin(const struct permit *p)
 {
-	if (!p->message || p->message_deleted) return no(ERR_NOT_FOUND, NULL);
+	if (!p->message || p->message_deleted) return message_gone(p);
 	if (p->channel->kind != CHANNEL_DM && !permit_operates(p))
 		return no(ERR_NOT_ALLOWED, "only operators pin messages");
 	return permit_speak(p);
@@ -178,7 +178,8 @@ static struct permit_answer permit_kick(const struct permit *p)
 	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "the people of a direct message stay the same");
 	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators kick");
 	if (!p->other) return no(ERR_NOT_ALLOWED, "to go, leave");
-	if (!p->target_member) return nothing();
+	if (!p->target_member) return p->person ? nothing() : no(ERR_NOT_FOUND, "there is no such person");
+	if (p->target_admin && !admin(p)) return no(ERR_NOT_ALLOWED, "only an admin kicks an admin");
 	if (above_actor(p)) return no(ERR_NOT_ALLOWED, "only an owner kicks an owner");
 	return audited(true);
 }
@@ -204,6 +205,7 @@ static struct permit_answer permit_role(const struct permit *p)
 	if (owners && p->role != CHANNEL_OWNER && !admin(p))
 		return no(ERR_NOT_ALLOWED, "only an owner makes or unmakes owners");
 	if (p->silences && !p->other) return no(ERR_NOT_ALLOWED, "nobody silences or frees themselves");
+	if (p->silences && p->target_admin && !admin(p)) return no(ERR_NOT_ALLOWED, "only an admin silences an admin");
 	if (p->last_owner && p->new_role != CHANNEL_OWNER && !admin(p))
 		return no(ERR_CONFLICT, "this is the only owner: name another one first");
 	return audited(true);

@@ -246,6 +246,20 @@ describe.each(stages)('moderation on $name', ({ open }) => {
       await ann.api.refused(422, 'invalid', 'member_put', { path, body: { muted_until } });
   });
 
+  test('an admin of the server is silenced and put out by another admin alone', async () => {
+    const id = await room(root);
+    const path = { id, user_id: root.user.id };
+    const silence = { path, body: { muted_until: '2090-01-01T00:00:00Z' } };
+    expect((await ann.api.refused(403, 'not_allowed', 'member_put', silence)).detail).toBe(
+      'only an admin silences an admin',
+    );
+    expect((await ann.api.refused(403, 'not_allowed', 'member_delete', { path })).detail).toBe(
+      'only an admin kicks an admin',
+    );
+    await ann.api.ok('member_put', { path, body: { voice: true } }, 204);
+    await root.api.send(id, 'still here');
+  });
+
   test('a silence ends by itself', async () => {
     const id = await room(bob);
     const path = { id, user_id: bob.user.id };
