@@ -74,9 +74,9 @@ static void take_one(const struct db_rows *r, struct arena *a, struct channel *o
 static enum err may_know(const struct channel *ch, const struct actor *who, bool need_member)
 {
 	if (ch->has_me) return OK;
-	if (ch->kind == CHANNEL_PUBLIC && who->role > USER_GUEST) return need_member ? ERR_NOT_MEMBER : OK;
-	if (ch->kind == CHANNEL_PRIVATE && who->role >= USER_ADMIN && !need_member) return OK;
-	return ERR_NOT_FOUND;
+	bool known = (ch->kind == CHANNEL_PUBLIC && who->role > USER_GUEST) ||
+				 (ch->kind == CHANNEL_PRIVATE && who->role >= USER_ADMIN);
+	return !known ? ERR_NOT_FOUND : need_member ? ERR_NOT_MEMBER : OK;
 }
 
 enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, bool need_member,

@@ -6,7 +6,7 @@
 #include "model/user.h"
 
 /* One channel as this person sees it: `me` when a member. ERR_NOT_FOUND: none, deleted, or not to be known of;
- * ERR_NOT_MEMBER: public, and `need_member`. */
+ * ERR_NOT_MEMBER: one to be known of, public or to an admin private, and `need_member`. */
 enum err channel_read(struct db_conn *c, struct arena *a, int64_t id, const struct actor *who, bool need_member,
 					  struct channel *out);
 
