@@ -33,6 +33,12 @@ enum err problem_set(struct problem *p, enum err e, const char *fmt, ...)
 	return e;
 }
 
+enum err problem_wait(struct problem *p, int64_t retry_ms)
+{
+	p->retry_after_s = (int)((retry_ms + 999) / 1000);
+	return ERR_RATE_LIMITED;
+}
+
 enum err problem_field(struct problem *p, const char *field, const char *fmt, ...)
 {
 	if (!p || p->n_fields == countof(p->fields)) return ERR_INVALID;

@@ -54,6 +54,8 @@ void problem_init(struct problem *p, struct arena *arena);
 /* Both return the error they were given, so that a check is one line: return problem_set(p, ERR_INVALID, "...").
  * p may be NULL where nobody reads what is said. The last detail set is the one that counts. */
 enum err problem_set(struct problem *p, enum err e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* ERR_RATE_LIMITED, until then: whole seconds, rounded up. */
+enum err problem_wait(struct problem *p, int64_t retry_ms);
 /* Adds a field's fault; past the 16th they are left out. Always ERR_INVALID. */
 enum err problem_field(struct problem *p, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

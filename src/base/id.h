@@ -1,4 +1,4 @@
-/* Identifiers as text: ULIDs (sessions, media, pods), UUIDs (nonces, uploads), and hex. */
+/* Identifiers: numbers, and as text ULIDs (sessions, media, pods), UUIDs (nonces, uploads), and hex. */
 #ifndef LINNET_BASE_ID_H
 #define LINNET_BASE_ID_H
 #include <stdbool.h>
@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/str.h"
 
+#define ID_MOST ((INT64_C(1) << 53) - 1) /* of a number that names something: what JSON keeps whole everywhere */
 #define ULID_TEXT 26
 #define UUID_TEXT 36
 void ulid_make(struct random *r, int64_t wall_ms, char out[ULID_TEXT + 1]); /* Crockford base 32, NUL-terminated */

@@ -11,7 +11,6 @@
 #include "codec/codec.h"
 
 #define HEAD_MOST 1024
-#define ID_MOST ((INT64_C(1) << 53) - 1)
 #define OWN_BEGIN "{\"pod\":\""
 #define FRAME_BEGIN ",\"frame\":"
 

@@ -137,7 +137,7 @@ static enum err patch_take(struct request *q, struct person_patch *p)
 	p->has_deactivated = json_in_bool(&in, "deactivated", JSON_MAY, &p->deactivated);
 	e = err_first(json_in_close(&in), e);
 	if (!e && !p->has_role && !p->has_username && !p->has_deactivated)
-		e = problem_field(&q->problem, "role", "or username or deactivated is wanted");
+		e = problem_set(&q->problem, ERR_INVALID, "Nothing to change: role, username or deactivated is wanted");
 	return e;
 }
 

@@ -62,16 +62,6 @@ enum err ban_list_run(struct request *q, struct db_conn *c)
 	return page_cursor(q, e);
 }
 
-static enum err read_end(struct request *q, struct json_in *in, struct change_until *until)
-{
-	struct str text;
-	until->given = true;
-	if (json_in_null(in, "until") || !json_in_str(in, "until", JSON_MAY, &text)) return OK;
-	if (!time_parse(text, &until->ms)) return problem_field(&q->problem, "until", "must be a time or null");
-	if (!until->ms) until->ms = 1; /* 0 would be none */
-	return OK;
-}
-
 static enum err read_ban(struct request *q, struct change *c)
 {
 	struct json_in in;
@@ -79,9 +69,10 @@ static enum err read_ban(struct request *q, struct change *c)
 	enum err e = OK;
 	if (!q->json) return OK;
 	json_in_open(&in, q->json, &q->problem);
-	e = read_end(q, &in, &c->until);
+	c->until.given = true;
+	json_in_time(&in, "until", true, &c->until.ms);
 	if (json_in_str(&in, "reason", JSON_MAY, &reason))
-		e = err_first(e, channel_line_check(&q->arena, "reason", &reason, &q->problem));
+		e = channel_line_check(&q->arena, "reason", &reason, &q->problem);
 	c->text = reason;
 	return err_first(json_in_close(&in), e);
 }

@@ -8,13 +8,14 @@
 #include "edge/http_conn.h"
 #include "edge/limit.h"
 #include "edge/list.h"
+#include "edge/me.h"
 #include "model/text.h"
 #include "store/channel.h"
 #include "store/epoch.h"
 
 struct list_query {
-	struct str q, cursor;
-	int64_t limit;
+	struct str q;
+	struct page_ask page;
 };
 
 /* ---- lists */
@@ -23,9 +24,8 @@ enum err channel_list_take(struct request *q)
 {
 	struct list_query *in = arena_new(&q->arena, struct list_query);
 	q->in = in;
-	in->q = in->cursor = STR_NONE;
-	enum err e = request_query_str(q, "cursor", &in->cursor);
-	return e ? e : request_limit(q, PAGE_USUAL, PAGE_MOST, &in->limit);
+	in->q = STR_NONE;
+	return page_take(q, &in->page);
 }
 
 enum err channel_browse_take(struct request *q)
@@ -35,11 +35,6 @@ enum err channel_browse_take(struct request *q)
 	if (!e) e = request_query_str(q, "q", &in->q);
 	if (!e && in->q.n > 256) e = problem_field(&q->problem, "q", "is longer than 256 bytes");
 	return e;
-}
-
-static enum err bad_cursor(struct request *q, enum err e)
-{
-	return e == ERR_INVALID ? problem_field(&q->problem, "cursor", "is none of ours") : e;
 }
 
 static void reply_page(struct request *q, const struct channel_page *page)
@@ -53,9 +48,9 @@ enum err channel_list_run(struct request *q, struct db_conn *c)
 {
 	const struct list_query *in = q->in;
 	struct channel_page page;
-	enum err e = channel_mine(c, &q->arena, q->actor.user_id, in->cursor, (size_t)in->limit, &page);
+	enum err e = channel_mine(c, &q->arena, q->actor.user_id, in->page.cursor, (size_t)in->page.limit, &page);
 	if (!e) reply_page(q, &page);
-	return bad_cursor(q, e);
+	return page_cursor(q, e);
 }
 
 enum err channel_browse_run(struct request *q, struct db_conn *c)
@@ -66,9 +61,9 @@ enum err channel_browse_run(struct request *q, struct db_conn *c)
 	if (q->actor.role == USER_GUEST)
 		return problem_set(&q->problem, ERR_NOT_ALLOWED, "Guests see their own channels only");
 	if (in->q.n) key = text_fold(&q->arena, in->q);
-	enum err e = channel_browse(c, &q->arena, q->actor.user_id, key, in->cursor, (size_t)in->limit, &page);
+	enum err e = channel_browse(c, &q->arena, q->actor.user_id, key, in->page.cursor, (size_t)in->page.limit, &page);
 	if (!e) reply_page(q, &page);
-	return bad_cursor(q, e);
+	return page_cursor(q, e);
 }
 
 /* ---- one */
@@ -174,8 +169,7 @@ static enum err dm_rate_run(struct request *q, struct db_conn *c)
 	if (!e) e = channel_of_dm(c, key, &there);
 	if (e || there) return e;
 	if (limit_person(q->pod->eph, &q->pod->config->rate_dms, "dms", q->actor.user_id, &retry_ms)) return OK;
-	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-	return ERR_RATE_LIMITED;
+	return problem_set(&q->problem, problem_wait(&q->problem, retry_ms), "Too many new direct messages of one person");
 }
 
 static void dm_rate_asked(struct request *q, enum err e)
@@ -195,7 +189,7 @@ enum err dm_create_take(struct request *q)
 	if (e) return e;
 	for (size_t i = 0; i < json_array_size(ids); i++) {
 		const json_t *id = json_array_get(ids, i);
-		if (!json_is_integer(id) || json_integer_value(id) < 1 || json_integer_value(id) >= INT64_C(1) << 53)
+		if (!json_is_integer(id) || json_integer_value(id) < 1 || json_integer_value(id) > ID_MOST)
 			return problem_field(&q->problem, "user_ids", "must be ids of people");
 		c->create.user_ids[c->create.n_users++] = json_integer_value(id);
 	}
@@ -250,7 +244,7 @@ enum err channel_patch_take(struct request *q)
 	e = err_first(json_in_close(&in), e);
 	if (e) return e;
 	if (!name.p && !topic.p && !settings)
-		return problem_field(&q->problem, "name", "name, topic or a setting is wanted");
+		return problem_set(&q->problem, ERR_INVALID, "Nothing to change: a name, a topic or a setting is wanted");
 	if (topic.p && (name.p || settings))
 		return problem_field(&q->problem, "topic", "is changed apart from name and settings: one a request");
 	if (topic.p) c->change.kind = CHANGE_TOPIC;
@@ -292,19 +286,6 @@ struct me_query {
 	struct me_patch patch;
 };
 
-static enum err read_muted(struct json_in *in, struct me_patch *p)
-{
-	struct str text;
-	if (json_in_null(in, "muted_until")) {
-		p->has_muted = true;
-	} else if (json_in_str(in, "muted_until", JSON_MAY, &text)) {
-		p->has_muted = true;
-		if (!time_parse(text, &p->muted_until))
-			return problem_field(in->problem, "muted_until", "must be a time or null");
-	}
-	return OK;
-}
-
 enum err channel_me_take_patch(struct request *q)
 {
 	struct me_query *m = arena_new(&q->arena, struct me_query);
@@ -317,7 +298,7 @@ enum err channel_me_take_patch(struct request *q)
 	m->patch.has_level = json_in_str(&in, "level", JSON_MAY, &level);
 	if (m->patch.has_level && !notify_level_parse(level, &m->patch.level))
 		e = problem_field(&q->problem, "level", "must be default, all, mentions or none");
-	e = err_first(e, read_muted(&in, &m->patch));
+	m->patch.has_muted = json_in_time(&in, "muted_until", true, &m->patch.muted_until);
 	m->patch.has_hidden = json_in_bool(&in, "hidden", JSON_MAY, &m->patch.hidden);
 	return err_first(json_in_close(&in), e);
 }
@@ -356,7 +337,7 @@ static enum err mark_take(struct request *q, int64_t least)
 	enum err e = request_id_param(q, 0, &m->channel_id);
 	if (e) return e;
 	json_in_open(&in, q->json, &q->problem);
-	json_in_i64(&in, "message_id", JSON_NEED, least, (INT64_C(1) << 53) - 1, &m->message_id);
+	json_in_i64(&in, "message_id", JSON_NEED, least, ID_MOST, &m->message_id);
 	json_in_str(&in, "epoch", JSON_MAY, &epoch);
 	e = json_in_close(&in);
 	return e ? e : request_epoch(q, epoch, &m->epoch);

@@ -5,6 +5,15 @@
 #include "store/session.h"
 
 static const char *const names[] = { "requests", "login", "register", "messages", "search", "people", "profile" };
+static const char *const refusals[] = {
+	"Too many requests: a limit of all that one person, or address, asks for",
+	"Too many tries to sign in, or to prove who one is, from this address",
+	"Too many new accounts from this address",
+	"Too many messages: a limit of what one person sends, edits and reacts",
+	"Too many searches of one person",
+	"Too many joins, leaves, invites, bans and the like of one person",
+	"Too many changes of one's profile",
+};
 
 static const struct rate *rate_of(const struct request *q, enum route_rate rate)
 {
@@ -25,10 +34,9 @@ static struct limit_ask ask_of(struct request *q, enum route_rate rate)
 							   .now_ms = reactor_now_ms(request_reactor(q)) };
 }
 
-static enum err too_often(struct request *q, int64_t retry_ms)
+static enum err too_often(struct request *q, enum route_rate rate, int64_t retry_ms)
 {
-	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-	return ERR_RATE_LIMITED;
+	return problem_set(&q->problem, problem_wait(&q->problem, retry_ms), "%s", refusals[rate]);
 }
 
 enum err charge_head(struct request *q)
@@ -36,7 +44,9 @@ enum err charge_head(struct request *q)
 	int64_t retry_ms = 0;
 	if (q->route->rate == RATE_none) return OK;
 	struct limit_ask ask = ask_of(q, q->route->rate);
-	return limiter_take(&q->core->here->limiter, &ask, &q->core->owes, &retry_ms) ? OK : too_often(q, retry_ms);
+	return limiter_take(&q->core->here->limiter, &ask, &q->core->owes, &retry_ms)
+			   ? OK
+			   : too_often(q, q->route->rate, retry_ms);
 }
 
 enum err charge_person(struct request *q)
@@ -47,7 +57,7 @@ enum err charge_person(struct request *q)
 	q->core->owes = false;
 	return limit_person(q->pod->eph, rate_of(q, rate), names[rate], q->actor.user_id, &retry_ms)
 			   ? OK
-			   : too_often(q, retry_ms);
+			   : too_often(q, rate, retry_ms);
 }
 
 enum err charge_end(struct request *q, enum err e)
@@ -60,7 +70,7 @@ enum err charge_end(struct request *q, enum err e)
 	q->core->owes = false;
 	struct limit_ask ask = ask_of(q, RATE_requests);
 	/* What was done is answered as it is; the address is refused from the next one on. */
-	return limiter_stranger(l, &ask, &retry_ms) || e != ERR_UNAUTHENTICATED ? e : too_often(q, retry_ms);
+	return limiter_stranger(l, &ask, &retry_ms) || e != ERR_UNAUTHENTICATED ? e : too_often(q, RATE_requests, retry_ms);
 }
 
 bool charge_proven(const struct request *q)

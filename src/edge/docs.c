@@ -79,6 +79,14 @@ enum err docs_page(struct request *q, struct db_conn *c)
 	return find(q, STR(PAGE));
 }
 
+/* The page names its files by where it stands, so it has one place. */
+enum err docs_slash(struct request *q, struct db_conn *c)
+{
+	q->reply.status = 308;
+	reply_header(q, "Location", STR("../docs"));
+	return OK;
+}
+
 enum err docs_file(struct request *q, struct db_conn *c)
 {
 	return str_eq(q->params[0], STR(PAGE)) ? ERR_NOT_FOUND : find(q, q->params[0]);

@@ -4,6 +4,7 @@
 #include "edge/request.h"
 
 enum err docs_page(struct request *q, struct db_conn *c);
+enum err docs_slash(struct request *q, struct db_conn *c); /* /docs/ is /docs */
 enum err docs_file(struct request *q, struct db_conn *c);
 
 /* The files as frames that all answers share: frozen, in the order of asset.h. */

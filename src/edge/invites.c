@@ -18,8 +18,6 @@
 #include "store/own.h"
 #include "store/person.h"
 
-#define ID_MOST ((INT64_C(1) << 53) - 1)
-
 static enum err missing(struct request *q)
 {
 	return problem_set(&q->problem, ERR_NOT_FOUND, "There is no such invite");
@@ -43,9 +41,8 @@ struct making {
 	uint64_t epoch;
 };
 
-static enum err check_end(struct request *q, struct str text, struct invite *i)
+static enum err check_end(struct request *q, const struct invite *i)
 {
-	if (!time_parse(text, &i->expires_at)) return problem_field(&q->problem, "expires_at", "must be a time");
 	if (i->expires_at <= i->created_at) return problem_field(&q->problem, "expires_at", "must be in the future");
 	if (i->expires_at - i->created_at > INVITE_LIFE_MOST_MS)
 		return problem_field(&q->problem, "expires_at", "must be within 366 days");
@@ -69,7 +66,6 @@ enum err invite_create_take(struct request *q)
 	struct making *m = arena_new(&q->arena, struct making);
 	struct invite *i = &m->invite;
 	struct json_in in;
-	struct str text;
 	enum err e = OK;
 	q->in = m;
 	i->created_at = clock_wall_ms(q->pod->clock);
@@ -79,7 +75,7 @@ enum err invite_create_take(struct request *q)
 	json_in_i64(&in, "channel_id", JSON_MAY, 1, ID_MOST, &i->channel_id);
 	json_in_i64(&in, "user_id", JSON_MAY, 1, ID_MOST, &i->user_id);
 	bool has_uses = json_in_i64(&in, "max_uses", JSON_MAY, 1, INVITE_USES_MOST, &i->max_uses);
-	if (json_in_str(&in, "expires_at", JSON_MAY, &text)) e = check_end(q, text, i);
+	if (json_in_time(&in, "expires_at", false, &i->expires_at)) e = check_end(q, i);
 	json_in_bool(&in, "guest", JSON_MAY, &i->guest);
 	e = err_first(json_in_close(&in), e);
 	if (!e) e = check_together(q, i, has_uses);
@@ -94,7 +90,7 @@ static enum err ask_permit(struct request *q, struct db_conn *c, const struct in
 	struct permit p = { .actor = &q->actor };
 	if (i->channel_id) {
 		enum err e = channel_read(c, &q->arena, i->channel_id, &q->actor, true, &ch);
-		if (e) return e;
+		if (e) return request_no_channel(q, e);
 		p.channel = &ch, p.member = ch.has_me, p.role = ch.me.role;
 	}
 	struct permit_answer a = permit_invite(&p, i->user_id != 0);
@@ -239,7 +235,7 @@ static enum err whose(struct request *q, struct db_conn *c, int64_t channel_id, 
 		all = permit_operates(&p);
 	}
 	*created_by = all ? 0 : q->actor.user_id;
-	return e;
+	return request_no_channel(q, e);
 }
 
 static void reply_list(struct request *q, const struct invite_page *page, bool whole)

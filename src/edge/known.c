@@ -31,7 +31,7 @@ enum err known_refusal(struct request *q, enum err (*ask)(const struct login_try
 	int64_t retry_ms = 0;
 	enum err e = ask(t, &retry_ms);
 	if (!e) return OK;
-	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+	problem_wait(&q->problem, retry_ms);
 	int64_t minutes = (retry_ms + 59999) / 60000;
 	return problem_set(&q->problem, e,
 					   "Too many wrong passwords, from this address or for this name: again in %lld minute%s",

@@ -2,6 +2,7 @@
 #include "edge/append_call.h"
 #include "edge/channels.h"
 #include "edge/list.h"
+#include "edge/me.h"
 #include "eph/present.h"
 #include "hub/hub.h"
 #include "model/text.h"
@@ -9,8 +10,9 @@
 #include "store/channel.h"
 
 struct member_query {
-	int64_t channel_id, limit;
-	struct str q, cursor;
+	int64_t channel_id;
+	struct page_ask page;
+	struct str q;
 	bool online;
 };
 
@@ -19,11 +21,10 @@ enum err member_list_take(struct request *q)
 	struct member_query *m = arena_new(&q->arena, struct member_query);
 	struct str online = STR_NONE;
 	q->in = m;
-	m->q = m->cursor = STR_NONE;
+	m->q = STR_NONE;
 	enum err e = request_id_param(q, 0, &m->channel_id);
 	if (!e) e = request_query_str(q, "q", &m->q);
-	if (!e) e = request_query_str(q, "cursor", &m->cursor);
-	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &m->limit);
+	if (!e) e = page_take(q, &m->page);
 	if (!e) e = request_query_str(q, "online", &online);
 	if (!e && online.p && !str_eq(online, STR("true")) && !str_eq(online, STR("false")))
 		e = problem_field(&q->problem, "online", "must be true or false");
@@ -104,14 +105,14 @@ static enum err list_online(struct request *q, struct db_conn *c, const struct c
 	struct member_ids ids = { 0 }, blockers;
 	int64_t *against;
 	bool large = ch->large || ch->member_count > LOOK_MOST;
-	struct str cursor = m->cursor;
+	struct str cursor = m->page.cursor;
 	if (large) ids = lately(q, m->channel_id);
 	enum err e = blocks_against(c, &q->arena, q->actor.user_id, &against, &blockers.n);
 	blockers.ids = against;
 	while (!e) {
 		e = member_list(c, &q->arena, m->channel_id, large ? &ids : NULL, key, cursor, LOOK_MOST, page);
 		if (e) return e;
-		keep_online(q, page, &blockers, (size_t)m->limit);
+		keep_online(q, page, &blockers, (size_t)m->page.limit);
 		if (page->n || !page->next.p) return OK;
 		cursor = page->next;
 	}
@@ -129,12 +130,11 @@ enum err member_list_run(struct request *q, struct db_conn *c)
 	if (m->online)
 		e = list_online(q, c, &ch, key, &page);
 	else if (ch.large && key.n)
-		e = member_list_named(c, &q->arena, m->channel_id, key, m->cursor, (size_t)m->limit, &page);
+		e = member_list_named(c, &q->arena, m->channel_id, key, m->page.cursor, (size_t)m->page.limit, &page);
 	else
-		e = member_list(c, &q->arena, m->channel_id, NULL, key, m->cursor, (size_t)m->limit, &page);
-	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
+		e = member_list(c, &q->arena, m->channel_id, NULL, key, m->page.cursor, (size_t)m->page.limit, &page);
 	if (!e) reply_members(q, &page);
-	return e;
+	return page_cursor(q, e);
 }
 
 enum err member_ids_take(struct request *q, int64_t *channel_id, int64_t *user_id)
@@ -154,13 +154,9 @@ static enum err read_role(struct json_in *in, struct change *c)
 	return OK;
 }
 
-static enum err read_silence(struct json_in *in, struct change_until *until)
+static void read_silence(struct json_in *in, struct change_until *until)
 {
-	struct str text;
-	until->given = json_in_null(in, "muted_until");
-	if (until->given || !json_in_str(in, "muted_until", JSON_MAY, &text)) return OK;
-	until->given = true;
-	return time_parse(text, &until->ms) ? OK : problem_field(in->problem, "muted_until", "must be a time or null");
+	until->given = json_in_time(in, "muted_until", true, &until->ms);
 }
 
 static enum err read_member(struct request *q, struct change *c)
@@ -171,7 +167,7 @@ static enum err read_member(struct request *q, struct change *c)
 	json_in_open(&in, q->json, &q->problem);
 	enum err e = read_role(&in, c);
 	if (json_in_bool(&in, "voice", JSON_MAY, &voice)) c->voice = voice;
-	e = err_first(e, read_silence(&in, &c->until));
+	read_silence(&in, &c->until);
 	return err_first(json_in_close(&in), e);
 }
 

@@ -8,8 +8,6 @@
 #include "store/channel.h"
 #include "store/history.h"
 
-#define ID_MOST ((INT64_C(1) << 53) - 1)
-
 /* ---- pages */
 
 enum err message_place_take(struct request *q, const char *name, enum page_kind kind, struct page_query *p)

@@ -2,6 +2,7 @@
 
 #include "codec/codec.h"
 #include "edge/append_call.h"
+#include "edge/me.h"
 #include "edge/messages.h"
 #include "store/history.h"
 
@@ -35,14 +36,13 @@ enum err pin_delete_take(struct request *q)
 enum err pin_list_take(struct request *q)
 {
 	struct pins_query *p = arena_new(&q->arena, struct pins_query);
-	int64_t limit = 50;
+	struct page_ask page;
 	q->in = p;
-	p->cursor = STR_NONE;
 	enum err e = request_id_param(q, 0, &p->channel_id);
-	if (!e) e = request_query_str(q, "cursor", &p->cursor);
-	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
-	p->limit = (size_t)limit;
-	return e;
+	if (!e) e = page_take(q, &page);
+	if (e) return e;
+	p->cursor = page.cursor, p->limit = (size_t)page.limit;
+	return OK;
 }
 
 static void reply_pins(struct request *q, const struct pins *p)
@@ -68,7 +68,6 @@ enum err pin_list_run(struct request *q, struct db_conn *c)
 {
 	struct pins p;
 	enum err e = pins_read(c, &q->arena, &q->actor, q->in, &p);
-	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
 	if (!e) reply_pins(q, &p);
-	return e;
+	return page_cursor(q, e);
 }

@@ -3,6 +3,7 @@
 #include "codec/codec.h"
 #include "edge/append_call.h"
 #include "edge/list.h"
+#include "edge/me.h"
 #include "edge/messages.h"
 #include "model/emoji.h"
 #include "store/history.h"
@@ -48,14 +49,13 @@ enum err reaction_delete_take(struct request *q)
 enum err reaction_list_take(struct request *q)
 {
 	struct reaction_query *r = arena_new(&q->arena, struct reaction_query);
-	int64_t limit = 50;
+	struct page_ask page;
 	q->in = r;
-	r->cursor = STR_NONE;
 	enum err e = take_place(q, &r->channel_id, &r->message_id, &r->emoji);
-	if (!e) e = request_query_str(q, "cursor", &r->cursor);
-	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
-	r->limit = (size_t)limit;
-	return e;
+	if (!e) e = page_take(q, &page);
+	if (e) return e;
+	r->cursor = page.cursor, r->limit = (size_t)page.limit;
+	return OK;
 }
 
 static void reply_givers(struct request *q, const struct given_page *p)
@@ -81,7 +81,6 @@ enum err reaction_list_run(struct request *q, struct db_conn *c)
 	if (e == ERR_NOT_FOUND) return message_missing(q, c, r->channel_id);
 	if (!e && m.deleted_at) return problem_set(&q->problem, ERR_NOT_FOUND, "this message was deleted");
 	if (!e) e = reaction_givers(c, &q->arena, r, &page);
-	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
 	if (!e) reply_givers(q, &page);
-	return e;
+	return page_cursor(q, e);
 }

@@ -18,7 +18,7 @@ enum err refresh_run(struct request *q, struct db_conn *c)
 	const struct str *token = q->in;
 	struct refreshed r;
 	enum err e = sessions_refresh(c, q->pod->bus, *token, clock_wall_ms(q->pod->clock), &r);
-	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((r.retry_ms + 999) / 1000);
+	if (e == ERR_RATE_LIMITED) problem_wait(&q->problem, r.retry_ms);
 	if (e == ERR_UNAUTHENTICATED) return problem_set(&q->problem, e, "The refresh token is not known, or has ended");
 	if (e) return e;
 	const struct signed_in signed_in = {

@@ -15,14 +15,8 @@ static const char *reason_of(int status)
 	} reasons[] = {
 		{ 200, "OK" },
 		{ 201, "Created" },
-		{ 202, "Accepted" },
 		{ 204, "No Content" },
-		{ 206, "Partial Content" },
-		{ 301, "Moved Permanently" },
-		{ 302, "Found" },
-		{ 303, "See Other" },
 		{ 304, "Not Modified" },
-		{ 307, "Temporary Redirect" },
 		{ 308, "Permanent Redirect" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
@@ -33,17 +27,14 @@ static const char *reason_of(int status)
 		{ 409, "Conflict" },
 		{ 410, "Gone" },
 		{ 411, "Length Required" },
-		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
 		{ 414, "URI Too Long" },
 		{ 415, "Unsupported Media Type" },
-		{ 416, "Range Not Satisfiable" },
 		{ 417, "Expectation Failed" },
 		{ 422, "Unprocessable Content" },
 		{ 426, "Upgrade Required" },
 		{ 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
-		{ 460, "Checksum Mismatch" },
 		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" },
 		{ 503, "Service Unavailable" },
@@ -136,14 +127,10 @@ static void add_cors(struct buf *out, struct request *q)
 	if (!origin.p || !origins_have(origins, origin)) return;
 	add(out, "Access-Control-Allow-Origin", origin);
 	add(out, "Access-Control-Allow-Credentials", STR("true"));
-	add(out, "Access-Control-Expose-Headers",
-		STR("Retry-After, X-Request-Id, Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "
-			"Upload-Offset, Upload-Length, Upload-Expires, Upload-Metadata"));
+	add(out, "Access-Control-Expose-Headers", STR("Retry-After, X-Request-Id"));
 	if (q->head->method != HTTP_OPTIONS || !http_header_get(q->head, "access-control-request-method").p) return;
 	add(out, "Access-Control-Allow-Methods", method_list(q, q->core->allowed));
-	add(out, "Access-Control-Allow-Headers",
-		STR("Authorization, Content-Type, X-Request-Id, Range, If-Match, If-None-Match, Tus-Resumable, Upload-Length, "
-			"Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Defer-Length, X-HTTP-Method-Override"));
+	add(out, "Access-Control-Allow-Headers", STR("Authorization, Content-Type, X-Request-Id, If-None-Match"));
 	add(out, "Access-Control-Max-Age", STR(PREFLIGHT_S));
 }
 

@@ -55,8 +55,9 @@ static const char *noun_of(const struct route *row, int i)
 	static const struct {
 		const char *segment, *noun;
 	} nouns[] = {
-		{ "channels", "channel" }, { "messages", "message" }, { "members", "person" },
-		{ "users", "person" },     { "sessions", "session" }, { "tokens", "token" },
+		{ "channels", "channel" }, { "messages", "message" }, { "threads", "message" },  { "members", "person" },
+		{ "bans", "person" },      { "users", "person" },     { "sessions", "session" }, { "tokens", "token" },
+		{ "invites", "invite" },   { "settings", "setting" }, { "docs", "file" },
 	};
 	struct str rest = str_of(row->path), segment, before = STR("");
 	for (; str_split(&rest, '/', &segment); before = segment)
@@ -73,9 +74,14 @@ enum err request_missing(struct request *q, int i)
 	return problem_set(&q->problem, ERR_NOT_FOUND, "There is no such %s", noun_of(q->route, i));
 }
 
+enum err request_no_channel(struct request *q, enum err e)
+{
+	return e == ERR_NOT_FOUND ? problem_set(&q->problem, e, "There is no such channel") : e;
+}
+
 enum err request_id_param(struct request *q, int i, int64_t *id)
 {
-	return str_i64(q->params[i], 0, (INT64_C(1) << 53) - 1, id) ? OK : request_missing(q, i);
+	return str_i64(q->params[i], 0, ID_MOST, id) ? OK : request_missing(q, i);
 }
 
 enum err request_query_str(struct request *q, const char *name, struct str *out)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "model/user.h"
 #include "proto/http1.h"
 #include "proto/json.h"
@@ -71,6 +72,8 @@ enum err request_id_param(struct request *q, int i, int64_t *id); /* a path's id
 /* ERR_NOT_FOUND, saying that there is no such thing as the path's i-th parameter names. Without a detail ERR_NOT_FOUND
  * is that of the first: what one may not know of is answered by the same words as what is not there. */
 enum err request_missing(struct request *q, int i);
+/* e, and where it is ERR_NOT_FOUND, that it is of the channel which the query or the body names. */
+enum err request_no_channel(struct request *q, enum err e);
 /* Query parameters: absent leaves *out alone; a wrong one is ERR_INVALID with the field's fault. */
 enum err request_query_i64(struct request *q, const char *name, int64_t min, int64_t max, int64_t *out);
 enum err request_query_str(struct request *q, const char *name, struct str *out); /* decoded; STR_NONE absent */

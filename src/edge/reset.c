@@ -31,7 +31,7 @@ static enum err refused(struct request *q, enum err e)
 	const struct resetting *r = q->in;
 	if (e != ERR_NOT_FOUND) return e;
 	login_failed(&r->guess);
-	return problem_set(&q->problem, ERR_BAD_CREDENTIALS, "This is no code that is good, or not any more");
+	return problem_set(&q->problem, ERR_BAD_CREDENTIALS, "The code is wrong, used or over: ask for another");
 }
 
 static enum err write_run(struct request *q, struct db_conn *c)

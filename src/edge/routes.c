@@ -37,6 +37,7 @@
 const struct route routes[] = {
 #define SOCKET R_ANY
 #define PAGE R_BARE
+#define SLASH R_ANY
 #include "edge/routes.def"
 };
 const size_t n_routes = countof(routes);

@@ -27,7 +27,7 @@ enum err search_take(struct request *q)
 		call->filters[i] = STR_NONE;
 		e = request_query_str(q, filter_names[i], &call->filters[i]);
 	}
-	if (!e) e = request_query_i64(q, "channel_id", 1, (INT64_C(1) << 53) - 1, &call->channel_id);
+	if (!e) e = request_query_i64(q, "channel_id", 1, ID_MOST, &call->channel_id);
 	if (!e) e = page_take(q, &call->page);
 	int64_t most = q->pod->config->search_query;
 	if (!e && (int64_t)call->q.n > most)
@@ -85,8 +85,8 @@ static enum err read_in_turn(struct request *q, struct db_conn *c, const struct 
 	struct shares *shares = q->pod->searchers;
 	int64_t began_ms = clock_monotonic_ns(&clock_real) / 1000000, retry_ms;
 	if (!shares_take(shares, q->actor.user_id, began_ms, ask->for_ms, &retry_ms)) {
-		q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-		return ERR_RATE_LIMITED;
+		return problem_set(&q->problem, problem_wait(&q->problem, retry_ms),
+						   "One person's searches take turns with others': go on in a moment");
 	}
 	enum err e = search_read(c, &q->arena, &q->actor, ask, page);
 	int64_t took_ms = clock_monotonic_ns(&clock_real) / 1000000 - began_ms;
@@ -112,7 +112,7 @@ enum err search_run(struct request *q, struct db_conn *c)
 			count(q->pod, &page, ask.limit);
 			reply(q, &page);
 		} else {
-			e = page_cursor(q, e);
+			e = page_cursor(q, request_no_channel(q, e));
 		}
 	}
 	query_release(&query);

@@ -5,7 +5,7 @@
 #include "base/id.h"
 #include "codec/codec.h"
 
-#define ID_MOST ((INT64_C(1) << 53) - 1)
+#define ATTACHMENTS 10
 
 static void read_nonce(struct json_in *in, struct send *out)
 {
@@ -25,8 +25,9 @@ static void read_kind(struct json_in *in, struct send *out)
 static void refuse_attachments(struct json_in *in)
 {
 	json_t *attachments = NULL;
-	if (json_in_array(in, "attachments", JSON_MAY, 0, &attachments) && json_array_size(attachments) && !in->err)
-		in->err = problem_field(in->problem, "attachments", "are not served yet");
+	if (json_in_array(in, "attachments", JSON_MAY, ATTACHMENTS, &attachments) && json_array_size(attachments) &&
+		!in->err)
+		in->err = problem_field(in->problem, "attachments", "must be empty: there are no files here");
 }
 
 void send_read(struct json_in *in, struct arena *a, const struct config *config, struct send *out)
@@ -41,6 +42,8 @@ void send_read(struct json_in *in, struct arena *a, const struct config *config,
 	json_in_i64(in, "reply_to", JSON_MAY, 1, ID_MOST, &out->reply_to);
 	json_in_i64(in, "thread_id", JSON_MAY, 1, ID_MOST, &out->thread_id);
 	json_in_bool(in, "in_channel", JSON_MAY, &out->in_channel);
+	if (out->in_channel && !out->thread_id && !in->err)
+		in->err = problem_field(in->problem, "in_channel", "goes with a thread_id");
 	refuse_attachments(in);
 	send_hash(out);
 }

@@ -88,9 +88,11 @@ static void reply_server(struct request *q, const struct server_row *s, bool sig
 	json_close(&o, '}');
 }
 
-/* A cookie may have ended without anybody's fault: the page that signs in again asks this first. */
-static bool is_stale_cookie(const struct request *q, enum err e)
+/* A cookie may have ended without anybody's fault: the page that signs in again asks this first. A token that may not
+ * read is answered as nobody is. */
+static bool is_nobody(const struct request *q, enum err e)
 {
+	if (e == ERR_SCOPE_MISSING) return true;
 	return q->credential.kind == CREDENTIAL_COOKIE && (e == ERR_UNAUTHENTICATED || e == ERR_SESSION_REVOKED);
 }
 
@@ -99,7 +101,7 @@ enum err server_get_run(struct request *q, struct db_conn *c)
 	struct server_row s;
 	bool shown = q->credential.kind != CREDENTIAL_NONE;
 	enum err e = shown ? dispatch_session(q, c) : q->core->bad_jwt ? ERR_UNAUTHENTICATED : OK;
-	if (is_stale_cookie(q, e)) shown = false, e = OK;
+	if (is_nobody(q, e)) shown = false, e = OK;
 	if (!e) e = server_read(c, &q->arena, &s);
 	if (!e) reply_server(q, &s, shown);
 	return e;

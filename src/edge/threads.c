@@ -2,10 +2,21 @@
 
 #include "app/own.h"
 #include "codec/codec.h"
+#include "edge/me.h"
 #include "edge/messages.h"
 #include "store/thread.h"
 
 /* ---- one */
+
+/* A reply has no place in the main flow, or one that says nothing of its thread. */
+static enum err place_take(struct request *q, const char *name, enum page_kind kind, struct page_query *p)
+{
+	struct str text = STR_NONE;
+	enum err e = request_query_str(q, name, &text);
+	if (!e && str_starts(text, STR("seq:")))
+		return problem_field(&q->problem, name, "must be a message_id or a time: seq:N is of the main flow");
+	return e ? e : message_place_take(q, name, kind, p);
+}
 
 enum err thread_get_take(struct request *q)
 {
@@ -15,9 +26,9 @@ enum err thread_get_take(struct request *q)
 	q->in = t;
 	enum err e = request_id_param(q, 0, &t->channel_id);
 	if (!e) e = request_id_param(q, 1, &t->root_id);
-	if (!e) e = message_place_take(q, "before", PAGE_BEFORE, &place);
-	if (!e) e = message_place_take(q, "after", PAGE_AFTER, &place);
-	if (!e) e = message_place_take(q, "around", PAGE_AROUND, &place);
+	if (!e) e = place_take(q, "before", PAGE_BEFORE, &place);
+	if (!e) e = place_take(q, "after", PAGE_AFTER, &place);
+	if (!e) e = place_take(q, "around", PAGE_AROUND, &place);
 	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
 	t->kind = place.kind;
 	t->message_id = place.message_id, t->time_ms = place.time_ms;
@@ -74,18 +85,17 @@ enum err thread_list_take(struct request *q)
 {
 	struct threads_query *t = arena_new(&q->arena, struct threads_query);
 	struct str unread = STR_NONE;
-	int64_t limit = 50;
+	struct page_ask page;
 	q->in = t;
-	t->cursor = STR_NONE;
 	t->most = q->pod->config->threads_listed;
 	enum err e = request_query_str(q, "unread", &unread);
 	t->unread = str_eq(unread, STR("true"));
 	if (!e && unread.p && !t->unread && !str_eq(unread, STR("false")))
 		e = problem_field(&q->problem, "unread", "must be true or false");
-	if (!e) e = request_query_str(q, "cursor", &t->cursor);
-	if (!e) e = request_limit(q, PAGE_USUAL, PAGE_MOST, &limit);
-	t->limit = (size_t)limit;
-	return e;
+	if (!e) e = page_take(q, &page);
+	if (e) return e;
+	t->cursor = page.cursor, t->limit = (size_t)page.limit;
+	return OK;
 }
 
 static void reply_threads(struct request *q, const struct threads *t)
@@ -117,8 +127,8 @@ enum err thread_list_run(struct request *q, struct db_conn *c)
 {
 	struct threads t;
 	enum err e = threads_read(c, &q->arena, &q->actor, q->in, &t);
-	if (e == ERR_INVALID) return problem_field(&q->problem, "cursor", "is none of ours");
-	if (!e) e = message_present(q, t.page.epoch);
+	if (e) return page_cursor(q, e);
+	e = message_present(q, t.page.epoch);
 	if (!e) reply_threads(q, &t);
 	return e;
 }
@@ -161,7 +171,7 @@ enum err thread_read_take(struct request *q)
 	enum err e = write_take(q, THREAD_READ, &w);
 	if (e) return e;
 	json_in_open(&in, q->json, &q->problem);
-	json_in_i64(&in, "message_id", JSON_NEED, 1, (INT64_C(1) << 53) - 1, &w->message_id);
+	json_in_i64(&in, "message_id", JSON_NEED, 1, ID_MOST, &w->message_id);
 	json_in_str(&in, "epoch", JSON_MAY, &epoch);
 	e = json_in_close(&in);
 	return e ? e : request_epoch(q, epoch, &w->epoch);

@@ -66,25 +66,18 @@ enum err scopes_take(struct request *q, struct json_in *in, enum json_need need,
 	return json_in_array(in, "scopes", need, 16, &list) ? check_scopes(q, list, out) : OK;
 }
 
-static enum err check_end(struct request *q, struct str text, int64_t now_ms, int64_t *out)
-{
-	if (!time_parse(text, out)) return problem_field(&q->problem, "expires_at", "must be a time");
-	return *out > now_ms ? OK : problem_field(&q->problem, "expires_at", "must be in the future");
-}
-
 enum err token_create_take(struct request *q)
 {
 	struct token_new *n = arena_new(&q->arena, struct token_new);
 	struct json_in in;
-	struct str text;
 	enum err e = OK;
 	q->in = n;
 	n->now_ms = clock_wall_ms(q->pod->clock);
 	json_in_open(&in, q->json, &q->problem);
 	if (json_in_str(&in, "name", JSON_NEED, &n->name)) e = check_name(q, &n->name);
 	e = err_first(e, scopes_take(q, &in, JSON_NEED, &n->scopes));
-	if (!json_in_null(&in, "expires_at") && json_in_str(&in, "expires_at", JSON_MAY, &text))
-		e = err_first(e, check_end(q, text, n->now_ms, &n->expires_at));
+	if (json_in_time(&in, "expires_at", true, &n->expires_at) && n->expires_at && n->expires_at <= n->now_ms)
+		e = err_first(e, problem_field(&q->problem, "expires_at", "must be in the future"));
 	return err_first(json_in_close(&in), e);
 }
 

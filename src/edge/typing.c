@@ -6,11 +6,11 @@
 #include "eph/present.h"
 #include "store/channel.h"
 
-#define ID_MOST ((INT64_C(1) << 53) - 1)
-
-enum err typing_rate(struct pod *pod, int64_t user_id, int64_t *retry_ms)
+enum err typing_rate(struct pod *pod, int64_t user_id, struct problem *p)
 {
-	return limit_person(pod->eph, &pod->config->rate_typing, "typing", user_id, retry_ms) ? OK : ERR_RATE_LIMITED;
+	int64_t retry_ms = 0;
+	if (limit_person(pod->eph, &pod->config->rate_typing, "typing", user_id, &retry_ms)) return OK;
+	return problem_set(p, problem_wait(p, retry_ms), "Told a moment ago that this person is typing");
 }
 
 enum err typing_allowed(struct pod *pod, struct db_conn *c, struct arena *a, const struct actor *who,
@@ -60,10 +60,8 @@ enum err typing_take(struct request *q)
 enum err typing_run(struct request *q, struct db_conn *c)
 {
 	const struct typing *t = q->in;
-	int64_t retry_ms = 0;
 	enum err e = typing_allowed(q->pod, c, &q->arena, &q->actor, t, &q->problem);
-	if (!e) e = typing_rate(q->pod, q->actor.user_id, &retry_ms);
-	if (e == ERR_RATE_LIMITED) q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+	if (!e) e = typing_rate(q->pod, q->actor.user_id, &q->problem);
 	if (!e) typing_tell(q->pod, q->actor.user_id, t);
 	return e;
 }

@@ -7,8 +7,8 @@ struct typing {
 	int64_t channel_id, thread_id; /* thread_id 0: in none */
 };
 
-/* ERR_RATE_LIMITED: told a moment ago; *retry_ms says when it may be told again. Any thread. */
-enum err typing_rate(struct pod *pod, int64_t user_id, int64_t *retry_ms);
+/* ERR_RATE_LIMITED: told a moment ago; *p says when it may be told again. Any thread. */
+enum err typing_rate(struct pod *pod, int64_t user_id, struct problem *p);
 /* A member, and one who might send there now. Lane. */
 enum err typing_allowed(struct pod *pod, struct db_conn *c, struct arena *a, const struct actor *who,
 						const struct typing *t, struct problem *p);

@@ -22,7 +22,7 @@ static enum err ids_read(struct request *q, struct str text, struct users_ask *a
 	struct str part;
 	ask->ids = arena_array(&q->arena, int64_t, USER_IDS_MOST);
 	while (str_split(&text, ',', &part)) {
-		if (ask->n_ids == USER_IDS_MOST || !str_i64(part, 0, (INT64_C(1) << 53) - 1, &ask->ids[ask->n_ids]))
+		if (ask->n_ids == USER_IDS_MOST || !str_i64(part, 0, ID_MOST, &ask->ids[ask->n_ids]))
 			return problem_field(&q->problem, "ids", "must be at most %d ids, with commas between", USER_IDS_MOST);
 		ask->n_ids++;
 	}
@@ -38,7 +38,7 @@ enum err user_list_take(struct request *q)
 	ask->channel_id = -1;
 	enum err e = request_query_str(q, "q", &ask->q);
 	if (!e) e = request_query_str(q, "ids", &ids);
-	if (!e) e = request_query_i64(q, "channel_id", 0, (INT64_C(1) << 53) - 1, &ask->channel_id);
+	if (!e) e = request_query_i64(q, "channel_id", 0, ID_MOST, &ask->channel_id);
 	if (!e) e = page_take(q, &ask->page);
 	if (!e && ids.p) e = ids_read(q, ids, ask);
 	if (!e && ids.p) e = request_limit(q, USER_IDS_MOST, USER_IDS_MOST, &ask->page.limit);
@@ -62,7 +62,7 @@ enum err user_list_run(struct request *q, struct db_conn *c)
 		.limit = (size_t)ask->page.limit,
 	};
 	enum err e = ask->channel_id >= 0 ? channel_read(c, &q->arena, ask->channel_id, &q->actor, true, &ch) : OK;
-	if (e) return e;
+	if (e) return request_no_channel(q, e);
 	query.large = ch.large;
 	e = people_find(c, &q->arena, &query, &page);
 	if (e) return page_cursor(q, e);

@@ -26,14 +26,12 @@ static void typing_judged(struct ws_call *c)
 void ws_op_typing(struct ws_request *q)
 {
 	struct typing t = { 0 };
-	int64_t retry_ms = 0;
-	json_in_i64(&q->in, "channel_id", JSON_NEED, 1, WS_ID_MOST, &t.channel_id);
-	json_in_i64(&q->in, "thread_id", JSON_MAY, 1, WS_ID_MOST, &t.thread_id);
+	json_in_i64(&q->in, "channel_id", JSON_NEED, 1, ID_MOST, &t.channel_id);
+	json_in_i64(&q->in, "thread_id", JSON_MAY, 1, ID_MOST, &t.thread_id);
 	enum err e = json_in_close(&q->in);
 	if (!e && !session_sub(q->w->session, t.channel_id)) e = ERR_NOT_MEMBER;
-	if (!e) e = typing_rate(q->w->pod, q->w->session->user_id, &retry_ms);
+	if (!e) e = typing_rate(q->w->pod, q->w->session->user_id, &q->problem);
 	if (e) {
-		q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
 		ws_refuse(q, e);
 		return;
 	}
@@ -46,14 +44,13 @@ void ws_op_typing(struct ws_request *q)
 
 /* ---- presence */
 
-static enum err take(struct ws_request *q, const char *kind, const struct rate *rate)
+static enum err take(struct ws_request *q, const char *kind, const char *what, const struct rate *rate)
 {
 	char key[48];
 	int64_t retry_ms = 0;
 	int n = snprintf(key, sizeof key, "%s:%lld", kind, (long long)q->w->session->user_id);
 	if (eph_take(q->w->pod->eph, (struct str){ key, (size_t)n }, rate, &retry_ms)) return OK;
-	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-	return ERR_RATE_LIMITED;
+	return problem_set(&q->problem, problem_wait(&q->problem, retry_ms), "Too many of these at once: %s", what);
 }
 
 void ws_op_presence(struct ws_request *q)
@@ -66,7 +63,7 @@ void ws_op_presence(struct ws_request *q)
 		problem_field(&q->problem, "state", "must be online or idle");
 	enum err e = json_in_close(&q->in);
 	if (!e && state == PRESENCE_OFFLINE) e = ERR_INVALID;
-	if (!e) e = take(q, "p", &rate);
+	if (!e) e = take(q, "p", "presence", &rate);
 	if (e)
 		ws_refuse(q, e);
 	else
@@ -186,7 +183,7 @@ static bool ids_read(struct ws_request *q, const json_t *array, int64_t *ids)
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		const json_t *v = json_array_get(array, i);
 		ids[i] = json_is_integer(v) ? json_integer_value(v) : 0;
-		if (ids[i] >= 1 && ids[i] <= WS_ID_MOST) continue;
+		if (ids[i] >= 1 && ids[i] <= ID_MOST) continue;
 		problem_field(&q->problem, "user_ids", "each must be the id of a person");
 		return false;
 	}
@@ -201,7 +198,7 @@ void ws_op_watch(struct ws_request *q)
 	json_in_array(&q->in, "user_ids", JSON_NEED, WATCH_MOST, &array);
 	enum err e = json_in_close(&q->in);
 	if (!e && !ids_read(q, array, ids)) e = ERR_INVALID;
-	if (!e) e = take(q, "w", &rate);
+	if (!e) e = take(q, "w", "watch", &rate);
 	if (e) {
 		ws_refuse(q, e);
 		return;

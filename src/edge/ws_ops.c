@@ -13,7 +13,6 @@
 #include "edge/ws_request.h"
 
 #define REF_MOST 64
-#define ID_MOST WS_ID_MOST
 
 struct ws_op {
 	const char *name;
@@ -56,7 +55,9 @@ void ws_answer_error(struct ws_conn *w, const json_t *ref, enum err e, const str
 	json_field_text(&o, "op", "error");
 	ws_put_ref(&o, ref);
 	json_field_text(&o, "code", err_row(e)->code);
-	json_field_str(&o, "detail", p->detail.p ? p->detail : str_of(err_row(e)->title));
+	/* What is asked for here is of a channel, which is what is missing where nothing else is said. */
+	struct str plain = e == ERR_NOT_FOUND ? STR("There is no such channel") : str_of(err_row(e)->title);
+	json_field_str(&o, "detail", p->detail.p ? p->detail : plain);
 	put_fields(&o, p);
 	if (p->retry_after_s) json_field_i64(&o, "retry_after", p->retry_after_s);
 	json_close(&o, '}');
@@ -229,8 +230,8 @@ static enum err rate_take(struct ws_request *q)
 	const struct pod *pod = q->w->pod;
 	int64_t retry_ms = 0;
 	if (limit_person(pod->eph, &pod->config->rate_messages, "messages", q->w->session->user_id, &retry_ms)) return OK;
-	q->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
-	return ERR_RATE_LIMITED;
+	return problem_set(&q->problem, problem_wait(&q->problem, retry_ms),
+					   "Too many messages: a limit of what one person sends, edits and reacts");
 }
 
 static void op_send(struct ws_request *q)
@@ -318,6 +319,20 @@ static const char *ref_read(struct ws_request *q, json_t *root)
 	return NULL;
 }
 
+/* A name that is too long for a reason is left out. */
+static struct str op_unknown(struct ws_request *q, struct str name)
+{
+	if (!name.n || name.n > REF_MOST) return STR("no known op");
+	return arena_printf(&q->arena, "no known op: " STR_FMT, STR_ARG(name));
+}
+
+static void refuse_scope(struct ws_request *q, int scope)
+{
+	char text[32];
+	scopes_format(scope, text);
+	ws_refuse(q, problem_set(&q->problem, ERR_SCOPE_MISSING, "The token needs the scope %s", text));
+}
+
 static void request_run(struct ws_request *q, json_t *root)
 {
 	struct str name = STR_NONE;
@@ -327,11 +342,11 @@ static void request_run(struct ws_request *q, json_t *root)
 	const struct ws_op *op = name.p ? op_find(name) : NULL;
 	const char *bad_ref = op ? ref_read(q, root) : NULL;
 	if (!op || bad_ref)
-		ws_fail(q->w, ERR_PROTOCOL, op ? str_of(bad_ref) : STR("no known op"));
+		ws_fail(q->w, ERR_PROTOCOL, op ? str_of(bad_ref) : op_unknown(q, name));
 	else if (!op->before_hello && !q->w->session->greeted)
 		ws_fail(q->w, ERR_PROTOCOL, STR("hello comes first"));
 	else if (op->scope & ~q->w->scopes)
-		ws_refuse(q, ERR_SCOPE_MISSING);
+		refuse_scope(q, op->scope);
 	else
 		op->run(q);
 }

@@ -1,9 +1,8 @@
 /* One operation of a client on its way through ws_ops.c and the files that serve it. reactor */
 #ifndef LINNET_EDGE_WS_REQUEST_H
 #define LINNET_EDGE_WS_REQUEST_H
+#include "base/id.h"
 #include "edge/ws_conn.h"
-
-#define WS_ID_MOST ((INT64_C(1) << 53) - 1)
 
 struct ws_request {
 	struct ws_conn *w;

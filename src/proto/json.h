@@ -27,17 +27,19 @@ struct json_in {
 	struct problem *problem;
 	enum err err;
 	size_t taken;
-	bool lenient;                     /* unknown fields are ignored (WebSocket) */
+	bool lenient;                     /* unknown fields are ignored, null is absent (WebSocket) */
 	const char *prefix;               /* before the names in faults: "attachments.3."; NULL: nothing */
 	const char *names[JSON_IN_NAMES]; /* asked for so far */
 };
 void json_in_open(struct json_in *in, json_t *value, struct problem *problem); /* no object: ERR_INVALID at close */
-/* True when the field was there with the right type; null counts as absent. Strings live as long as the json_t. */
+/* True when the field was there with the right type. null is a fault, but counts as absent where it is lenient. Strings
+ * live as long as the json_t. */
 bool json_in_str(struct json_in *in, const char *name, enum json_need need, struct str *out);
 bool json_in_i64(struct json_in *in, const char *name, enum json_need need, int64_t min, int64_t max, int64_t *out);
 bool json_in_bool(struct json_in *in, const char *name, enum json_need need, bool *out);
 bool json_in_array(struct json_in *in, const char *name, enum json_need need, size_t most, json_t **out);
 bool json_in_object(struct json_in *in, const char *name, enum json_need need, json_t **out);
+bool json_in_time(struct json_in *in, const char *name, bool or_null, int64_t *wall_ms);   /* null: 0 */
 bool json_in_any(struct json_in *in, const char *name, enum json_need need, json_t **out); /* null is a value here */
 bool json_in_has(const struct json_in *in, const char *name); /* there, also as null; takes nothing */
 bool json_in_null(struct json_in *in, const char *name);      /* there and null: taken */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proto/json.h"
 
@@ -99,14 +100,17 @@ static void remember(struct json_in *in, const char *name)
 	if (in->taken < JSON_IN_NAMES) in->names[in->taken++] = name;
 }
 
-/* The field, known from now on; NULL when it is absent or null, which is a fault where it is needed. */
+/* The field, known from now on; NULL when it is absent or null, and which of that is a fault. */
 static json_t *field(struct json_in *in, const char *name, enum json_need need)
 {
 	if (!in->object) return NULL;
 	remember(in, name);
 	json_t *value = json_object_get(in->object, name);
 	if (value && !json_is_null(value)) return value;
-	if (need == JSON_NEED) FAULT(in, name, "is needed");
+	if (need == JSON_NEED)
+		FAULT(in, name, "is needed");
+	else if (value && !in->lenient)
+		FAULT(in, name, "must not be null");
 	return NULL;
 }
 
@@ -176,6 +180,21 @@ bool json_in_object(struct json_in *in, const char *name, enum json_need need, j
 		return false;
 	}
 	*out = value;
+	return true;
+}
+
+bool json_in_time(struct json_in *in, const char *name, bool or_null, int64_t *wall_ms)
+{
+	bool none = or_null && json_in_null(in, name);
+	if (none) *wall_ms = 0;
+	json_t *value = none ? NULL : field(in, name, JSON_MAY);
+	if (!value) return none;
+	struct str text = { json_string_value(value), json_string_length(value) };
+	if (!text.p || !time_parse(text, wall_ms)) {
+		FAULT(in, name, "must be a time as 2030-01-31T12:00:00Z%s", or_null ? ", or null" : "");
+		return false;
+	}
+	if (or_null && !*wall_ms) *wall_ms = 1; /* the first moment of 1970 is no null */
 	return true;
 }
 

@@ -159,7 +159,7 @@ static void refused(struct change *c, const struct refusal *why, int64_t retry_m
 		problem_field(&c->problem, why->field, "%s", why->why);
 	else if (why->why)
 		problem_set(&c->problem, why->err, "%s", why->why);
-	if (why->err == ERR_RATE_LIMITED) c->problem.retry_after_s = (int)((retry_ms + 999) / 1000);
+	if (why->err == ERR_RATE_LIMITED) problem_wait(&c->problem, retry_ms);
 }
 
 static void verdict_take(struct change *c, const struct db_rows *r)

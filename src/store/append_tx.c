@@ -278,7 +278,7 @@ bool tx_permitted(struct tx_ask *q, bool *audit)
 	*audit = a.audit;
 	q->c->err = a.err;
 	if (a.err && a.why) problem_set(&q->c->problem, a.err, "%s", a.why);
-	if (a.err == ERR_RATE_LIMITED) q->c->problem.retry_after_s = (int)((a.retry_ms + 999) / 1000);
+	if (a.err == ERR_RATE_LIMITED) problem_wait(&q->c->problem, a.retry_ms);
 	return !a.err && !a.nothing;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Person, person } from './lib/api.ts';
 import { backends, type Server } from './lib/server.ts';
@@ -120,7 +121,36 @@ describe.each(backends)('channels on $name', ({ start }) => {
 
   test('server roles give no reading', async () => {
     const { id } = await ann.api.channel('private-matters', { private: true });
-    await owner.api.refused(404, 'not_found', 'message_list', { path: { id } });
+    const path = { id, user_id: bob.user.id, message_id: 1 };
+    const asks: [string, object][] = [
+      ['message_list', {}],
+      ['message_get', {}],
+      ['message_history', {}],
+      ['message_create', { body: { nonce: randomUUID(), body: 'x' } }],
+      ['change_list', { query: { since_rev: 0 } }],
+      ['member_list', {}],
+      ['member_delete', {}],
+      ['pin_list', {}],
+      ['pin_put', {}],
+      ['ban_list', {}],
+      ['thread_get', {}],
+      ['thread_follow', {}],
+      ['reaction_list', { path: { ...path, emoji: '👍' } }],
+      ['channel_patch', { body: { topic: 'x' } }],
+      ['channel_me_patch', { body: { level: 'all' } }],
+      ['channel_read', { body: { message_id: 1 } }],
+      ['typing_create', {}],
+      ['user_list', { query: { channel_id: id } }],
+      ['invite_list', { query: { channel_id: id } }],
+      ['invite_create', { body: { channel_id: id } }],
+      ['search', { query: { q: 'x', channel_id: id } }],
+    ];
+    // That it is there they may know, and are told the same by all that needs a member.
+    for (const [op, ask] of asks) await owner.api.refused(403, 'not_member', op, { path, ...ask });
+    await owner.api.ok('channel_get', { path });
+    for (const [op, ask] of asks) await bob.api.refused(404, 'not_found', op, { path, ...ask });
+    const dm = await ann.api.ok<Channel>('dm_create', { body: { user_ids: [bob.user.id] } });
+    await owner.api.refused(404, 'not_found', 'message_list', { path: { id: dm.id } });
   });
 
   test('who runs a channel adds people and puts them out', async () => {
@@ -135,7 +165,8 @@ describe.each(backends)('channels on $name', ({ start }) => {
     for (const user_id of [987_654, 0])
       // nobody; above all not oneself
       await ann.api.refused(404, 'not_found', 'member_put', { path: { id, user_id }, body: {} });
-    await ann.api.refused(404, 'not_found', 'member_delete', { path: { id, user_id: 0 } });
+    for (const user_id of [987_654, 0])
+      await ann.api.refused(404, 'not_found', 'member_delete', { path: { id, user_id } });
   });
 
   test('roles are given by owners, not by members', async () => {
@@ -169,13 +200,16 @@ describe.each(backends)('channels on $name', ({ start }) => {
     for (const body of [{ topic: 'two\nlines' }, { topic: 'x'.repeat(391) }, { name: 'a b' }, { slow: 1 }])
       await ann.api.refused(422, 'invalid', 'channel_patch', { path: { id }, body });
     for (const [body, errors] of [
-      [{}, [{ field: 'name', detail: 'name, topic or a setting is wanted' }]],
+      [{ topic: null }, [{ field: 'topic', detail: 'must not be null' }]],
+      [{ read_only: null }, [{ field: 'read_only', detail: 'must not be null' }]],
       [
         { name: 'n', topic: 't' },
         [{ field: 'topic', detail: 'is changed apart from name and settings: one a request' }],
       ],
     ] as const)
       expect((await ann.api.refused(422, 'invalid', 'channel_patch', { path: { id }, body })).errors).toEqual(errors);
+    const empty = await ann.api.refused(422, 'invalid', 'channel_patch', { path: { id }, body: {} });
+    expect(empty.detail).toBe('Nothing to change: a name, a topic or a setting is wanted');
     await ann.api.channel('occupied');
     await ann.api.refused(409, 'name_taken', 'channel_patch', { path: { id }, body: { name: 'Occupied' } });
   });
@@ -226,6 +260,8 @@ describe.each(backends)('channels on $name', ({ start }) => {
     await says(bob, 403, 'message_patch', { path, body: { body: 'y' } }, 'only its author edits a message');
     await says(bob, 404, 'message_get', { path: none }, 'There is no such message');
     await says(bob, 404, 'message_delete', { path: none }, 'there is no such message');
+    await says(bob, 404, 'pin_put', { path: none }, 'there is no such message');
+    await says(bob, 404, 'thread_get', { path: none }, 'There is no such message');
     await says(ann, 404, 'message_patch', { path: none, body: { body: 'y' } }, 'there is no such message');
     const mark = { path: { id }, body: { message_id: 987_654 } };
     await says(bob, 404, 'channel_read', mark, 'There is no such message yet');
@@ -255,6 +291,10 @@ describe.each(backends)('channels on $name', ({ start }) => {
         ['channel_join', {}],
         ['member_put', { body: {} }],
         ['member_delete', {}],
+        ['user_list', { query: { channel_id: channel } }],
+        ['invite_list', { query: { channel_id: channel } }],
+        ['invite_create', { body: { channel_id: channel } }],
+        ['search', { query: { q: 'x', channel_id: channel } }],
       ];
       for (const [op, ask] of asks) await says(bob, 404, op, { path: there, ...ask }, 'There is no such channel');
     }

@@ -42,6 +42,14 @@ describe('the files', () => {
     },
   );
 
+  test('with a slash behind it, it is found as well', async () => {
+    for (const prefix of ['', '/api']) {
+      const moved = await fetch(`${server.origin}${prefix}/docs/`, { redirect: 'manual' });
+      expect([moved.status, moved.headers.get('location')]).toEqual([308, '../docs']);
+      expect((await fetch(`${server.origin}${prefix}/docs/`)).url).toBe(`${server.origin}${prefix}/docs`);
+    }
+  });
+
   test('what is none is a problem', async () => {
     const api = server.api();
     for (const name of ['none', 'page.html', 'swagger-ui-bundle.js.map'])

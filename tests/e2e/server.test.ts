@@ -5,7 +5,7 @@ import { at } from './lib/contract.ts';
 import type { Server } from './lib/server.ts';
 import { connect, settle } from './lib/socket.ts';
 import { type Place, places } from './lib/target.ts';
-import type { ChangePage } from './lib/types.ts';
+import type { ChangePage, Token } from './lib/types.ts';
 
 vi.setConfig({ testTimeout: 60_000 }); // it makes a database, and starts two servers
 
@@ -30,6 +30,10 @@ describe.each(places)('the settings of a server on $name', ({ open }) => {
     const bob = await person(server.api(), 'bob');
     const shown = await bob.api.ok<{ features: string[] }>('server_get');
     expect(shown.features).toEqual(at('#/components/schemas/Server/properties/features/items/examples'));
+    // It is for anybody: a token that may not read gets what nobody gets.
+    const writer = server.api();
+    writer.bearer = (await bob.api.ok<Token>('token_create', { body: { name: 'w', scopes: ['write'] } }, 201)).token;
+    expect(await writer.ok('server_get')).toEqual(await server.api().ok('server_get'));
     const patch = (body: object): Promise<Settings> => ann.api.ok<Settings>('server_patch', { body }, 200);
     const socket = await connect(server, { token: bob.signed.access_token });
     const problem = await bob.api.refused(403, 'not_allowed', 'server_patch', { body: {} });
@@ -51,6 +55,7 @@ describe.each(places)('the settings of a server on $name', ({ open }) => {
     ]);
     for (const [field, body] of [
       ['name', { name: '' }],
+      ['name', { name: null }],
       ['name', { name: ' \t ' }],
       ['name', { name: 'x'.repeat(65) }],
       ['name', { name: 'a\nb' }],

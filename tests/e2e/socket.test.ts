@@ -222,7 +222,8 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     await refused({ op: 'send', channel_id: id, nonce: randomUUID(), body: 'x' }, 'not_member');
     await refused({ op: 'read', channel_id: id, message_id: 1 }, 'not_member');
     await refused({ op: 'send', channel_id: id, nonce: randomUUID(), body: 'x', attachments: ['a'] }, 'invalid');
-    await refused({ op: 'send', channel_id: 987_654, nonce: randomUUID(), body: 'x' }, 'not_found');
+    const stray = await b.request({ op: 'send', channel_id: 987_654, nonce: randomUUID(), body: 'x' });
+    expect(stray).toMatchObject({ op: 'error', code: 'not_found', detail: 'There is no such channel' });
     await refused({ op: 'send', channel_id: id, nonce: 'x', body: 'x' }, 'invalid');
     await refused({ op: 'send', channel_id: 'x', nonce: randomUUID(), body: 'x' }, 'invalid');
     await refused({ op: 'send', nonce: randomUUID() }, 'invalid');
@@ -243,6 +244,7 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     const reader = await connect(server, { token: await make(['read']) });
     const refusal = await reader.request({ op: 'send', channel_id: id, nonce: randomUUID(), body: 'x' });
     expect([refusal.op, refusal.code]).toEqual(['error', 'scope_missing']);
+    expect(refusal.detail).toBe('The token needs the scope write');
     const writer = await connect(server, { token: await make(['read', 'write']) });
     const m = await writer.send(id, randomUUID(), 'by a bot');
     await reader.reach(id, m.rev);
@@ -329,6 +331,12 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     const a = await connect(server, on(ann));
     a.say(`{"op":"ping","ref":${ref}}`);
     expect(await a.over()).toEqual({ code: 4002, reason });
+  });
+
+  test('an op that is not known is named where it closes', async () => {
+    const a = await connect(server, on(ann));
+    a.say('{"op":"teleport"}');
+    expect(await a.over()).toEqual({ code: 4002, reason: 'no known op: teleport' });
   });
 
   test.each(['{"op":"send"}', '{"op":"read","channel_id":1,"message_id":1}'])(

@@ -156,6 +156,14 @@ describe.each(backends)('threads on $name', ({ start }) => {
     expect((await row(ann.api, id)).rev).toBe(before);
   });
 
+  test('only a reply is in the channel, too', async () => {
+    const id = await room();
+    const body = { nonce: randomUUID(), body: 'x', in_channel: true };
+    const problem = await bob.api.refused(422, 'invalid', 'message_create', { path: { id }, body });
+    expect(problem.errors).toEqual([{ field: 'in_channel', detail: 'goes with a thread_id' }]);
+    await bob.api.ok('message_create', { path: { id }, body: { ...body, in_channel: false } }, 201);
+  });
+
   test('the nonce of a reply is of this reply in this thread', async () => {
     const id = await room();
     await ann.api.send(id, 'another root');
@@ -284,6 +292,14 @@ describe.each(backends)('threads on $name', ({ start }) => {
     await eve.api.refused(403, 'not_member', 'thread_get', { path: { id, message_id: 1 } });
     for (const query of [{ before: 'x' }, { before: 3, after: 3 }, { limit: 0 }, { limit: 101 }, { around: -1 }])
       await ann.api.refused(422, 'invalid', 'thread_get', { path: { id, message_id: 1 }, query });
+    // A place in the main flow is none in a thread.
+    for (const field of ['before', 'after', 'around'])
+      for (const place of ['seq:2', 'seq:x']) {
+        const ask = { path: { id, message_id: 1 }, query: { [field]: place } };
+        expect((await ann.api.refused(422, 'invalid', 'thread_get', ask)).errors).toEqual([
+          { field, detail: 'must be a message_id or a time: seq:N is of the main flow' },
+        ]);
+      }
   });
 
   test('who has written the root, replies or is mentioned follows the thread', async () => {

@@ -15,6 +15,7 @@
     deepLinking: true,
     docExpansion: 'list',
     filter: true,
+    showExtensions: true, // the scope that a token needs
     defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     validatorUrl: 'none', // asks nobody else

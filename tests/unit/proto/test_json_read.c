@@ -199,6 +199,50 @@ static void faults_gathered(void **state)
 	drop(&f);
 }
 
+/* Who wants a field away says so where that is known: else null would be a change that did nothing. */
+static void null_is_no_value(void **state)
+{
+	struct fixture f;
+	struct str s = STR_NONE;
+	bool yes;
+	open_text(&f, "{\"s\":null,\"b\":null}");
+	assert_false(json_in_str(&f.in, "s", JSON_MAY, &s));
+	assert_false(json_in_bool(&f.in, "b", JSON_MAY, &yes));
+	assert_int_equal(json_in_close(&f.in), ERR_INVALID);
+	assert_true(has_fault(&f, "s", "must not be null"));
+	assert_true(has_fault(&f, "b", "must not be null"));
+	drop(&f);
+	open_text(&f, "{\"s\":null}");
+	f.in.lenient = true;
+	assert_false(json_in_str(&f.in, "s", JSON_MAY, &s));
+	assert_int_equal(json_in_close(&f.in), OK);
+	drop(&f);
+}
+
+static void times(void **state)
+{
+	struct fixture f;
+	int64_t at = 7;
+	open_text(&f, "{\"first\":\"1970-01-01T00:00:00Z\",\"t\":\"1970-01-01T00:00:01Z\",\"none\":null,\"null\":null,"
+				  "\"n\":5,\"day\":\"2030-01-01\"}");
+	assert_true(json_in_time(&f.in, "t", false, &at));
+	assert_int_equal(at, 1000);
+	assert_true(json_in_time(&f.in, "first", true, &at));
+	assert_int_equal(at, 1);
+	assert_true(json_in_time(&f.in, "none", true, &at));
+	assert_int_equal(at, 0);
+	assert_false(json_in_time(&f.in, "absent", true, &at));
+	assert_false(json_in_time(&f.in, "null", false, &at));
+	assert_false(json_in_time(&f.in, "n", true, &at));
+	assert_false(json_in_time(&f.in, "day", false, &at));
+	assert_int_equal(json_in_close(&f.in), ERR_INVALID);
+	assert_true(has_fault(&f, "null", "must not be null"));
+	assert_true(has_fault(&f, "n", "must be a time as 2030-01-31T12:00:00Z, or null"));
+	assert_true(has_fault(&f, "day", "must be a time as 2030-01-31T12:00:00Z"));
+	assert_int_equal(f.problem.n_fields, 3);
+	drop(&f);
+}
+
 static void unknown_fields(void **state)
 {
 	struct fixture f;
@@ -280,6 +324,7 @@ int main(void)
 		cmocka_unit_test(raw_nul_and_depth), cmocka_unit_test(good_texts),
 		cmocka_unit_test(bad_texts),         cmocka_unit_test(so_many_values_and_no_more),
 		cmocka_unit_test(fields_taken),      cmocka_unit_test(faults_gathered),
+		cmocka_unit_test(null_is_no_value),  cmocka_unit_test(times),
 		cmocka_unit_test(unknown_fields),    cmocka_unit_test(no_object),
 		cmocka_unit_test(without_a_problem), cmocka_unit_test(many_unknown_fields),
 	};
