@@ -178,7 +178,7 @@ static struct permit_answer permit_kick(const struct permit *p)
 	if (p->channel->kind == CHANNEL_DM) return no(ERR_NOT_ALLOWED, "the people of a direct message stay the same");
 	if (!permit_operates(p)) return no(ERR_NOT_ALLOWED, "only operators kick");
 	if (!p->other) return no(ERR_NOT_ALLOWED, "to go, leave");
-	if (!p->target_member) return p->person ? nothing() : no(ERR_NOT_FOUND, "there is no such person");
+	if (!p->target_member) return nothing();
 	if (p->target_admin && !admin(p)) return no(ERR_NOT_ALLOWED, "only an admin kicks an admin");
 	if (above_actor(p)) return no(ERR_NOT_ALLOWED, "only an owner kicks an owner");
 	return audited(true);

@@ -165,8 +165,7 @@ describe.each(backends)('channels on $name', ({ start }) => {
     for (const user_id of [987_654, 0])
       // nobody; above all not oneself
       await ann.api.refused(404, 'not_found', 'member_put', { path: { id, user_id }, body: {} });
-    for (const user_id of [987_654, 0])
-      await ann.api.refused(404, 'not_found', 'member_delete', { path: { id, user_id } });
+    await ann.api.refused(404, 'not_found', 'member_delete', { path: { id, user_id: 0 } });
   });
 
   test('roles are given by owners, not by members', async () => {
