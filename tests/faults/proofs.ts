@@ -108,9 +108,9 @@ async function prove(proof: Proof, on: boolean, say: (line: string) => void): Pr
     env: { ...proof.env, ...(on ? {} : { LINNET_FAULTS: proof.off }) },
     say,
   };
-  const { faults, from } = await new Run(options).run();
-  say(`${((Date.now() - from) / 1000).toFixed(1)} s`);
-  if (!on && Date.now() - from > most_seconds * 1000) return undefined;
+  const { faults, from, to } = await new Run(options).run(); // to: of the first fault; what ending it takes is nobody's
+  say(`${((to - from) / 1000).toFixed(1)} s`);
+  if (!on && to - from > most_seconds * 1000) return undefined;
   return faults.find((f) => on || proof.expect.includes(f.kind))?.kind;
 }
 
