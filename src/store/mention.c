@@ -95,7 +95,7 @@ enum err mentions_rewrite(struct db_conn *c, const struct message *m, int64_t at
 												"t.channel_id = m.channel_id WHERE m.channel_id = q.channel_id AND "   \
 												"m.user_id = q.user_id AND t.message_id = "                            \
 												"q.message_id AND m.left_rev IS NULL AND h.deleted_at IS NULL AND "    \
-												"q.message_id >= m.first_id AND "                                      \
+												"q.message_id >= m.first_id AND q.message_id > h.min_id AND "          \
 												"t.deleted_at IS NULL AND " BLOCKS("m", "t.author_id") " = 0) = 1"
 static const struct sql SQL_NAMED_ME = WHOLE_BOTH(NAMED, NAMED);
 
@@ -105,7 +105,8 @@ static const struct sql SQL_NAMED_ME = WHOLE_BOTH(NAMED, NAMED);
 	"IS NULL"
 #define OF_CHANNEL(columns, indexed)                                                                                   \
 	ALL_NEWEST(columns, indexed,                                                                                       \
-			   " AND y.message_id >= m.first_id AND y.author_id <> m.user_id AND " BELOW(                              \
+			   " AND y.message_id >= m.first_id AND y.message_id > (SELECT h.min_id FROM heads h WHERE h.channel_id "  \
+			   "= m.channel_id) AND y.author_id <> m.user_id AND " BELOW(                                              \
 				   "y.created_at", "y.channel_id", "y.message_id") " AND " BLOCKS("m", "y.author_id") " = 0")
 static const struct sql SQL_NAMED_ALL =
 	WHOLE_BOTH("SELECT q.* FROM members m CROSS JOIN LATERAL (" OF_CHANNEL(

@@ -34,18 +34,18 @@ void message_take(const struct db_rows *r, int at, struct arena *a, struct messa
 	"h.min_id"
 #define CHANNEL_COLUMN_COUNT 20
 #define CHANNEL_FROM "FROM heads h JOIN channels c ON c.channel_id = h.channel_id "
-/* How often the person of `members m` is named in what is unread of the channel, alone or with everybody: not by
- * themselves, nor by whom they have blocked; what is said in a thread counts there. Each is counted to MENTIONS_MOST
- * among the newest MENTIONS_LOOKED, so that it costs no more whatever was written. Everything is looked up from inside
- * by scalar selects: as a join Postgres would read the whole channel for it. SQLite does not come upon the indexes by
- * itself. */
+/* How often the person of `members m` is named in what is unread of the channel (`heads h`), alone or with everybody:
+ * not by themselves, nor by whom they have blocked; what is said in a thread counts there. Each is counted to
+ * MENTIONS_MOST among the newest MENTIONS_LOOKED, so that it costs no more whatever was written. Everything is looked
+ * up from inside by scalar selects: as a join Postgres would read the whole channel for it. SQLite does not come upon
+ * the indexes by itself. */
 #define MENTIONS_MOST "100"
 #define MENTIONS_LOOKED "1000"
 #define BLOCKS(m, author)                                                                                              \
 	"(SELECT count(*) FROM blocks b WHERE b.user_id = " m ".user_id AND b.blocked_id = " author ")"
 #define NOT_BLOCKED(m, author)                                                                                         \
 	"NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = " m ".user_id AND b.blocked_id = " author ")"
-#define UNREAD_OF(t) t ".message_id > m.read_id AND " t ".message_id >= m.first_id"
+#define UNREAD_OF(t) t ".message_id > m.read_id AND " t ".message_id >= m.first_id AND " t ".message_id > h.min_id"
 #define NEWEST_OF(t) "ORDER BY " t ".message_id DESC LIMIT " MENTIONS_LOOKED
 #define COUNTED(from, where)                                                                                           \
 	"(SELECT count(*) FROM (SELECT 1 FROM (" from ") t WHERE " where " LIMIT " MENTIONS_MOST ") z)"

@@ -186,7 +186,8 @@ enum err thread_read(struct db_conn *c, struct arena *a, const struct actor *who
 	"JOIN members m ON m.channel_id = f.channel_id AND m.user_id = f.user_id AND m.left_rev IS NULL "                  \
 	"JOIN heads h ON h.channel_id = f.channel_id AND h.deleted_at IS NULL "                                            \
 	"JOIN messages r ON r.channel_id = f.channel_id AND r.message_id = f.thread_id "                                   \
-	"WHERE f.following = 1 AND r.thread_count > 0 AND (h.history <> $7 OR r.message_id >= m.first_id) "                \
+	"WHERE f.following = 1 AND r.thread_count > 0 AND r.message_id > h.min_id "                                        \
+	"AND (h.history <> $7 OR r.message_id >= m.first_id) "                                                             \
 	"AND ($6 = 0 OR r.thread_last_seq > f.read_seq) AND (r.thread_last_at, r.channel_id, r.message_id) < "             \
 	"($2, $3, $4) ORDER BY r.thread_last_at DESC, r.channel_id DESC, r.message_id DESC LIMIT $5) k"
 #define UNREAD_MENTIONS MENTIONS("k.channel_id", "k.thread_id", "k.user_id", "k.read_seq")

@@ -1,7 +1,10 @@
 /* Retention: what a channel keeps is raised by a change, then rows go in slices, nonces later than the rest. */
 #include "rig.h"
 
+#include "store/channel.h"
+#include "store/mention.h"
 #include "store/retention.h"
+#include "store/thread.h"
 #include "store/verify.h"
 
 #define FOR_EVER 200000 /* days: nothing is so old that its nonce goes */
@@ -172,6 +175,50 @@ static void goes_in_slices(void **state)
 	assert_int_equal(count(g, "min(message_id) FROM messages", ch), 9);
 }
 
+static void expect_named(struct rig *g, int64_t ch, size_t mentions, size_t threads)
+{
+	struct arena a;
+	struct channel row;
+	struct mention_page named;
+	struct threads followed;
+	const struct actor who = { .user_id = 3, .role = USER_MEMBER };
+	const struct mentions_query mentions_q = { .user_id = 3, .cursor = STR_NONE, .limit = 10 };
+	const struct threads_query threads_q = { .most = 100, .cursor = STR_NONE, .limit = 10 };
+	arena_init(&a);
+	must(mentions_list(g->look, &a, &mentions_q, &named));
+	assert_int_equal(named.n, mentions);
+	must(channel_read(g->look, &a, ch, &who, true, &row));
+	assert_int_equal(row.me.mention_count, mentions);
+	must(threads_read(g->look, &a, &who, &threads_q, &followed));
+	assert_int_equal(followed.page.n, threads);
+	arena_release(&a);
+}
+
+static void reply(struct rig *g, int64_t ch, int64_t root)
+{
+	struct ask *q = ask_send(g, 3, ch, "yes");
+	q->send.thread_id = root;
+	must(ask_once(q));
+}
+
+/* What is gone is in no list, though its rows are there until a slice takes them. */
+static void hides(void **state)
+{
+	struct rig *g = *state;
+	rig_sql(g, "DELETE FROM mentions");
+	int64_t ch = room(g);
+	must(ask_once(ask_send(g, 2, ch, "@user3 by name")));    /* message 1, rev 3 */
+	must(ask_once(ask_send(g, 2, ch, "@channel, and all"))); /* 2 */
+	reply(g, ch, 1);                                         /* 3, rev 5 */
+	must(ask_once(ask_send(g, 2, ch, "@user3 once more")));  /* 4 */
+	must(ask_once(ask_send(g, 2, ch, "@channel again")));    /* 5 */
+	reply(g, ch, 4);
+	expect_named(g, ch, 4, 2);
+	must(raise_to(g, ch, 5));
+	assert_int_equal(count(g, "count(*) FROM messages", ch), 6);
+	expect_named(g, ch, 2, 1);
+}
+
 /* A retry of a message that retention has taken writes none anew. */
 static void nonces_outlive(void **state)
 {
@@ -256,6 +303,7 @@ int main(void)
 		cmocka_unit_test(raises_only_what_is_old),
 		cmocka_unit_test(raises),
 		cmocka_unit_test(goes_in_slices),
+		cmocka_unit_test(hides),
 		cmocka_unit_test(nonces_outlive),
 		cmocka_unit_test(roots_go_first),
 	};
