@@ -19,6 +19,11 @@ static const struct sql SQL_CLIP = {
 	"t.rev <= members.joined_rev ORDER BY t.rev DESC LIMIT 1), 0) WHERE channel_id = $1",
 	NULL,
 };
+/* In the order in which read markers lock them (member.c): else each may have what the other waits for. */
+static const struct sql SQL_LOCK_MEMBERS = {
+	"SELECT count(*) FROM (SELECT 1 FROM members m WHERE m.channel_id = $1 ORDER BY m.user_id FOR NO KEY UPDATE) q",
+	NULL,
+};
 static const struct sql SQL_NAME_TAKEN = { "SELECT channel_id FROM channels WHERE name_key = $1", NULL };
 
 struct names {
@@ -133,6 +138,14 @@ static enum err name_free(struct tx_ask *q, struct str key, const struct names *
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
+static enum err clip(struct tx_ask *q)
+{
+	const struct db_value ch = DB_I64(q->c->channel_id);
+	enum err e = OK;
+	if (db_conn_kind(q->tx->c) == DB_POSTGRES) e = db_one(q->tx->c, &SQL_LOCK_MEMBERS, DB_ARGS(ch), NULL, NULL);
+	return e ? e : db_exec(q->tx->c, &SQL_CLIP, DB_ARGS(ch), NULL);
+}
+
 static enum err channel_write(struct tx_ask *q, struct names *n)
 {
 	static const struct channel_patch none = { -1, -1, -1, -1, -1, -1 };
@@ -144,14 +157,14 @@ static enum err channel_write(struct tx_ask *q, struct names *n)
 	bool set = rename_apply(q, n, &was, &now), is_default = set_flag(&n->is_default, p->is_default);
 	put_flag(&was, "default", is_default, !n->is_default), put_flag(&now, "default", is_default, n->is_default);
 	patch_apply(q, p, &was, &now);
-	bool clip = h->history != history;
+	bool clipped = h->history != history;
 	struct str before = tx_json_close(&was, q->tx->a), after = tx_json_close(&now, q->tx->a);
 	if (!after.n) return OK;
 	enum err e = tx_change(q, CHANGE_CHANNEL, 0, 0, after);
 	if (!e && (set || is_default))
 		e = db_exec(q->tx->c, &SQL_SET,
 					DB_ARGS(DB_I64(q->c->channel_id), DB_TEXT(n->name), DB_TEXT(n->key), DB_BOOL(n->is_default)), NULL);
-	if (!e && clip) e = db_exec(q->tx->c, &SQL_CLIP, DB_ARGS(DB_I64(q->c->channel_id)), NULL);
+	if (!e && clipped) e = clip(q);
 	if (e) return e;
 	return tx_audit(q, "channel.update", arena_printf(q->tx->a, "channel:%lld", (long long)q->c->channel_id),
 					arena_printf(q->tx->a, "{" STR_FMT "}", STR_ARG(before)),

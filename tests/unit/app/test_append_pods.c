@@ -41,6 +41,42 @@ static void let_go(PGconn *c)
 	PQfinish(c);
 }
 
+static void until_somebody_waits(struct rig *g)
+{
+	while (rig_number(g, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != 1) sched_yield();
+}
+
+static void lock_member(PGconn *c, int64_t ch, int user_id)
+{
+	char text[160];
+	snprintf(text, sizeof text,
+			 "SELECT 1 FROM members WHERE channel_id = %lld AND user_id = %d FOR NO KEY UPDATE NOWAIT", (long long)ch,
+			 user_id);
+	command(c, text);
+}
+
+/* Read markers lock the same rows in the order of people: what waits for one has none that comes behind it. */
+static void clipping_and_markers(void **state)
+{
+	struct place *p = *state;
+	struct rig *g = p->a;
+	int64_t ch = channel(g);
+	rig_join(g, 5, ch); /* comes first in the table */
+	rig_join(g, 3, ch);
+	PGconn *c = postgres_connect(p->server);
+	command(c, "BEGIN");
+	lock_member(c, ch, 3);
+	struct ask *q = ask_new(g, 2, CHANGE_CHANNEL, ch);
+	q->patch = CHANNEL_PATCH_NONE, q->patch.history = HISTORY_JOINED, q->change.patch = &q->patch;
+	must(ask_submit(q));
+	until_somebody_waits(g);
+	lock_member(c, ch, 5);
+	let_go(c);
+	ask_wait(q);
+	assert_int_equal(q->change.err, OK);
+	ask_free(q);
+}
+
 /* A channel that somebody else holds does not hold up the others of its batch, and keeps its own order. */
 static void held_channel(void **state)
 {
@@ -55,7 +91,7 @@ static void held_channel(void **state)
 	rig_let_go(g);
 	ask_wait(q[1]);
 	assert_int_equal(q[1]->change.err, OK);
-	while (rig_number(g, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != 1) sched_yield();
+	until_somebody_waits(g);
 	assert_false(q[0]->done);
 	must(ask_submit(q[3]));
 	let_go(c);
@@ -83,7 +119,7 @@ static void held_for_a_kick(void **state)
 	rig_let_go(g);
 	ask_wait(q[1]);
 	assert_int_equal(q[1]->change.err, OK);
-	while (rig_number(g, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != 1) sched_yield();
+	until_somebody_waits(g);
 	assert_false(q[0]->done);
 	let_go(c);
 	ask_wait(q[0]);
@@ -268,6 +304,7 @@ int main(void)
 {
 	static struct place place;
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(clipping_and_markers, &place),
 		cmocka_unit_test_prestate(held_channel, &place),
 		cmocka_unit_test_prestate(held_for_a_kick, &place),
 		cmocka_unit_test_prestate(clock_behind, &place),
