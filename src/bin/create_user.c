@@ -145,7 +145,7 @@ static void say_made(const struct words *w, const struct token_file *t)
 	if (t && !t->temporary[0]) return;
 	if (w->username)
 		printf("made: %s\n", w->username);
-	else
+	else if (t)
 		printf("made: %zu people\n", t->n);
 	if (t) printf("%s: their tokens\n", t->path);
 }
