@@ -2,11 +2,13 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Answer, password, person } from './lib/api.ts';
 import { linnet, Program } from './lib/process.ts';
 import { createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
 import type { Me, SignedIn } from './lib/types.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // each command is a process of its own, and hashes passwords at their full cost
 
 let dir: string;
 
