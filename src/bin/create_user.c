@@ -142,18 +142,18 @@ static struct str read_names(const char *path, struct arena *a)
 /* Nothing where the tokens may go to where this would. */
 static void say_made(const struct words *w, const struct token_file *t)
 {
-	if (t && !t->temporary[0]) return;
+	if (w->tokens && !t->temporary[0]) return;
 	if (w->username)
 		printf("made: %s\n", w->username);
 	else if (t)
 		printf("made: %zu people\n", t->n);
-	if (t) printf("%s: their tokens\n", t->path);
+	if (w->tokens) printf("%s: their tokens\n", t->path);
 }
 
 static int create(struct process *p, const struct words *w, struct admin_people *people)
 {
 	struct arena arena;
-	struct token_file file;
+	struct token_file file = { 0 };
 	arena_init(&arena);
 	if (w->names) people->names = read_names(w->names, &arena);
 	if ((w->names && !people->names.p) || (w->tokens && !file_open(&file, w->tokens))) {
@@ -165,7 +165,7 @@ static int create(struct process *p, const struct words *w, struct admin_people 
 	bool kept = !e;
 	if (w->tokens) kept = !e || e == ERR_UNKNOWN_OUTCOME ? file_keep(&file) : (file_drop(&file), false);
 	arena_release(&arena);
-	if (kept && !e) say_made(w, w->tokens ? &file : NULL);
+	if (kept && !e) say_made(w, &file);
 	return !e && kept ? 0 : 1;
 }
 
