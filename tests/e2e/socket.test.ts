@@ -70,6 +70,7 @@ describe.each(backends)('sockets on $name', ({ start }) => {
     const m = await ann.api.send(id, 'first');
     const path = { id, message_id: m.message_id };
     await ann.api.ok('message_patch', { path, body: { body: 'second' } });
+    await a.reach(id, m.rev + 1); // read later, it would be as it is then
     await ann.api.ok('message_delete', { path });
     await ann.api.ok('channel_patch', { path: { id }, body: { topic: 'news' } });
     await bob.api.ok('channel_join', { path: { id } });
