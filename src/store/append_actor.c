@@ -48,7 +48,6 @@ enum err tx_actors_read(struct append_tx *tx)
 	for (size_t i = 0; i < tx->b->n; i++) {
 		struct change *c = tx->b->changes[i];
 		struct tx_channel *ch = c->create ? NULL : id_map_get(&tx->channels, c->channel_id);
-		problem_init(&c->problem, &c->arena); /* of an earlier try, with other changes in the batch */
 		c->err = OK, c->fields = c->before = c->also = NULL, c->repeated = c->bare = c->quiet = false, c->left_rev = 0;
 		if (ch && ch->skipped) {
 			c->err = ERR_SKIPPED;

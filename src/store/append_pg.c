@@ -165,7 +165,6 @@ static void refused(struct change *c, const struct refusal *why, int64_t retry_m
 static void verdict_take(struct change *c, const struct db_rows *r)
 {
 	int64_t v = db_i64(r, 1);
-	problem_init(&c->problem, &c->arena); /* of an earlier try */
 	c->err = OK, c->fields = NULL;
 	c->actor_id = db_i64(r, 2);
 	c->repeated = v == RETRY || v == RETRY_BARE;

@@ -133,24 +133,6 @@ static void one_bad_change(void **state)
 	rig_check_dense(g, other);
 }
 
-/* ... and what was refused beside it is judged again, but says why once. */
-static void refused_twice(void **state)
-{
-	struct rig *g = *state;
-	int64_t ch = channel(g);
-	struct ask *q[3] = { ask_send(g, 2, ch, "to none"), ask_send(g, 2, ch, "x"), ask_send(g, 2, ch, "no \xff text") };
-	q[0]->send.thread_id = 99;
-	rig_hold(g);
-	for (int i = 0; i < 3; i++) must(ask_submit(q[i]));
-	rig_let_go(g);
-	for (int i = 0; i < 3; i++) ask_wait(q[i]);
-	assert_int_equal(q[0]->change.err, ERR_INVALID);
-	assert_int_equal(q[0]->change.problem.n_fields, 1);
-	assert_int_equal(q[1]->change.err, OK);
-	assert_int_equal(q[2]->change.err, ERR_INTERNAL);
-	for (int i = 0; i < 3; i++) ask_free(q[i]);
-}
-
 static void too_late(void **state)
 {
 	struct rig *g = *state;
@@ -376,10 +358,16 @@ static void kick_and_sends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(durable),        cmocka_unit_test(one_commit_for_many),   cmocka_unit_test(mixed_keeps_order),
-		cmocka_unit_test(one_bad_change), cmocka_unit_test(refused_twice),         cmocka_unit_test(too_late),
-		cmocka_unit_test(full),           cmocka_unit_test(end_writes_what_waits), cmocka_unit_test(many_senders),
-		cmocka_unit_test(kick_and_sends), cmocka_unit_test(another_epoch),
+		cmocka_unit_test(durable),
+		cmocka_unit_test(one_commit_for_many),
+		cmocka_unit_test(mixed_keeps_order),
+		cmocka_unit_test(one_bad_change),
+		cmocka_unit_test(too_late),
+		cmocka_unit_test(full),
+		cmocka_unit_test(end_writes_what_waits),
+		cmocka_unit_test(many_senders),
+		cmocka_unit_test(kick_and_sends),
+		cmocka_unit_test(another_epoch),
 	};
 	return rig_main(tests, countof(tests));
 }
