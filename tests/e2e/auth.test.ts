@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Api, password, person } from './lib/api.ts';
 import { backends, type Server } from './lib/server.ts';
-import type { Channel, List, Me, Session, SignedIn, Token } from './lib/types.ts';
+import type { Channel, List, Me, SignedIn, Token } from './lib/types.ts';
 
 function cookieOf(headers: Headers): string {
   const [line = ''] = headers.getSetCookie();
@@ -128,37 +128,6 @@ describe.each(backends)('accounts on $name', ({ start }) => {
     expect((form.body as SignedIn).refresh_token).toMatch(/\S{40,}/);
   });
 
-  test('a rotated refresh token answers the same successor again', async () => {
-    const { signed } = await person(server.api(), 'rotator');
-    const refresh = (refresh_token: string | undefined): Promise<SignedIn> =>
-      server.api().ok<SignedIn>('auth_refresh', { body: { refresh_token } }, 200);
-    const second = await refresh(signed.refresh_token);
-    expect(second.refresh_token).not.toBe(signed.refresh_token);
-    const again = await refresh(signed.refresh_token); // the answer had been lost
-    expect(again.refresh_token).toBe(second.refresh_token);
-    const third = await refresh(second.refresh_token);
-    expect(third.refresh_token).not.toBe(second.refresh_token);
-    const api = server.api();
-    api.bearer = third.access_token;
-    expect((await api.ok<Me>('me_get')).username).toBe('rotator');
-  });
-
-  test('two tabs that refresh at once get one successor', async () => {
-    const { signed } = await person(server.api(), 'twotabs');
-    const body = { refresh_token: signed.refresh_token };
-    const both = await Promise.all([1, 2, 3, 4].map(() => server.api().ok<SignedIn>('auth_refresh', { body }, 200)));
-    expect(new Set(both.map((s) => s.refresh_token)).size).toBe(1);
-  });
-
-  test('after logout neither token works', async () => {
-    const { api, signed } = await person(server.api(), 'leaver');
-    await api.ok('auth_logout', {}, 204);
-    expect((await api.call('me_get')).status).toBe(401);
-    expect((await server.api().call('auth_refresh', { body: { refresh_token: signed.refresh_token } })).status).toBe(
-      401,
-    );
-  });
-
   test('a refresh token that never was is refused', async () => {
     expect((await server.api().call('auth_refresh', { body: { refresh_token: 'x'.repeat(43) } })).status).toBe(401);
     await server.api().refused(422, 'invalid', 'auth_refresh', { body: {} });
@@ -213,69 +182,6 @@ describe.each(backends)('accounts on $name', ({ start }) => {
       await api.refused(422, 'invalid', 'me_patch', { body: { status: bad } });
     for (const bad of ['true', 1, [true]])
       await api.refused(422, 'invalid', 'me_patch', { body: { do_not_disturb: bad } });
-  });
-
-  test('a password change ends the other sessions and keeps tokens', async () => {
-    const { api } = await person(server.api(), 'changer');
-    const other = server.api();
-    other.bearer = (
-      await other.ok<SignedIn>('auth_login', { body: { username: 'changer', password, cookie: false } })
-    ).access_token;
-    const token = await api.ok<Token>('token_create', { body: { name: 'bot', scopes: ['read'] } }, 201);
-    const bot = server.api();
-    bot.bearer = token.token;
-    const fresh = 'an entirely new password';
-    await api.refused(401, 'bad_credentials', 'auth_password', {
-      body: { old_password: 'not the old one', new_password: fresh },
-    });
-    await api.refused(422, 'invalid', 'auth_password', { body: { old_password: password, new_password: 'short' } });
-    await api.ok('auth_password', { body: { old_password: password, new_password: fresh } }, 204);
-    await api.ok<Me>('me_get', {}, 200);
-    await bot.ok<Me>('me_get', {}, 200);
-    await other.refused(401, 'session_revoked', 'me_get');
-    await server.api().refused(401, 'bad_credentials', 'auth_login', { body: { username: 'changer', password } });
-    await server.api().ok('auth_login', { body: { username: 'changer', password: fresh } }, 200);
-  });
-
-  test('sessions are listed and ended one by one', async () => {
-    const { api } = await person(server.api(), 'lister');
-    const other = server.api();
-    other.bearer = (
-      await other.ok<SignedIn>('auth_login', { body: { username: 'lister', password, cookie: false } })
-    ).access_token;
-    const { items } = await api.ok<List<Session>>('session_list', {}, 200);
-    expect(items.length).toBe(2);
-    expect(items.filter((s) => s.current).length).toBe(1);
-    const id = items.find((s) => !s.current)?.id ?? '';
-    await api.ok('session_delete', { path: { id } }, 204);
-    await other.refused(401, 'session_revoked', 'me_get');
-    await api.ok<Me>('me_get', {}, 200);
-    expect((await api.ok<List<Session>>('session_list')).items.length).toBe(1);
-    await api.refused(404, 'not_found', 'session_delete', { path: { id: '01ARZ3NDEKTSV4RRFFQ69G5FAV' } });
-  });
-
-  test('all others are ended at once; tokens stay', async () => {
-    const { api } = await person(server.api(), 'sweeper');
-    const others = [server.api(), server.api()];
-    for (const other of others)
-      other.bearer = (
-        await other.ok<SignedIn>('auth_login', { body: { username: 'sweeper', password, cookie: false } })
-      ).access_token;
-    const bot = server.api();
-    bot.bearer = (await api.ok<Token>('token_create', { body: { name: 't', scopes: ['read'] } }, 201)).token;
-    await api.ok('session_delete_others', {}, 204);
-    for (const other of others) await other.refused(401, 'session_revoked', 'me_get');
-    await bot.ok<Me>('me_get', {}, 200);
-    expect((await api.ok<List<Session>>('session_list')).items.map((s) => s.current)).toEqual([true]);
-    await api.ok('session_delete_others', {}, 204); // there is none
-  });
-
-  test("somebody else's session is as good as none", async () => {
-    const mine = await person(server.api(), 'mine');
-    const theirs = await person(server.api(), 'theirs');
-    const id = (await theirs.api.ok<Me>('me_get')).session.id;
-    await mine.api.refused(404, 'not_found', 'session_delete', { path: { id } });
-    await theirs.api.ok<Me>('me_get', {}, 200);
   });
 
   test('API tokens do what their scopes say, until they are revoked', async () => {

@@ -30,6 +30,8 @@ export interface SignedIn {
 export interface Session {
   id: string;
   kind: string;
+  address: string | null;
+  user_agent: string | null;
   current: boolean;
 }
 
