@@ -1,26 +1,30 @@
 // Pages of messages at their edges: by id, by seq and by time, both ways, and so that pages which touch have everything once.
+// Each is read through the other server than what it has was written through, directly after the answer to that.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Person, person } from './lib/api.ts';
-import { backends, type Server } from './lib/server.ts';
-import type { Message, MessagePage } from './lib/types.ts';
+import { type Api, type Person, person } from './lib/api.ts';
+import { type Stage, stages } from './lib/stage.ts';
+import type { ChangePage, Message, MessagePage } from './lib/types.ts';
 
 type Query = { [name: string]: number | string | boolean };
 
-describe.each(backends)('pages on $name', ({ start }) => {
-  let server: Server;
-  let ann: Person;
-  let bob: Person;
+describe.each(stages)('pages on $name', ({ open }) => {
+  let stage: Stage;
+  let ann: Person; // writes here,
+  let reader: Api; // reads there
+  let bob: Person; // there
   let made = 0;
 
   beforeAll(async () => {
-    server = await start();
-    ann = await person(server.api(), 'ann');
-    bob = await person(server.api(), 'bob');
+    stage = await open();
+    ann = await person(stage.here.api(), 'ann');
+    bob = await person(stage.there.api(), 'bob');
+    reader = stage.there.api();
+    reader.bearer = ann.signed.access_token;
   });
-  afterAll(() => server?.stop());
+  afterAll(() => stage?.stop());
 
-  const page = (id: number, query: Query = {}, who = ann): Promise<MessagePage> =>
-    who.api.ok<MessagePage>('message_list', { path: { id }, query });
+  const page = (id: number, query: Query = {}, api = reader): Promise<MessagePage> =>
+    api.ok<MessagePage>('message_list', { path: { id }, query });
   const ids = (p: MessagePage): number[] => p.items.map((m) => m.message_id);
   const room = async (more = {}): Promise<number> => (await ann.api.channel(`room-${++made}`, more)).id;
   async function filled(n: number): Promise<{ id: number; sent: Message[] }> {
@@ -81,10 +85,10 @@ describe.each(backends)('pages on $name', ({ start }) => {
       expect([ids(p), p.before, p.after], JSON.stringify(query)).toEqual([wanted, before, after]);
     }
     for (const limit of [0, 101, -1, 'x'])
-      await ann.api.refused(422, 'invalid', 'message_list', { path: { id }, query: { limit } });
+      await reader.refused(422, 'invalid', 'message_list', { path: { id }, query: { limit } });
     for (const before of ['seq:', 'seq:0', 'seq:x', 'seq:-1', 'yesterday', '0'])
-      await ann.api.refused(422, 'invalid', 'message_list', { path: { id }, query: { before } });
-    await ann.api.refused(422, 'invalid', 'message_list', { path: { id }, query: { before: 2, after: 'seq:1' } });
+      await reader.refused(422, 'invalid', 'message_list', { path: { id }, query: { before } });
+    await reader.refused(422, 'invalid', 'message_list', { path: { id }, query: { before: 2, after: 'seq:1' } });
   });
 
   test('by time: before all, after all, and from a moment that several may share', async () => {
@@ -144,6 +148,52 @@ describe.each(backends)('pages on $name', ({ start }) => {
     expect(lines([await page(id, { before: 1 })])).toEqual([]);
   });
 
+  test('have each change of the other server as soon as it is answered', async () => {
+    const id = await room();
+    await bob.api.ok('channel_join', { path: { id } });
+    const annThere = reader;
+    const bobHere = stage.here.api();
+    bobHere.bearer = bob.signed.access_token;
+    let { rev } = await page(id);
+    /** The newest page and the log, as both have them through the server that did not write. */
+    async function seen(writer: 'here' | 'there', type: string): Promise<{ last: MessagePage; mine: MessagePage }> {
+      const [a, b] = writer === 'here' ? [annThere, bob.api] : [ann.api, bobHere];
+      const [last, mine] = [await page(id, { limit: 1 }, a), await page(id, { limit: 1 }, b)];
+      const log = await a.ok<ChangePage>('change_list', { path: { id }, query: { since_rev: rev } });
+      rev++;
+      expect(log.items.map((e) => [e.rev, e.type])).toEqual([[rev, type]]);
+      expect([last.rev, mine.rev, log.rev]).toEqual([rev, rev, rev]);
+      expect(last.items).toEqual(mine.items);
+      return { last, mine };
+    }
+    for (let i = 1; i <= 4; i++) {
+      const [writer, api, other] =
+        i % 2 ? (['here', ann.api, bobHere] as const) : (['there', annThere, bob.api] as const);
+      const sent = await api.send(id, `m ${i}`, i > 1 ? { reply_to: i - 1 } : {});
+      expect(sent).toMatchObject({ message_id: i, seq: i, rev: rev + 1 });
+      const { last } = await seen(writer, 'message');
+      expect(last.items).toEqual([sent]);
+      expect(last.refs.map((m) => [m.message_id, m.body])).toEqual(i > 1 ? [[i - 1, `edit ${i - 1}`]] : []);
+      const path = { id, message_id: i };
+      const edited = await api.ok<Message>('message_patch', { path, body: { body: `edit ${i}` } }, 200);
+      expect((await seen(writer, 'edit')).last.items).toEqual([edited]);
+      await other.ok('reaction_put', { path: { ...path, emoji: '🎉' } }, 204);
+      const { last: anns, mine } = await seen(writer, 'reaction');
+      expect(anns.items[0]?.reactions).toEqual([{ emoji: '🎉', count: 1, user_ids: [bob.user.id] }]);
+      const given = [i - 1, i].filter((of) => of > 0); // of the quoted one, too
+      expect(anns.mine).toEqual([]);
+      expect(mine.mine).toEqual(given.map((of) => ({ message_id: of, emoji: '🎉' })));
+      expect(anns.users.map((u) => u.id)).toEqual([ann.user.id, bob.user.id]);
+      await api.ok('channel_patch', { path: { id }, body: { topic: `topic ${i}` } }, 200);
+      const topic = (await seen(writer, 'topic')).last.changes.at(-1);
+      expect(topic).toMatchObject({ type: 'topic', rev, actor_id: ann.user.id, topic: `topic ${i}` });
+    }
+    await ann.api.ok('message_delete', { path: { id, message_id: 4 } }, 204);
+    const [gone] = (await seen('here', 'delete')).last.items;
+    expect(gone).toMatchObject({ message_id: 4, body: '', changed_rev: rev, reactions: [] });
+    expect(gone?.deleted_at).toBeDefined();
+  });
+
   test('by more than one client may know: replies in threads count only where they are asked for', async () => {
     const { id } = await filled(2);
     for (const body of ['r 1', 'r 2']) await ann.api.send(id, body, { thread_id: 1 }); // 3, 4
@@ -176,19 +226,19 @@ describe.each(backends)('pages on $name', ({ start }) => {
     await ann.api.send(id, 'quotes what bob never saw', { reply_to: 1 }); // 5
     await bob.api.ok('reaction_put', { path: { id, message_id: 3, emoji: '🎉' } }, 204);
     await ann.api.ok('message_delete', { path: { id, message_id: 2 } }, 204);
-    const last = await page(id, { limit: 2 }, bob);
+    const last = await page(id, { limit: 2 }, bob.api);
     expect(last.refs.map((m) => [m.message_id, m.body])).toEqual([[3, 'quotes it']]); // not 1, and not 2 behind 3
     expect(last.users.map((u) => u.id)).toEqual([ann.user.id, bob.user.id]); // bob by a reaction
     expect(last.mine).toEqual([{ message_id: 3, emoji: '🎉' }]);
-    const whole = await page(id, {}, bob);
+    const whole = await page(id, {}, bob.api);
     expect([ids(whole), whole.before]).toEqual([[2, 3, 4, 5], false]);
     expect(whole.refs.map((m) => [m.message_id, m.body, m.deleted_at !== undefined])).toEqual([
       [2, '', true], // a tombstone
       [3, 'quotes it', false],
     ]);
-    expect(ids(await page(id, { before: 2 }, bob))).toEqual([]);
-    expect((await page(id, { before: 2 }, bob)).after).toBe(true);
-    expect(ids(await page(id, { around: 1, limit: 3 }, bob))).toEqual([2, 3]);
+    expect(ids(await page(id, { before: 2 }, bob.api))).toEqual([]);
+    expect((await page(id, { before: 2 }, bob.api)).after).toBe(true);
+    expect(ids(await page(id, { around: 1, limit: 3 }, bob.api))).toEqual([2, 3]);
     expect((await page(id)).refs.map((m) => m.message_id)).toEqual([1, 2, 3]);
   });
 });
