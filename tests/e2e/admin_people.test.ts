@@ -1,11 +1,11 @@
 // What admins do to other people's accounts, and people to each other: roles, names, deactivation, codes for a new password,
-// bots, blocks. Each on both databases, and what sockets hear of it on two pods.
+// bots, blocks. Who administers is on one server, everybody else on the other.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Api, password, type Person, person } from './lib/api.ts';
-import { backends, type Server } from './lib/server.ts';
+import type { Server } from './lib/server.ts';
 import { attach, connect, type Frame, settle, type Socket } from './lib/socket.ts';
-import { type Pair, pair } from './lib/stage.ts';
+import { type Pair, pair, type Stage, stages } from './lib/stage.ts';
 import type { Channel, List, Me, SignedIn, Token, User } from './lib/types.ts';
 
 interface Created {
@@ -19,25 +19,38 @@ type Patch = { role?: string; username?: string; deactivated?: boolean };
 const patch = (api: Api, id: number, body: Patch): Promise<User> =>
   api.ok<User>('user_patch', { path: { id }, body }, 200);
 
-describe.each(backends)('people and admins on $name', ({ start }) => {
-  let server: Server;
-  let owner: Person;
-  let admin: Person;
+describe.each(stages)('people and admins on $name', ({ open }) => {
+  let stage: Stage;
+  let here: Server;
+  let there: Server;
+  let owner: Person; // here,
+  let admin: Person; // like them; all others are there
   let made = 0;
 
-  const newcomer = (): Promise<Person> => person(server.api(), `person-${++made}`);
+  const newcomer = (server = there): Promise<Person> => person(server.api(), `person-${++made}`);
   const login = (username: string, secret = password): Promise<SignedIn> =>
-    server.api().ok<SignedIn>('auth_login', { body: { username, password: secret, cookie: false } });
-  const on = (p: Person): Promise<Socket> => connect(server, { token: p.signed.access_token });
+    there.api().ok<SignedIn>('auth_login', { body: { username, password: secret, cookie: false } });
+  const on = (p: Person, server = there): Promise<Socket> => connect(server, { token: p.signed.access_token });
+  const both = (token: string): Promise<Socket[]> => Promise.all([here, there].map((s) => connect(s, { token })));
+  /** Neither server answers a token any more. */
+  const refused = async (code: string, ...tokens: string[]): Promise<void> => {
+    for (const server of [here, there])
+      for (const token of tokens) {
+        const api = server.api();
+        api.bearer = token;
+        await api.refused(401, code, 'me_get');
+      }
+  };
 
   beforeAll(async () => {
-    server = await start();
-    owner = await person(server.api(), 'owner');
-    admin = await newcomer();
+    stage = await open();
+    ({ here, there } = stage);
+    owner = await person(here.api(), 'owner');
+    admin = await newcomer(here);
     await patch(owner.api, admin.user.id, { role: 'admin' });
   });
   afterEach(settle);
-  afterAll(() => server?.stop());
+  afterAll(() => stage?.stop());
 
   test('only admins change people, and only owners owners', async () => {
     const [bob, cid] = [await newcomer(), await newcomer()];
@@ -92,12 +105,9 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     const taken = { path: { id: cid.user.id }, body: { username: bob.user.username } };
     await admin.api.refused(409, 'name_taken', 'user_patch', taken);
     await admin.api.refused(409, 'name_taken', 'user_patch', { ...taken, body: { username: name } });
-    await server.api().refused(409, 'name_taken', 'auth_register', {
-      body: { username: bob.user.username, password, cookie: false },
-    });
-    await server.api().refused(401, 'bad_credentials', 'auth_login', {
-      body: { username: bob.user.username, password, cookie: false },
-    });
+    const body = { username: bob.user.username, password, cookie: false };
+    await there.api().refused(409, 'name_taken', 'auth_register', { body });
+    await there.api().refused(401, 'bad_credentials', 'auth_login', { body });
     await login(name);
     expect(await patch(admin.api, bob.user.id, { username: bob.user.username })).toMatchObject({
       username: bob.user.username,
@@ -107,11 +117,11 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
 
   test('who is deactivated is cut off, and comes back as before', async () => {
     const bob = await newcomer();
-    const s = await on(bob);
+    const sockets = await both(bob.signed.access_token);
     await patch(admin.api, bob.user.id, { deactivated: true });
-    expect((await s.over()).code).toBe(4003);
-    await bob.api.refused(401, 'unauthenticated', 'me_get');
-    await server.api().refused(401, 'bad_credentials', 'auth_login', {
+    await refused('unauthenticated', bob.signed.access_token);
+    for (const s of sockets) expect((await s.over()).code).toBe(4003);
+    await there.api().refused(401, 'bad_credentials', 'auth_login', {
       body: { username: bob.user.username, password, cookie: false },
     });
     expect(await patch(admin.api, bob.user.id, { deactivated: false })).toMatchObject({ deactivated: false });
@@ -159,11 +169,11 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     const reset = { body: { code: reset_code, password: 'a new password of mine' } };
     expect(user.changed_rev).toBeGreaterThan(0); // everybody knows of it
     await patch(admin.api, user.id, { role: 'admin' }); // before it was ever used
-    await server.api().refused(422, 'invalid', 'auth_reset', { body: { code: reset_code, password: 'short' } });
-    await server.api().ok('auth_reset', reset, 204);
-    await server.api().refused(401, 'bad_credentials', 'auth_reset', reset);
+    await there.api().refused(422, 'invalid', 'auth_reset', { body: { code: reset_code, password: 'short' } });
+    await there.api().ok('auth_reset', reset, 204);
+    for (const server of [here, there]) await server.api().refused(401, 'bad_credentials', 'auth_reset', reset);
     const signed = await login(username, 'a new password of mine');
-    const api = server.api();
+    const api = there.api();
     api.bearer = signed.access_token;
     const names = (await api.ok<List<Channel>>('channel_list')).items.map((c) => c.name);
     expect(names).toContain('general');
@@ -171,45 +181,51 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
 
   test('a reset ends sessions, tokens and earlier codes; not an owner’s by an admin', async () => {
     const bob = await newcomer();
-    const s = await on(bob);
+    const second = await login(bob.user.username);
     const { token } = await bob.api.ok<Token>('token_create', { body: { name: 't', scopes: ['read'] } }, 201);
+    const tokens = [bob.signed.access_token, second.access_token, token];
+    const sockets = (await Promise.all(tokens.map(both))).flat();
     const ask = { path: { id: bob.user.id } };
     await bob.api.refused(403, 'not_allowed', 'user_reset', ask);
     await admin.api.refused(403, 'not_allowed', 'user_reset', { path: { id: owner.user.id } });
     await admin.api.refused(404, 'not_found', 'user_reset', { path: { id: 987_654 } });
     const first = await admin.api.ok<Created>('user_reset', ask, 201);
     const { reset_code } = await admin.api.ok<Created>('user_reset', ask, 201);
-    expect((await s.request({ op: 'ping' })).op).toBe('pong'); // a code alone ends nothing
-    const use = (code: string | undefined): Promise<unknown> =>
-      server.api().ok('auth_reset', { body: { code, password: 'another password' } }, 204);
-    await server.api().refused(401, 'bad_credentials', 'auth_reset', {
-      body: { code: first.reset_code, password: 'another password' },
-    });
-    await use(reset_code);
-    expect((await s.over()).code).toBe(4003);
-    await bob.api.refused(401, 'session_revoked', 'me_get');
-    const api = server.api();
-    api.bearer = token;
-    await api.refused(401, 'session_revoked', 'me_get');
+    const use = (code: string | undefined): { body: object } => ({ body: { code, password: 'another password' } });
+    for (const server of [here, there])
+      await server.api().refused(401, 'bad_credentials', 'auth_reset', use(first.reset_code));
+    for (const s of sockets) expect((await s.request({ op: 'ping' })).op).toBe('pong'); // a code alone ends nothing
+    await there.api().ok('auth_reset', use(reset_code), 204);
+    await refused('session_revoked', ...tokens);
+    for (const s of sockets) expect((await s.over()).code).toBe(4003);
+    for (const { refresh_token } of [bob.signed, second])
+      for (const server of [here, there])
+        await server.api().refused(401, 'session_revoked', 'auth_refresh', { body: { refresh_token } });
+    for (const server of [here, there]) {
+      await server.api().refused(401, 'bad_credentials', 'auth_reset', use(reset_code));
+      await server.api().refused(401, 'bad_credentials', 'auth_login', {
+        body: { username: bob.user.username, password, cookie: false },
+      });
+    }
     await login(bob.user.username, 'another password');
   });
 
   test('of two who come with one code at once one sets the password', async () => {
     const bob = await newcomer();
     const { reset_code: code } = await admin.api.ok<Created>('user_reset', { path: { id: bob.user.id } }, 201);
+    const secrets = ['the first password', 'the second password'];
     const answers = await Promise.all(
-      ['the first password', 'the second password'].map((p) =>
-        server.api().call('auth_reset', { body: { code, password: p } }),
-      ),
+      [here, there].map((server, i) => server.api().call('auth_reset', { body: { code, password: secrets[i] } })),
     );
     expect(answers.map((a) => a.status).sort()).toEqual([204, 401]);
+    await login(bob.user.username, secrets[answers.findIndex((a) => a.status === 204)]);
   });
 
   test('a bot has a token that reads and writes, and no password', async () => {
     const username = `bot-${++made}`;
     const { user, token } = await admin.api.ok<Created>('user_create', { body: { username, bot: true } }, 201);
     expect(user).toMatchObject({ username, bot: true });
-    const api = server.api();
+    const api = there.api();
     api.bearer = token as string;
     const general = (await api.ok<List<Channel>>('channel_list')).items.find((c) => c.name === 'general');
     await api.send(general?.id as number, 'beep');
@@ -222,14 +238,14 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     const scopes = ['read', 'write', 'manage'];
     const body = { username: `bot-${++made}`, bot: true, scopes };
     const { user, token } = await admin.api.ok<Created>('user_create', { body }, 201);
-    const api = server.api();
+    const api = there.api();
     api.bearer = token as string;
     const room = await api.channel(`room-${++made}`);
-    const socket = await connect(server, { token: token as string });
+    const sockets = await both(token as string);
     const anew = await admin.api.ok<{ token: string }>('user_reset', { path: { id: user.id } }, 201);
     expect(Object.keys(anew)).toEqual(['token']);
-    expect(await socket.over()).toMatchObject({ code: 4003 });
-    await api.refused(401, 'session_revoked', 'me_get');
+    await refused('session_revoked', token as string);
+    for (const s of sockets) expect((await s.over()).code).toBe(4003);
     api.bearer = anew.token;
     expect((await api.ok<Me>('me_get')).session).toMatchObject({ kind: 'token', scopes });
     await api.ok('channel_patch', { path: { id: room.id }, body: { topic: 'kept by a bot' } });
@@ -241,7 +257,7 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     const [ann, bob] = [await newcomer(), await newcomer()];
     const { id } = await ann.api.channel(`room-${++made}`);
     await bob.api.ok('channel_join', { path: { id } });
-    const api = server.api();
+    const api = there.api();
     const use = async (...scopes: string[]): Promise<void> => {
       api.bearer = (await ann.api.ok<Token>('token_create', { body: { name: 't', scopes } }, 201)).token;
     };
@@ -262,7 +278,7 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
 
   test('a token needs the scope admin', async () => {
     const bob = await newcomer();
-    const api = server.api();
+    const api = there.api();
     const use = async (scopes: string[]): Promise<void> => {
       const made = await owner.api.ok<Token>('token_create', { body: { name: 't', scopes } }, 201);
       api.bearer = made.token;
@@ -276,7 +292,7 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
 
   test('a block is private: told to one’s own devices, and felt', async () => {
     const [ann, bob] = [await newcomer(), await newcomer()];
-    const [a, again, b] = [await on(ann), await on(ann), await on(bob)] as [Socket, Socket, Socket];
+    const [a, again, b] = [await on(ann), await on(ann, here), await on(bob, here)] as [Socket, Socket, Socket];
     const path = { id: bob.user.id };
     await ann.api.refused(403, 'not_allowed', 'block_put', { path: { id: ann.user.id } });
     await ann.api.refused(404, 'not_found', 'block_put', { path: { id: 987_654 } });
@@ -292,7 +308,7 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     const m = await bob.api.send(room.id, `hi @${ann.user.username}`);
     await a.reach(room.id, m.rev);
     expect((await ann.api.ok<Channel>('channel_get', { path: { id: room.id } })).me?.mention_count).toBe(0);
-    const fresh = await connect(server, { token: ann.signed.access_token });
+    const fresh = await on(ann, here);
     expect(fresh.frames.find((f) => f.op === 'ready')).toMatchObject({ blocked_ids: [bob.user.id] });
     expect((await b.request({ op: 'ping' })).op).toBe('pong');
     expect(b.frames.filter((f) => f.op === 'me')).toEqual([]);
@@ -337,8 +353,9 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
     const [ann, bob, cid] = [await newcomer(), await newcomer(), await newcomer()];
     const room = await ann.api.channel(`room-${++made}`);
     for (const p of [bob, cid]) await p.api.ok('channel_join', { path: { id: room.id } });
-    const hears = (p: Person): Promise<Socket> => attach(server, { token: p.signed.access_token }, room.id);
-    const [a, b, c] = [await hears(ann), await hears(bob), await hears(cid)] as [Socket, Socket, Socket];
+    const hears = (p: Person, server = there): Promise<Socket> =>
+      attach(server, { token: p.signed.access_token }, room.id);
+    const [a, b, c] = [await hears(ann), await hears(bob, here), await hears(cid)];
     await ann.api.ok('block_put', { path: { id: bob.user.id } }, 204);
     await a.next((f) => f.op === 'me', 'me');
     b.say({ op: 'typing', channel_id: room.id });
@@ -351,7 +368,7 @@ describe.each(backends)('people and admins on $name', ({ start }) => {
   });
 });
 
-describe('people and admins on two pods', () => {
+describe('people and admins on two pods without Redis', () => {
   let pods: Pair;
   let here: Server;
   let there: Server;
@@ -361,14 +378,15 @@ describe('people and admins on two pods', () => {
     pods = await pair({ LINNET_HEAD_CHECK_MS: '3000' });
     ({ here, there } = pods);
     owner = await person(here.api(), 'owner');
+    await pods.redis.kill();
   });
   afterEach(settle);
   afterAll(async () => {
     await pods?.stop();
   });
 
-  async function blocks(name: string): Promise<void> {
-    const [ann, bob] = [await person(there.api(), `ann-${name}`), await person(there.api(), `bob-${name}`)];
+  test('blocks and codes are felt on the other', async () => {
+    const [ann, bob] = [await person(there.api(), 'ann'), await person(there.api(), 'bob')];
     const a = await connect(there, { token: ann.signed.access_token });
     const annHere = here.api();
     annHere.bearer = ann.signed.access_token;
@@ -378,24 +396,15 @@ describe('people and admins on two pods', () => {
     await here.api().ok('auth_reset', { body: { code, password: 'another password' } }, 204);
     expect((await a.over()).code).toBe(4003);
     await ann.api.refused(401, 'session_revoked', 'me_get');
-  }
+  });
 
-  async function roles(name: string): Promise<void> {
-    const bob = await person(there.api(), name);
+  test('roles are felt on the other', async () => {
+    const bob = await person(there.api(), 'cid');
     const b = await connect(there, { token: bob.signed.access_token });
     await patch(owner.api, bob.user.id, { role: 'guest' });
     await b.until(() => (b.cursors.has(0) ? undefined : true), 'the end of channel 0');
     await patch(owner.api, bob.user.id, { deactivated: true });
     expect((await b.over()).code).toBe(4003);
     await bob.api.refused(401, 'unauthenticated', 'me_get');
-  }
-
-  test('blocks and codes are felt on the other', () => blocks('one'));
-  test('roles are felt on the other', () => roles('cid'));
-
-  describe('without Redis', () => {
-    beforeAll(() => pods.redis.kill());
-    test('blocks and codes', () => blocks('two'));
-    test('roles', () => roles('dan'));
   });
 });
