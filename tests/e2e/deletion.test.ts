@@ -2,12 +2,14 @@
 // also when the process that was at it is killed. Who deletes is on one server, who goes and who looks on the other.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Api, password, type Person, person } from './lib/api.ts';
 import { createDatabase, type Server, startBackend } from './lib/server.ts';
 import { attach, connect, type EventFrame, settle, type Socket } from './lib/socket.ts';
 import { type Stage, stages } from './lib/stage.ts';
 import type { Channel, List, Member, MessagePage, Token, User } from './lib/types.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // hundreds of changes, one after the other
 
 const page = (api: Api, id: number, limit = 100): Promise<MessagePage> =>
   api.ok<MessagePage>('message_list', { path: { id }, query: { limit } });

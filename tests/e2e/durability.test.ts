@@ -2,11 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Person, person } from './lib/api.ts';
 import { createDatabase, type Server, startBackend, startEmbedded } from './lib/server.ts';
 import { connect, settle } from './lib/socket.ts';
 import type { ChangePage, Message, MessagePage } from './lib/types.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // servers are killed and started
 
 interface Store {
   start(env?: { [name: string]: string }): Promise<Server>;
