@@ -28,11 +28,12 @@ static const struct sql SQL_FOLLOWERS = {
 	"SELECT user_id, following FROM thread_follows WHERE channel_id = $1 AND thread_id = $2 AND " IDS_ANY_SQLITE(
 		"user_id", "$3"),
 };
-/* $6: also one who has stopped. */
+/* $6: also one who has stopped. $7: not who has blocked this person. */
 static const struct sql SQL_FOLLOW = {
 	"INSERT INTO thread_follows (channel_id, thread_id, user_id, following, read_seq, user_rev) "
 	"SELECT $1, $2, $3, 1, $4, $5 WHERE EXISTS (SELECT 1 FROM members m WHERE m.channel_id = $1 AND m.user_id = $3 AND "
-	"m.left_rev IS NULL) ON CONFLICT (channel_id, thread_id, user_id) DO UPDATE SET following = 1, "
+	"m.left_rev IS NULL) AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = $3 AND b.blocked_id = $7) "
+	"ON CONFLICT (channel_id, thread_id, user_id) DO UPDATE SET following = 1, "
 	"read_seq = excluded.read_seq, user_rev = excluded.user_rev WHERE thread_follows.following = 0 AND $6 = 1",
 	NULL,
 };
@@ -86,14 +87,15 @@ enum err thread_gather(struct append_tx *tx, const struct change *c, int64_t act
 }
 
 /* Who is not among those whose heads were locked follows it already. */
-static enum err follow(struct tx_ask *q, const struct message *m, int64_t user_id, int64_t read_seq, bool again)
+static enum err follow(struct tx_ask *q, const struct message *m, int64_t user_id, int64_t read_seq, bool again,
+					   int64_t named_by)
 {
 	const struct tx_person *p = id_map_get(&q->tx->people, user_id);
 	int64_t n = 0;
 	if (!p) return OK;
 	enum err e = db_exec(q->tx->c, &SQL_FOLLOW,
 						 DB_ARGS(DB_I64(m->channel_id), DB_I64(m->thread_id), DB_I64(user_id), DB_I64(read_seq),
-								 DB_I64(p->rev + 1), DB_BOOL(again)),
+								 DB_I64(p->rev + 1), DB_BOOL(again), DB_I64(named_by)),
 						 &n);
 	if (!e && n) tx_person_rev(q->tx, user_id);
 	return e;
@@ -102,9 +104,10 @@ static enum err follow(struct tx_ask *q, const struct message *m, int64_t user_i
 /* Who replies has read what was there; to the others what is new begins with this reply. */
 static enum err follow_all(struct tx_ask *q, const struct message *m)
 {
-	enum err e = follow(q, m, m->author_id, m->thread_seq, true);
-	for (size_t i = 0; i < m->n_mentions && !e; i++) e = follow(q, m, m->mention_ids[i], m->thread_seq - 1, true);
-	return e ? e : follow(q, m, q->root.author_id, m->thread_seq - 1, false);
+	enum err e = follow(q, m, m->author_id, m->thread_seq, true, 0);
+	for (size_t i = 0; i < m->n_mentions && !e; i++)
+		e = follow(q, m, m->mention_ids[i], m->thread_seq - 1, true, m->author_id);
+	return e ? e : follow(q, m, q->root.author_id, m->thread_seq - 1, false, 0);
 }
 
 /* ---- the root */

@@ -8,11 +8,12 @@
 #include "store/indexed.h"
 #include "store/rows.h"
 
+/* Who has blocked the author too: a block is nobody's to see. They are left out where mentions are counted and listed.
+ */
 static const struct sql SQL_NAMED = {
 	"SELECT u.user_id FROM users u JOIN members m ON m.channel_id = $2 AND m.user_id = u.user_id AND m.left_rev IS "
 	"NULL "
-	"WHERE u.username = $1 AND u.user_id <> $3 AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = u.user_id AND "
-	"b.blocked_id = $3)",
+	"WHERE u.username = $1 AND u.user_id <> $3",
 	NULL,
 };
 static const struct sql SQL_INSERT = {

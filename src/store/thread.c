@@ -34,13 +34,15 @@ static const struct sql SQL_AT = {
 static const struct sql SQL_MARK = {
 	"SELECT following, read_seq FROM thread_follows WHERE channel_id = $1 AND thread_id = $2 AND user_id = $3", NULL
 };
-/* Ids ascend with thread_seq; counted to MENTIONS_MOST, however many there are. */
+/* Ids ascend with thread_seq. */
 #define MENTIONS(channel, thread, user, read)                                                                          \
-	"(SELECT count(*) FROM (SELECT 1 FROM mentions q WHERE q.user_id = " user " AND q.channel_id = " channel           \
-	" AND q.thread_id = " thread                                                                                       \
-	" AND q.message_id > coalesce((SELECT r.message_id FROM messages r WHERE r.channel_id = " channel                  \
-	" AND r.thread_id = " thread " AND r.thread_seq <= " read                                                          \
-	" ORDER BY r.thread_seq DESC LIMIT 1), 0) LIMIT " MENTIONS_MOST ") z)"
+	COUNTED("SELECT q.message_id FROM mentions q WHERE q.user_id = " user " AND q.channel_id = " channel               \
+			" AND q.thread_id = " thread                                                                               \
+			" AND q.message_id > coalesce((SELECT r.message_id FROM messages r WHERE r.channel_id = " channel          \
+			" AND r.thread_id = " thread " AND r.thread_seq <= " read                                                  \
+			" ORDER BY r.thread_seq DESC LIMIT 1), 0) " NEWEST_OF("q"),                                                \
+			"(SELECT count(*) FROM blocks b WHERE b.user_id = " user " AND b.blocked_id = (SELECT x.author_id FROM "   \
+			"messages x WHERE x.channel_id = " channel " AND x.message_id = t.message_id)) = 0")
 static const struct sql SQL_MENTIONS = { "SELECT " MENTIONS("$1", "$2", "$3", "$4"), NULL };
 
 static enum err root_read(struct db_conn *c, struct arena *a, const struct channel *ch, int64_t root_id,

@@ -234,7 +234,9 @@ describe.each(stages)('on $name', ({ open }) => {
     await mark(bob.api, 'read', id, 2);
     const devices = [await on(bob, id), await on(bob, id, stage.here)];
     await bobHere.ok('block_put', { path: { id: eve.user.id } }, 204);
-    for (const body of ['@bob', '@all']) await eve.api.send(id, body);
+    const named = await eve.api.send(id, '@bob');
+    expect(named.mentions).toEqual({ user_ids: [bob.user.id], all: false }); // a block is not for her to see
+    await eve.api.send(id, '@all');
     expect(await count(bob, id)).toBe(0);
     expect(await listed(bob, id)).toEqual([]);
     expect(await count(ann, id)).toBe(2);
@@ -247,8 +249,8 @@ describe.each(stages)('on $name', ({ open }) => {
       expect(unread).toMatchObject({ read_id: 0, mention_count: 1 });
     }
     await bob.api.ok('block_delete', { path: { id: eve.user.id } }, 204);
-    expect(await listed(bob, id)).toEqual([5, 4, 2, 1]); // by name he never was in the third
-    expect(await count(bob, id)).toBe(4);
+    expect(await listed(bob, id)).toEqual([5, 4, 3, 2, 1]);
+    expect(await count(bob, id)).toBe(5);
   });
 
   test('what a message said is for its author and for operators, and gone with it', async () => {

@@ -418,6 +418,23 @@ describe.each(backends)('threads on $name', ({ start }) => {
     expect((await own(bob.api, id, 3)).following).toBe(true);
   });
 
+  test('whom one has blocked neither makes one follow a thread nor mentions one there', async () => {
+    const dan = await person(server.api(), `dan${++made}`);
+    const id = await room();
+    await dan.api.ok('channel_join', { path: { id } });
+    await dan.api.ok('block_put', { path: { id: bob.user.id } }, 204);
+    const named = await bob.api.send(id, `one, @${dan.user.username}`, { thread_id: 1 });
+    expect(named.mentions.user_ids).toEqual([dan.user.id]); // the block is not for him to see
+    expect((await followed(dan.api)).items).toEqual([]);
+    await ann.api.send(id, `two, @${dan.user.username}`, { thread_id: 1 });
+    expect(await own(dan.api, id)).toEqual({ following: true, read_seq: 1, mention_count: 1 });
+    await bob.api.send(id, `three, @${dan.user.username}`, { thread_id: 1 });
+    expect((await followed(dan.api)).items[0]).toMatchObject({ mention_count: 1 });
+    expect((await own(dan.api, id)).mention_count).toBe(1);
+    await dan.api.ok('block_delete', { path: { id: bob.user.id } }, 204);
+    expect((await own(dan.api, id)).mention_count).toBe(2); // behind the first
+  });
+
   test('mentions in a thread do not count for the channel', async () => {
     const id = await room();
     await ann.api.send(id, '@bob', { thread_id: 1 });
