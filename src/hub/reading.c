@@ -16,9 +16,19 @@ struct reading *reading_ref(struct reading *r)
 	return r;
 }
 
+/* When all have been told only the pause keeps it, which needs nothing of what was read. */
+static void lighten(struct reading *r)
+{
+	if (r->over && r->refs == 1 && r->person) arena_release(&r->arena);
+}
+
 void reading_unref(struct reading *r)
 {
-	if (!r || --r->refs) return;
+	if (!r) return;
+	if (--r->refs) {
+		lighten(r);
+		return;
+	}
 	arena_release(&r->arena);
 	mem_free(r);
 }
@@ -87,6 +97,7 @@ static void pause_end(struct person *p)
 {
 	struct reading *r = p->reading;
 	p->reading = NULL;
+	r->person = NULL;
 	timer_clear(&r->pause);
 	reading_unref(r);
 }
@@ -186,6 +197,7 @@ static void reading_done(struct job *j)
 		r->over = true;
 		r->failed = !good;
 		timer_set(r->here->reactor, &r->pause, pause_ms(r));
+		lighten(r);
 		reading_next(p);
 		return;
 	}

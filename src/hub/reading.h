@@ -13,7 +13,7 @@ struct reading { /* counted: a session that is still being told keeps it */
 	struct job job;
 	uint32_t refs;
 	struct hub_reactor *here;
-	struct person *person; /* NULL: has left meanwhile; else holds a reference until the pause is over */
+	struct person *person; /* holds a reference until the pause is over; NULL: it is, or they have left */
 	struct timer pause;    /* behind it, before the next; then it is only kept for that */
 	bool over, failed;
 	struct arena arena;
