@@ -316,8 +316,9 @@ static int64_t connections(struct redis_server *redis)
 	return atoll(at + strlen("total_connections_received:"));
 }
 
-/* Refused with these words, told once, and tried again without haste. */
-static void refused(struct redis_server *redis, const char *url, const char *words)
+/* Refused with these words, told once, and tried again without haste. early: it may be there until the topic is asked
+ * for, which a busy machine does later than the links come up. */
+static void refused(struct redis_server *redis, const char *url, const char *words, bool early)
 {
 	struct bus_pod p;
 	char quoted[64];
@@ -327,11 +328,13 @@ static void refused(struct redis_server *redis, const char *url, const char *wor
 	bus_pod_subscribe(&p, TOPIC_CHANNEL, 77); /* nobody is kept waiting */
 	ear_wait(&p.ear, TOLD_CHANNEL, 77, 1);
 	log_wait("redis.link_failed", words);
+	size_t there = ear_count(&p.ear, TOLD_BACK, 0);
+	assert_in_range(there, 0, early);
 	nanosleep(&(struct timespec){ 1, 0 }, NULL); /* what would be a tight loop makes itself seen */
 	assert_true(connections(redis) - before < 20);
 	snprintf(quoted, sizeof quoted, "%s", words);
 	assert_true(log_count("redis.link_failed", quoted) <= 2); /* by each link */
-	assert_int_equal(ear_count(&p.ear, TOLD_BACK, 0), 0);
+	assert_int_equal(ear_count(&p.ear, TOLD_BACK, 0), there);
 	bus_pod_close(&p);
 }
 
@@ -344,9 +347,9 @@ static void a_wrong_password_is_said_and_not_hammered(void **state)
 	bus_pod_open(&p, redis_url(redis));
 	bus_pod_close(&p);
 	snprintf(url, sizeof url, "redis://:wrong@127.0.0.1:%d", redis_port(redis));
-	refused(redis, url, "WRONGPASS");
+	refused(redis, url, "WRONGPASS", false);
 	snprintf(url, sizeof url, "redis://127.0.0.1:%d", redis_port(redis));
-	refused(redis, url, "NOAUTH");
+	refused(redis, url, "NOAUTH", false);
 	pthread_mutex_lock(&log_lock);
 	assert_null(memmem(log_text.p, log_text.n, "wrong@", 6));
 	pthread_mutex_unlock(&log_lock);
@@ -367,15 +370,15 @@ static void a_user_without_a_right_is_said_and_not_hammered(void **state)
 	bus_pod_close(&p);
 	redis_do(redis, "ACL SETUSER deaf on >pass resetchannels &channel:* &user:* &pod:* +publish");
 	snprintf(url, sizeof url, "redis://deaf:pass@127.0.0.1:%d", port);
-	refused(redis, url, "subscribing: NOPERM");
+	refused(redis, url, "subscribing: NOPERM", false);
 	fresh_log(state);
 	redis_do(redis, "ACL SETUSER mute on >pass resetchannels &channel:* &user:* &pod:* +subscribe");
 	snprintf(url, sizeof url, "redis://mute:pass@127.0.0.1:%d", port);
-	refused(redis, url, "publishing: NOPERM");
+	refused(redis, url, "publishing: NOPERM", false);
 	fresh_log(state);
 	redis_do(redis, "ACL SETUSER some on >pass resetchannels &user:* &pod:* +publish +subscribe");
 	snprintf(url, sizeof url, "redis://some:pass@127.0.0.1:%d", port);
-	refused(redis, url, "subscribing: NOPERM");
+	refused(redis, url, "subscribing: NOPERM", true);
 }
 
 /* It may subscribe, but not publish there: the others heal; this one says so once. */
